@@ -1,0 +1,165 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// MARK: - Settings every Swift target shares
+
+/// Development and CI set this: a newer compiler's warning must not break a user's build.
+let isStrict = Context.environment["CKPT_STRICT"] != nil
+
+let shared: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
+
+/// Every unsafe expression in `Sources` says so; tests may poke.
+let memorySafe: [SwiftSetting] = [.strictMemorySafety()]
+
+/// Numeric Swift is optimised even in debug builds: unoptimised it is some 600 times slower.
+let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
+let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])]
+
+// MARK: - Targets
+
+func system(_ name: String, _ pkgConfig: String, apt: String, brew: String) -> Target {
+  .systemLibrary(
+    name: name, pkgConfig: pkgConfig, providers: [.apt([apt]), .brew([brew])])
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "ckpt",
+  platforms: [.macOS(.v26)],  // Array.span; Linux ignores this
+  products: [
+    .executable(name: "ckpt", targets: ["ckpt"]),
+    .library(name: "Kernels", targets: ["Kernels"]),  // for Benchmarks/
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // MARK: C
+    system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
+    system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
+    system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
+    system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
+    .target(name: "CKernels", cSettings: cKernelFlags),
+    .target(name: "CPlatform"),
+
+    // MARK: Foundations
+    .target(name: "ByteIO", dependencies: ["CCrypto", "CPlatform", systemPackage]),
+    .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
+    .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
+    .target(
+      name: "Kernels", dependencies: ["Tensors", "CKernels", "COpenBLAS"], swiftSettings: numeric),
+
+    // MARK: Formats
+    .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
+    .target(name: "TorchArchive", dependencies: ["ByteIO", "JSON", "Tensors", "CZlib"]),
+    .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
+    .target(name: "Archives", dependencies: ["ByteIO", "CLibArchive"]),
+    .target(
+      name: "Checkpoint",
+      dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF"]),
+
+    // MARK: Model
+    .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
+    .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
+    .target(
+      name: "RecurrentPackage",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+        "Safetensors",
+      ]),
+    .target(
+      name: "Transformer",
+      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      swiftSettings: numeric),
+    .target(
+      name: "Training",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Archives", "Kernels", "CKernels", "ModelGraph", "Transformer",
+        "Tokenizers", yams,
+      ],
+      swiftSettings: numeric),
+    .target(
+      name: "Verification",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Transformer", "Kernels",
+      ]),
+
+    // MARK: Tool
+    .target(
+      name: "CheckpointCommands",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
+        "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Training", "Verification", argumentParser, logging, systemPackage,
+      ]),
+    .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
+
+    // MARK: Tests
+    .target(
+      name: "TestSupport", dependencies: ["ByteIO", "JSON", "Tensors"], path: "Tests/TestSupport"),
+  ]
+)
+
+/// What a test target needs beside the target it tests and `TestSupport`.
+let testDependencies: [String: [Target.Dependency]] = [
+  "Safetensors": ["ByteIO", "JSON", "Tensors"],
+  "TorchArchive": ["ByteIO", "JSON", "Tensors", "CZlib"],
+  "GGUF": ["ByteIO", "JSON", "Tensors"],
+  "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
+  "JSON": ["ByteIO"],
+  "Tensors": ["ByteIO"],
+  "Kernels": ["Tensors"],
+  "Tokenizers": ["ByteIO", "JSON"],
+  "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
+  "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
+  "RecurrentPackage": [
+    "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+    "Safetensors",
+  ],
+  "Transformer": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels"],
+  "Training": [
+    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
+    "Tokenizers",
+  ],
+  "Verification": [
+    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
+    "Transformer",
+  ],
+  "CheckpointCommands": ["ByteIO", "JSON", "Tensors", "Safetensors", argumentParser],
+]
+
+for name in [
+  "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
+  "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+  "Training", "Verification", "CheckpointCommands",
+] {
+  package.targets.append(
+    .testTarget(
+      name: "\(name)Tests",
+      dependencies: [.target(name: name), "TestSupport"] + (testDependencies[name] ?? [])))
+}
+
+let plainC: Set = ["CKernels", "CPlatform"]
+for target in package.targets where target.type != .system && !plainC.contains(target.name) {
+  let isTest = target.type == .test || target.name == "TestSupport"
+  target.swiftSettings = shared + (isTest ? [] : memorySafe) + (target.swiftSettings ?? [])
+}

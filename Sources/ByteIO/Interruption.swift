@@ -1,0 +1,25 @@
+import Glibc
+import Synchronization
+
+/// Turns SIGINT and SIGTERM into an error at the next check, so that nothing half-written stays.
+package enum Interruption {
+  private static let requested = Atomic<Bool>(false)
+
+  /// Catches the signals from now on; a second one ends the process at once.
+  package static func install() {
+    for number in [SIGINT, SIGTERM] {
+      _ = signal(number) { number in
+        Interruption.requested.store(true, ordering: .relaxed)
+        _ = signal(number, SIG_DFL)
+      }
+    }
+  }
+
+  /// Whether a signal has arrived.
+  package static var isRequested: Bool { requested.load(ordering: .relaxed) }
+
+  /// Throws when a signal has arrived; long loops call it between steps.
+  package static func check() throws(FileError) {
+    if isRequested { throw FileError("", .interrupted) }
+  }
+}

@@ -1,0 +1,2 @@
+#include "CKernels.h"
+#include "clones.h"

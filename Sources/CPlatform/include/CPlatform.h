@@ -1,0 +1,12 @@
+#pragma once
+
+#include <sys/types.h>
+
+// Linux calls that Swift's Glibc module does not show, because they need _GNU_SOURCE.
+
+/// Swaps what two names refer to, in one step; 0, or -1 with errno set.
+int ck_exchange(const char *_Nonnull first, const char *_Nonnull second);
+
+/// Copies up to `count` bytes between files inside the kernel; the number copied, or -1 with errno.
+ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t output_offset,
+                           size_t count);

@@ -1,0 +1,17 @@
+package import ArgumentParser
+
+/// The `ckpt` command: one subcommand a verb, one file each.
+package struct CheckpointCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "ckpt",
+    abstract: "Turn pretrained language models into depth-recurrent ones.",
+    version: "0.1.0")
+
+  package init() {}
+
+  /// Runs the command line of this process and exits.
+  package static func start() -> Never {
+    main()
+    exit()
+  }
+}

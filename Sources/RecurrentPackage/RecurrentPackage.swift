@@ -1,0 +1,1 @@
+// RecurrentPackage: to be written.

@@ -1,0 +1,49 @@
+package import ByteIO
+
+/// A tensor's name; compared as bytes.
+package typealias TensorName = ExactString
+
+/// What a file says of one tensor: everything but its bytes.
+package struct TensorRecord: Equatable, Sendable {
+  package var name: TensorName
+  package var type: StorageType
+  /// Outermost dimension first, the last one contiguous.
+  package var shape: [Int]
+  /// Bytes of the whole tensor, row-major.
+  package var byteCount: Int
+  /// Path of the file that holds it.
+  package var file: String
+  /// Position of the first byte in `file`; nil when the bytes are not there as they are (deflated,
+  /// strided or big-endian storage).
+  package var offset: Int?
+
+  package init(
+    name: TensorName, type: StorageType, shape: [Int], byteCount: Int, file: String, offset: Int?
+  ) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.byteCount = byteCount
+    self.file = file
+    self.offset = offset
+  }
+
+  /// Number of elements; the reader has checked that it fits.
+  package var elementCount: Int { shape.reduce(1, &*) }
+}
+
+/// An open weight file, whatever its format: the table of its tensors, and their bytes on demand.
+package protocol TensorContainer: Sendable {
+  /// Tensors in order of their position in the file.
+  var tensors: [TensorRecord] { get }
+
+  /// What was odd but allowed.
+  var warnings: [Warning] { get }
+
+  /// Fills `bytes` with the stored bytes of tensor `index` from `offset` on, as if the tensor lay
+  /// row-major and little-endian in one piece.
+  func read(_ index: Int, at offset: Int, into bytes: inout MutableRawSpan) throws
+
+  /// The tensor's bytes where they lie in the file, when they lie there as `read` would give them.
+  func region(of index: Int) -> ByteRegion?
+}

@@ -1,0 +1,1 @@
+// TorchArchive: to be written.

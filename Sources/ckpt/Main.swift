@@ -1,0 +1,6 @@
+import CheckpointCommands
+
+@main
+enum Main {
+  static func main() { CheckpointCommand.start() }
+}
