@@ -1,0 +1,28 @@
+import ArgumentParser
+
+/// How progress is shown on standard error.
+enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
+  /// A bar when standard error is a terminal, nothing otherwise.
+  case auto
+  case none
+  /// One line a step or stage, for logs.
+  case plain
+}
+
+/// The flags that every command takes.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print one JSON document instead of text.")
+  var json = false
+
+  @Flag(name: [.short, .long], help: "Print results and errors only.")
+  var quiet = false
+
+  @Option(help: "How progress is shown on standard error: auto, none or plain.")
+  var progress = ProgressStyle.auto
+}
+
+/// Replacing existing output.
+struct ForceOption: ParsableArguments {
+  @Flag(help: "Replace the output if it exists.")
+  var force = false
+}

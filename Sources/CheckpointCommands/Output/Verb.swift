@@ -1,0 +1,55 @@
+import ArgumentParser
+import ByteIO
+import JSON
+
+/// A subcommand: does its work and gives a report, which is rendered here, once for all.
+protocol Verb: ParsableCommand {
+  associatedtype Result: Report
+  var output: OutputOptions { get }
+
+  /// Does the work. Long work writes its progress and notes to `console`.
+  func perform(_ console: Console) throws -> Result
+}
+
+extension Verb {
+  /// Runs the command in this process: report to standard output, exit code by its outcome.
+  func run() throws {
+    Interruption.install()
+    let code = execute(Console.standard)
+    if code != 0 { throw ExitCode(code) }
+  }
+
+  /// Performs the command, renders what came out to `console`, and gives the exit code.
+  func execute(_ console: Console) -> Int32 {
+    do {
+      let report = try perform(console)
+      render(report, to: console)
+      return report.isOK ? 0 : FailureKind.checkFailed.rawValue
+    } catch {
+      render(error, to: console)
+      return (error as? any DiagnosedError)?.kind.rawValue ?? FailureKind.internal.rawValue
+    }
+  }
+
+  private func render(_ report: Result, to console: Console) {
+    if output.json {
+      let value = document(
+        command: Result.command, isOK: report.isOK, fields: report.json,
+        warnings: report.warnings, errors: [])
+      console.print(value.text(indent: 2))
+    } else {
+      if !output.quiet { for warning in report.warnings { console.note(warning.line) } }
+      console.write(report.text)
+    }
+  }
+
+  private func render(_ error: any Error, to console: Console) {
+    if output.json {
+      let value = document(
+        command: Result.command, isOK: false, fields: [:], warnings: [], errors: [json(of: error)])
+      console.print(value.text(indent: 2))
+    } else {
+      console.note("error: \(error)")
+    }
+  }
+}
