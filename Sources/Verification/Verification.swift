@@ -1,1 +1,0 @@
-// Verification: to be written.
