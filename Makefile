@@ -1,0 +1,35 @@
+# Targets:
+#   check      formatting, unsafe gate, strict build, all tests (Scripts/check.sh)
+#   test       set up the machine, then check (Scripts/test.sh)
+#   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
+#   format     rewrite all Swift files in the project's format
+#   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
+#   oracles    make .venv with the Python packages that made the fixtures
+#   clean      remove build products
+
+.PHONY: check test demo format smollm2 oracles clean
+
+check:
+	Scripts/check.sh
+
+test:
+	Scripts/test.sh
+
+demo:
+	Scripts/demo.sh
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+smollm2:
+	Scripts/smollm2.sh
+
+oracles: .venv/bin/python
+
+.venv/bin/python: Scripts/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --requirement Scripts/requirements.txt
+	touch $@
+
+clean:
+	rm -rf .build build
