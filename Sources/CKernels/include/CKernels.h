@@ -5,3 +5,43 @@
 
 // Loops that need per-CPU clones, which only C has: element conversion, row kernels, optimizer
 // steps. Pure functions of pointers and sizes: no allocation, no globals, no I/O.
+
+// MARK: conversion.c
+
+// `count` elements from unaligned bytes to float32.
+void ck_decode_f64(const uint8_t *in, float *out, size_t count);
+void ck_decode_f32(const uint8_t *in, float *out, size_t count);
+void ck_decode_f16(const uint8_t *in, float *out, size_t count);
+void ck_decode_bf16(const uint8_t *in, float *out, size_t count);
+void ck_decode_f8_e4m3(const uint8_t *in, float *out, size_t count);
+void ck_decode_f8_e5m2(const uint8_t *in, float *out, size_t count);
+void ck_decode_f8_e4m3fnuz(const uint8_t *in, float *out, size_t count);
+void ck_decode_f8_e5m2fnuz(const uint8_t *in, float *out, size_t count);
+void ck_decode_f8_e8m0(const uint8_t *in, float *out, size_t count);
+void ck_decode_f6_e2m3(const uint8_t *in, float *out, size_t count);
+void ck_decode_f6_e3m2(const uint8_t *in, float *out, size_t count);
+void ck_decode_f4(const uint8_t *in, float *out, size_t count);
+void ck_decode_bool(const uint8_t *in, float *out, size_t count);
+void ck_decode_i8(const uint8_t *in, float *out, size_t count);
+void ck_decode_u8(const uint8_t *in, float *out, size_t count);
+void ck_decode_i16(const uint8_t *in, float *out, size_t count);
+void ck_decode_u16(const uint8_t *in, float *out, size_t count);
+void ck_decode_i32(const uint8_t *in, float *out, size_t count);
+void ck_decode_u32(const uint8_t *in, float *out, size_t count);
+void ck_decode_i64(const uint8_t *in, float *out, size_t count);
+void ck_decode_u64(const uint8_t *in, float *out, size_t count);
+
+// `count` float32 to unaligned bytes, rounded to nearest even; gives how many values were too large
+// for the type, and the largest magnitude among them.
+size_t ck_encode_f16(const float *in, uint8_t *out, size_t count, float *top);
+size_t ck_encode_bf16(const float *in, uint8_t *out, size_t count, float *top);
+size_t ck_encode_f8_e4m3(const float *in, uint8_t *out, size_t count, float *top);
+size_t ck_encode_f8_e5m2(const float *in, uint8_t *out, size_t count, float *top);
+size_t ck_encode_f8_e4m3fnuz(const float *in, uint8_t *out, size_t count, float *top);
+size_t ck_encode_f8_e5m2fnuz(const float *in, uint8_t *out, size_t count, float *top);
+
+void ck_encode_f64(const float *in, uint8_t *out, size_t count);
+
+// Float64 from unaligned bytes to float32, to nearest even or, where another rounding follows, to odd.
+size_t ck_f64_to_f32(const uint8_t *in, float *out, size_t count, float *top);
+void ck_f64_to_f32_odd(const uint8_t *in, float *out, size_t count);
