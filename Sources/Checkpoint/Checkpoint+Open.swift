@@ -1,0 +1,42 @@
+import ByteIO
+import JSON
+import Tensors
+
+extension Checkpoint {
+  /// Largest `config.json` that is read, in bytes.
+  private static let configLimit = 16 << 20
+
+  /// Opens what is at `path`: a folder, an index, or a single weight file.
+  package static func open(_ path: String) throws -> Checkpoint {
+    if pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
+    let region = try ByteRegion(path: path)
+    return try Checkpoint(path: path, layout: .file, weights: WeightFiles(file: region))
+  }
+
+  /// Opens the checkpoint in `folder`, on disk or inside an archive.
+  package init(folder: CheckpointFolder) throws {
+    let choice = try WeightChoice(folder)
+    var warnings = choice.warnings
+    var sideFiles: [SideFile] = []
+    for name in folder.names where !WeightChoice.isWeightFile(name) {
+      if folder.leavesFolder(name) {
+        warnings.append(
+          Warning("checkpoint.link_skipped", "a link that leaves the folder", file: name))
+      } else if let region = try folder.open(name) {
+        sideFiles.append(SideFile(name: name, region: region))
+      }
+    }
+    let config = try sideFiles.first { $0.name == "config.json" }.map { try Self.object($0.region) }
+    try self.init(
+      path: folder.path, layout: .folder, weights: choice.open(in: folder), config: config,
+      sideFiles: sideFiles, warnings: warnings)
+  }
+
+  private static func object(_ region: ByteRegion) throws -> JSONObject {
+    let text = try region.contents(limit: configLimit)
+    guard let object = try JSONValue(parsing: text, path: region.path).object else {
+      throw CheckpointError(.configNotObject, path: region.path)
+    }
+    return object
+  }
+}

@@ -1,0 +1,82 @@
+package import ByteIO
+package import Tensors
+
+/// Why what is at a path cannot be used as a checkpoint.
+package struct CheckpointError: DiagnosedError, Equatable {
+  package enum Problem: Equatable, Sendable {
+    /// The folder holds no weight file.
+    case noWeights
+    /// Several weight files, and nothing says which is meant.
+    case ambiguous([String])
+    /// The file is none that holds weights; what it looks like, when that is known.
+    case unknownFormat(FileSignature?)
+    /// `config.json` is JSON, but not an object.
+    case configNotObject
+    /// Two files of one set hold the same tensor.
+    case tensorTwice(String, String)
+    /// The files of a split set do not belong together.
+    case splitSet(String)
+    /// No tensor has the name.
+    case tensorMissing
+    /// The elements are no real numbers.
+    case notNumeric(StorageType)
+  }
+
+  package var problem: Problem
+  package var path: String
+  package var name: TensorName?
+
+  package init(_ problem: Problem, path: String, tensor: TensorName? = nil) {
+    self.problem = problem
+    self.path = path
+    name = tensor
+  }
+
+  package var file: String? { path }
+  package var tensor: String? { name?.string }
+
+  package var kind: FailureKind {
+    switch problem {
+    case .noWeights, .ambiguous, .notNumeric: .unsupported
+    default: .malformed
+    }
+  }
+
+  package var code: String {
+    switch problem {
+    case .noWeights: "checkpoint.no_weights"
+    case .ambiguous: "checkpoint.ambiguous"
+    case .unknownFormat: "checkpoint.unknown_format"
+    case .configNotObject: "config.not_object"
+    case .tensorTwice: "checkpoint.tensor_twice"
+    case .splitSet: "checkpoint.split_set"
+    case .tensorMissing: "checkpoint.tensor_missing"
+    case .notNumeric: "checkpoint.not_numeric"
+    }
+  }
+
+  package var message: String {
+    switch problem {
+    case .noWeights: "the folder holds no safetensors, PyTorch or GGUF weights"
+    case .ambiguous(let names):
+      "the folder holds several weight files: " + names.joined(separator: ", ")
+    case .unknownFormat(let signature):
+      "not a weight file" + (signature.map { "; it looks like \($0)" } ?? "")
+    case .configNotObject: "config.json is JSON, but not an object"
+    case .tensorTwice(let first, let second): "the tensor is in \(first) and in \(second)"
+    case .splitSet(let what): what
+    case .tensorMissing: "there is no such tensor"
+    case .notNumeric(let type): "\(type) elements cannot be read as numbers"
+    }
+  }
+
+  package var hint: String? {
+    switch problem {
+    case .noWeights:
+      "give a folder with model.safetensors, an index and its shards, pytorch_model.bin or a GGUF"
+    case .ambiguous: "give the path of one file"
+    case .unknownFormat: "weights are read from safetensors, PyTorch (zip or legacy) and GGUF files"
+    default: nil
+    }
+  }
+}
