@@ -25,6 +25,7 @@ extension SafetensorsError {
     case .nameHasNUL: "a tensor's name contains a NUL character"
     case .nameTooLong(let count):
       "a tensor's name has \(count) bytes, at most \(SafetensorsFile.nameLimit) are allowed"
+    case .nameTwice: "two tensors would have this name"
     default: tensorMessage
     }
   }

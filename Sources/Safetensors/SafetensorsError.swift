@@ -34,6 +34,8 @@ package struct SafetensorsError: DiagnosedError, Equatable {
     case nameEmpty
     case nameHasNUL
     case nameTooLong(byteCount: Int)
+    /// ST-4: two tensors to be written have one name.
+    case nameTwice
     /// ST-7: the fields of a tensor.
     case entryNotObject
     case fieldMissing(String)
@@ -95,7 +97,7 @@ package struct SafetensorsError: DiagnosedError, Equatable {
     case .notSafetensors: "st.not_safetensors"
     case .json(let problem): "st.header_" + JSONError(problem, at: 0).code.dropFirst("json.".count)
     case .headerNotObject: "st.header_not_object"
-    case .duplicateKey: "st.duplicate_key"
+    case .duplicateKey, .nameTwice: "st.duplicate_key"
     case .metadataNotObject: "st.metadata_not_object"
     case .metadataNotString: "st.metadata_not_string"
     case .reservedName: "st.name_reserved"
