@@ -1,3 +1,4 @@
+package import ByteIO
 package import JSON
 package import Tensors
 
@@ -23,6 +24,8 @@ package struct ModelGraph: Equatable, Sendable {
   package var body: Body
   /// The configuration in Hugging Face form, as it was read.
   package var config: JSONObject
+  /// What was dropped, renamed or passed over when the graph was read, for the user to see.
+  package var notes: [Warning] = []
 
   package init(
     family: String, sizes: ModelSizes, style: BlockStyle, rotary: RotaryEmbedding,

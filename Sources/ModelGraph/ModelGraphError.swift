@@ -1,0 +1,105 @@
+package import ByteIO
+package import Tensors
+
+/// Why a configuration and a table of tensors are not a model this tool understands.
+package struct ModelGraphError: DiagnosedError, Equatable {
+  package enum Problem: Equatable, Sendable {
+    /// None of the spellings of a field that must be there is there.
+    case missingField(String)
+    /// A field has another JSON type than its meaning needs.
+    case wrongType(field: String, wanted: String)
+    /// A field's value breaks a rule.
+    case invalidValue(field: String, value: String, rule: String)
+    /// Two spellings of one field have different values.
+    case conflictingFields(String, String)
+    /// `model_type` names an architecture no family maps.
+    case unsupportedArchitecture(String)
+    /// A field asks for arithmetic that is not implemented.
+    case unsupportedField(String, value: String)
+    /// A field nobody here knows, whose name says that it changes the arithmetic.
+    case unknownField(String, value: String)
+    case missingTensors([String])
+    /// Tensors that play no part, and so might change the numbers.
+    case leftoverTensors([String])
+    case wrongShape(found: [Int], wanted: [Int])
+    case notFloatingPoint(ElementType)
+    /// Two stored names become one when their prefixes are stripped.
+    case duplicateName(String, String)
+  }
+
+  package var problem: Problem
+  package var tensor: String?
+
+  package init(_ problem: Problem, tensor: String? = nil) {
+    self.problem = problem
+    self.tensor = tensor
+  }
+
+  package var code: String {
+    switch problem {
+    case .missingField: "config.missing_field"
+    case .wrongType: "config.wrong_type"
+    case .invalidValue: "config.invalid_value"
+    case .conflictingFields: "config.conflict"
+    case .unsupportedArchitecture: "model.unsupported_architecture"
+    case .unsupportedField: "config.unsupported_field"
+    case .unknownField: "config.unknown_field"
+    case .missingTensors: "model.missing_tensor"
+    case .leftoverTensors: "model.unexpected_tensor"
+    case .wrongShape: "model.wrong_shape"
+    case .notFloatingPoint: "model.unsupported_type"
+    case .duplicateName: "model.duplicate_name"
+    }
+  }
+
+  package var kind: FailureKind {
+    switch problem {
+    case .unsupportedArchitecture, .unsupportedField, .unknownField, .leftoverTensors,
+      .notFloatingPoint:
+      .unsupported
+    default: .malformed
+    }
+  }
+
+  package var message: String {
+    switch problem {
+    case .missingField(let field): "the configuration has no \(field)"
+    case .wrongType(let field, let wanted): "the configuration's \(field) is not \(wanted)"
+    case .invalidValue(let field, let value, let rule):
+      "the configuration's \(field) is \(value), but must be \(rule)"
+    case .conflictingFields(let first, let second):
+      "the configuration's \(first) and \(second) disagree"
+    case .unsupportedArchitecture(let name):
+      "the architecture \(name) is not supported; supported: "
+        + Family.all.flatMap(\.modelTypes).joined(separator: ", ") + ", huginn_raven"
+    case .unsupportedField(let field, let value):
+      "the configuration's \(field) = \(value) asks for arithmetic that is not supported"
+    case .unknownField(let field, let value):
+      "the configuration's \(field) = \(value) is not understood and may change the numbers"
+    case .missingTensors(let names): "\(Self.list(names)) missing"
+    case .leftoverTensors(let names):
+      "\(Self.list(names)) not understood and may change the numbers"
+    case .wrongShape(let found, let wanted): "the shape is \(found), but must be \(wanted)"
+    case .notFloatingPoint(let type): "weights of type \(type) cannot be computed with"
+    case .duplicateName(let first, let second):
+      "\(first) and \(second) are the same tensor when prefixes are stripped"
+    }
+  }
+
+  package var hint: String? {
+    switch problem {
+    case .missingField, .wrongType, .invalidValue, .conflictingFields:
+      "correct config.json, or download it again"
+    case .unknownField: "remove the field if it has no effect"
+    case .missingTensors: "check that all shards are there and belong to this configuration"
+    default: nil
+    }
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(8).joined(separator: ", ")
+    let rest = names.count > 8 ? " and \(names.count - 8) more" : ""
+    return "\(names.count == 1 ? "tensor" : "\(names.count) tensors") \(shown)\(rest)"
+      + (names.count == 1 ? " is" : " are")
+  }
+}
