@@ -5,7 +5,8 @@ package struct CheckpointCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
-    version: "0.1.0")
+    version: "0.1.0",
+    subcommands: [Inspect.self])
 
   package init() {}
 

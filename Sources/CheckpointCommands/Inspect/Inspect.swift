@@ -1,0 +1,93 @@
+import ArgumentParser
+import ByteIO
+import Checkpoint
+import JSON
+import ModelGraph
+import Tensors
+
+/// `ckpt inspect`: what is in this checkpoint?
+struct Inspect: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what is in a checkpoint: architecture, parameters, tensors.",
+    discussion: """
+      MODEL is anything that holds weights: a Hugging Face folder, a .safetensors, .bin, .pt, .pth \
+      or .gguf file, or a package. Only headers are read, so the time does not depend on the size.
+
+      Example:
+        ckpt inspect SmolLM2-135M
+        ckpt inspect model.safetensors --tensor lm_head.weight --stats
+        ckpt inspect pytorch_model.bin --globals --json
+      """)
+
+  @Argument(help: "File or folder.") var model: String
+
+  @Flag(help: "List every tensor, not one line for all layers.")
+  var full = false
+
+  @Option(help: "Show only the tensor of this name.")
+  var tensor: String?
+
+  @Flag(help: "With --tensor: read its values and show their statistics.")
+  var stats = false
+
+  @Flag(help: "Read all data too, and look for NaN, infinities and wrong checksums.")
+  var check = false
+
+  @Flag(help: "List what a PyTorch pickle refers to, by severity.")
+  var globals = false
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if stats && tensor == nil { throw ValidationError("--stats needs --tensor NAME.") }
+  }
+
+  func perform(_ console: Console) throws -> InspectReport {
+    let checkpoint = try Checkpoint.open(model)
+    var report = InspectReport(checkpoint: checkpoint, isFull: full)
+    if let tensor {
+      guard let record = checkpoint.record(TensorName(tensor)) else {
+        throw UsageError(
+          "\(model) has no tensor named \(tensor)",
+          hint: "list the names with `ckpt inspect \(model) --full`")
+      }
+      report.only = record
+      if stats { report.statistics = try TensorStatistics(of: record, in: checkpoint) }
+    }
+    if check { report.dataFaults = try dataFaults(checkpoint) }
+    return report
+  }
+
+  /// Every tensor with values that are no numbers.
+  private func dataFaults(_ checkpoint: Checkpoint) throws -> [DataFault] {
+    var faults: [DataFault] = []
+    for record in checkpoint.tensors where record.type.isReal {
+      try Interruption.check()
+      let statistics = try TensorStatistics(of: record, in: checkpoint)
+      if !statistics.isFinite {
+        faults.append(
+          DataFault(
+            tensor: record.name, notANumberCount: statistics.notANumberCount,
+            infinityCount: statistics.infinityCount))
+      }
+    }
+    return faults
+  }
+}
+
+/// A tensor whose values would poison a model.
+struct DataFault: Equatable {
+  var tensor: TensorName
+  var notANumberCount: Int
+  var infinityCount: Int
+}
+
+extension StorageType {
+  /// Whether the elements stand for real numbers that may be NaN or infinite.
+  fileprivate var isReal: Bool {
+    switch self {
+    case .element(let type): type.isFloatingPoint
+    case .block: true
+    }
+  }
+}

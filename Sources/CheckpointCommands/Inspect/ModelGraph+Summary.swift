@@ -1,0 +1,98 @@
+import JSON
+import ModelGraph
+
+/// Parameters of one part of a model.
+struct PartCount: Equatable {
+  var name: String
+  var parameters: Int
+  /// What a reader should know of the part, such as its number of blocks.
+  var note = ""
+}
+
+extension ModelGraph {
+  /// Parameters by part, in order of execution.
+  var parts: [PartCount] {
+    func part(_ name: String, _ blocks: [Block], _ note: String = "") -> PartCount {
+      PartCount(
+        name: name,
+        parameters: blocks.flatMap(\.parameters).reduce(0) { $0 + $1.parameter.elementCount },
+        note: (blocks.count == 1 ? "1 block" : "\(blocks.count) blocks") + note)
+    }
+    var parts = [PartCount(name: "embedding", parameters: embedding.elementCount)]
+    switch body {
+    case .plain(let blocks):
+      parts.append(part("layers", blocks))
+    case .recurrent(let body):
+      parts.append(part("prelude", body.prelude))
+      parts.append(PartCount(name: "adapter", parameters: body.adapter?.elementCount ?? 0))
+      parts.append(part("core", body.core, ", run r times"))
+      if let norm = body.coreNorm {
+        parts.append(PartCount(name: "core norm", parameters: norm.elementCount))
+      }
+      parts.append(part("coda", body.coda))
+    }
+    parts.append(PartCount(name: "final norm", parameters: finalNorm.elementCount))
+    let headNote = head == nil ? "tied to the embedding" : ""
+    parts.append(PartCount(name: "head", parameters: head?.elementCount ?? 0, note: headNote))
+    return parts
+  }
+
+  var partTable: TextTable {
+    var table = TextTable([.left, .right, .left])
+    for part in parts { table.add([part.name, grouped(part.parameters), part.note]) }
+    table.add(["total", grouped(parts.reduce(0) { $0 + $1.parameters }), ""])
+    return table
+  }
+
+  var architectureLine: String {
+    var traits = ["\(family)", "\(blocks.count) layers"]
+    traits.append(style.norms == .before ? "norms before" : "norms after")
+    switch style.queryKeyNorm {
+    case .none: break
+    case .perHead: traits.append("q/k norm per head")
+    case .fullWidth: traits.append("q/k norm over the full width")
+    }
+    if style.queryKeyValueBias { traits.append("q/k/v bias") }
+    traits.append(head == nil ? "tied head" : "untied head")
+    return traits.joined(separator: ", ")
+  }
+
+  var sizesLine: String {
+    "hidden \(sizes.hidden), ffn \(sizes.intermediate), \(sizes.heads) heads"
+      + (sizes.keyValueHeads == sizes.heads ? "" : " (\(sizes.keyValueHeads) for keys and values)")
+      + " of \(sizes.headSize), vocabulary \(sizes.vocabulary), context \(sizes.context)"
+  }
+
+  /// Nil for a source model.
+  var recurrenceLine: String? {
+    guard let body = recurrence else { return nil }
+    func layers(_ blocks: [Block]) -> String { rangeList(blocks.map(\.sourceLayer)) }
+    return "prelude \(layers(body.prelude)), core \(layers(body.core)), coda \(layers(body.coda))"
+      + " of the source; \(body.injection.rawValue) injection; mean r \(body.meanRecurrence)"
+  }
+
+  var summary: JSONValue {
+    var object: JSONObject = [
+      "family": .string(family), "layers": JSONValue(blocks.count),
+      "hidden_size": JSONValue(sizes.hidden), "intermediate_size": JSONValue(sizes.intermediate),
+      "heads": JSONValue(sizes.heads), "key_value_heads": JSONValue(sizes.keyValueHeads),
+      "head_size": JSONValue(sizes.headSize), "vocabulary": JSONValue(sizes.vocabulary),
+      "context": JSONValue(sizes.context), "norm_epsilon": JSONValue(normEpsilon),
+      "rope_theta": JSONValue(rotary.theta), "tied_head": .bool(head == nil),
+      "parts": .object(
+        JSONObject(parts.map { .init(key: $0.name, value: JSONValue($0.parameters)) })),
+    ]
+    if let body = recurrence {
+      func layers(_ blocks: [Block]) -> JSONValue {
+        .array(blocks.map { JSONValue($0.sourceLayer) })
+      }
+      object["recurrence"] = [
+        "prelude": layers(body.prelude), "core": layers(body.core), "coda": layers(body.coda),
+        "injection": .string(body.injection.rawValue),
+        "mean_recurrence": JSONValue(body.meanRecurrence),
+        "mean_backprop_depth": JSONValue(body.meanBackpropDepth),
+      ]
+    }
+    return .object(object)
+  }
+}
