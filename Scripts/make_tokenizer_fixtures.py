@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Writes fixtures/tokenizers: small tokenizers of every kind, a mixed text, and its tokens.
+
+PyPI `tokenizers` trains each tokenizer on generated text with the real splitting rules of the
+model family it is named after, and encodes the mixed text; `NAME.ids` holds the ids as
+little-endian 16-bit numbers.  Usage: make_tokenizer_fixtures.py (needs tokenizers).
+"""
+import json
+import os
+import random
+import struct
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
+from tokenizers import pre_tokenizers as pre, processors, trainers
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.join(HERE, "..", "fixtures", "tokenizers")
+TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+LLAMA3 = WORDS + r"|\p{N}{1,3}" + TAIL
+QWEN2 = WORDS + r"|\p{N}" + TAIL
+
+SYLLABLES = "ka to mi ren sol var dex pli ono est ing er an th ou qu st tion al ic".split()
+SCRIPTS = [
+    (0x4E00, 0x9FA5), (0x3041, 0x30FE), (0xAC00, 0xD7A3), (0x0621, 0x06D3), (0x05D0, 0x05EA),
+    (0x0410, 0x044F), (0x0391, 0x03C9), (0x0905, 0x0939), (0x0E01, 0x0E2E), (0x1F300, 0x1F64F),
+    (0x1F900, 0x1F9FF), (0xC0, 0x24F), (0x1E00, 0x1EFF), (0x300, 0x36F), (0x93E, 0x94D),
+    (0x660, 0x669), (0x2160, 0x2188), (0x2070, 0x209C), (0x2000, 0x206F), (0xFF01, 0xFF9F),
+    (0x1D400, 0x1D7FF), (0x20000, 0x2A6DF), (0x1100, 0x11FF), (0xFB00, 0xFB4F), (0xE000, 0xE0FF),
+    (0xE0100, 0xE01EF), (0x0, 0x7F), (0x80, 0xBF),
+]
+CODE = ["def f(x):\n\treturn x**2 + {n}\n", "if (a[{n}] != b->c) {{ goto end; }}\r\n",
+        "    for i in range({n}):  # loop\n        pass\n\n", "let s = \"\\u{{{n}}}\";\n",
+        "<div class='x{n}'>&amp;</div>\n", "SELECT * FROM t WHERE id={n};\n", "0x{n:X}, {n}.{n}e-{n}\n"]
+PARTS = ["don't", "WE'LL", "I'm", "you'Re", "it's", "'S", "they'd've", "'\u017f", "\u2019s", "x'll",
+         "e\u0301a\u0308", "\u00e9\u00e4", "\u1e9b\u0323", "\u0344", "\u2126", "\u212b", "\uac00\u11a8",
+         "\U0001F468\u200d\U0001F469\u200d\U0001F467", "\U0001F44D\U0001F3FD", "\U0001F1E9\U0001F1EA",
+         "\ufb01ne", "\u200b", "\u00a0", "\u3000", "\u2028", "\u0085", "\ufeff", "\u202eabc\u202c",
+         "<|im_start|>", "<|im_end|>", "<s>", "</s>", "<unk>", "<|user|>", "[MASK]", "\u2581", "\u2581\u2581x"]
+SPACES = [" ", "  ", "   ", "\n", "\n\n", "\r\n", "\r\n\r\n", "\t", " \t ", " \n", "\n ", "        ",
+          "\u00a0", " \u3000", "\x0b", "\x0c", "\r", "     \n   \n  "]
+
+
+def words(rng, n):
+    return " ".join("".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(n))
+
+
+def mixed_text(seed, size):
+    """Code, many scripts, emoji, marks, white space of every kind, and bytes that are no UTF-8."""
+    rng = random.Random(seed)
+    out = bytearray()
+    while len(out) < size:
+        kind = rng.randrange(9)
+        if kind <= 1:
+            piece = words(rng, rng.randint(1, 12)).encode()
+            piece = rng.choice([piece, piece.title(), piece.upper(), piece])
+        elif kind == 2:
+            piece = rng.choice(CODE).format(n=rng.randrange(10 ** rng.randint(1, 9))).encode()
+        elif kind == 3:
+            low, high = rng.choice(SCRIPTS)
+            piece = "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 12))).encode()
+        elif kind == 4:
+            piece = rng.choice(PARTS).encode()
+        elif kind == 5:
+            piece = str(rng.randrange(10 ** rng.randint(1, 14))).encode()
+        elif kind == 6:
+            piece = "".join(rng.choices("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", k=rng.randint(1, 9))).encode()
+        elif kind == 7:
+            piece = rng.choice(SPACES).encode()
+        else:
+            piece = bytes(rng.randrange(0x80, 0x100) for _ in range(rng.randint(1, 4)))
+            piece += rng.choice([b"", "\u20ac".encode()[:2], "\U0001F600".encode()[:3]])
+        out += piece + rng.choice([b"", b"", rng.choice(SPACES).encode(), b" "])
+    return bytes(out)
+
+
+def corpus():
+    rng = random.Random(7)
+    lines = [words(rng, 30) + rng.choice(CODE).format(n=rng.randrange(10000)) for _ in range(400)]
+    return lines + [mixed_text(8, 60000).decode("utf-8", "replace")]
+
+
+def byte_level(pre_tokenizer, normalizer=None, specials=("<|im_start|>", "<|im_end|>"), **bpe):
+    tokenizer = Tokenizer(models.BPE(**bpe))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(corpus(), trainers.BpeTrainer(
+        vocab_size=900, special_tokens=list(specials), show_progress=False,
+        initial_alphabet=pre.ByteLevel.alphabet()))
+    return tokenizer
+
+
+def split(pattern):
+    return pre.Sequence([pre.Split(Regex(pattern), "isolated"),
+                         pre.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def gpt2():
+    tokenizer = byte_level(pre.ByteLevel(add_prefix_space=False), specials=["<|endoftext|>"])
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def llama3():
+    tokenizer = byte_level(split(LLAMA3), specials=["<|begin_of_text|>", "<|im_end|>"])
+    tokenizer = edited(tokenizer, ignore_merges=True)
+    tokenizer.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single="<|begin_of_text|> $A", pair=None,
+                                      special_tokens=[("<|begin_of_text|>", 0)])])
+    return tokenizer
+
+
+def qwen2():
+    tokenizer = byte_level(split(QWEN2), normalizers.NFC())
+    tokenizer.add_tokens([AddedToken("e\u0301a\u0308", normalized=True), AddedToken("<|user|>", rstrip=True)])
+    return tokenizer
+
+
+def smollm2():
+    """Byte characters are missing, as in the real vocabulary: such bytes vanish."""
+    tokenizer = byte_level(pre.Sequence([
+        pre.Digits(individual_digits=True), pre.ByteLevel(add_prefix_space=False)]))
+    document = json.loads(tokenizer.to_str())
+    model = document["model"]
+    missing = {chr(c) for c in [*range(0xF5, 0x100), 0xC0, 0xC1, 0xF1, 0xF2]} | {"\u0104", "\u0106"}
+    names = [t for t in sorted(model["vocab"], key=model["vocab"].get) if not missing & set(t)]
+    model["vocab"] = {t: i for i, t in enumerate(names)}
+    model["merges"] = [m for m in model["merges"] if not missing & set("".join(m))]
+    for token in document["added_tokens"]:
+        token["id"] = model["vocab"][token["content"]]
+    return Tokenizer.from_str(json.dumps(document))
+
+
+def olmo2():
+    tokenizer = byte_level(split(LLAMA3), specials=[])
+    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
+    tokenizer.add_tokens([AddedToken(" " * n, normalized=False) for n in (4, 8)])
+    tokenizer.add_special_tokens([AddedToken("<|im_start|>", lstrip=True), AddedToken("[MASK]", lstrip=True, rstrip=True)])
+    tokenizer.add_tokens([AddedToken("ono", single_word=True)])
+    return tokenizer
+
+
+def edited(tokenizer, **fields):
+    document = json.loads(tokenizer.to_str())
+    document["model"].update(fields)
+    return Tokenizer.from_str(json.dumps(document))
+
+
+KINDS = {f.__name__: f for f in (gpt2, llama3, qwen2, smollm2, olmo2)}
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    text = mixed_text(1, 40000)
+    open(os.path.join(FOLDER, "mixed.txt"), "wb").write(text)
+    for name, make in KINDS.items():
+        tokenizer = make()
+        path = os.path.join(FOLDER, name + ".json")
+        tokenizer.save(path, pretty=False)
+        ids = tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids
+        open(os.path.join(FOLDER, name + ".ids"), "wb").write(struct.pack(f"<{len(ids)}H", *ids))
+        print(name, tokenizer.get_vocab_size(), "tokens", len(ids), "ids", os.path.getsize(path), "bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+/// A text and the pieces it is cut into; no merge crosses the border of a piece.
+struct PieceList {
+  var text: [UInt8]
+  var pieces: [Range<Int>]
+  /// Whether the text stands at the very start of what is encoded.
+  var startsInput: Bool
+}
+
+/// One step from text to pieces.
+enum PreTokenizer: Equatable, Sendable {
+  enum PrependScheme: String, Sendable {
+    case always
+    case first
+    case never
+  }
+
+  case split(TextPattern, SplitBehavior, invert: Bool)
+  /// A space goes before each piece that has none in front.
+  case prefixSpace
+  /// Spaces become `replacement`, one goes in front, and pieces start at each.
+  case metaspace(replacement: [UInt8], PrependScheme, split: Bool)
+
+  func apply(to list: inout PieceList) {
+    switch self {
+    case .split(let pattern, let behavior, let invert):
+      var pieces: [Range<Int>] = []
+      pieces.reserveCapacity(list.text.count / 4)
+      for piece in list.pieces {
+        behavior.split(list.text.span, piece, at: pattern, invert: invert, into: &pieces)
+      }
+      list.pieces = pieces
+    case .prefixSpace:
+      Self.rewrite(&list) { source, piece, output in
+        if source[piece.lowerBound] != 0x20 { output.append(0x20) }
+        output.append(contentsOf: source[piece])
+      }
+    case .metaspace(let replacement, let scheme, let split):
+      let startsInput = list.startsInput
+      Self.rewrite(&list) { source, piece, output in
+        let start = output.count
+        for byte in source[piece] {
+          if byte == 0x20 { output.append(contentsOf: replacement) } else { output.append(byte) }
+        }
+        let isFirst = startsInput && piece.lowerBound == 0
+        if scheme == .always || scheme == .first && isFirst,
+          !output[start...].starts(with: replacement)
+        {
+          output.insert(contentsOf: replacement, at: start)
+        }
+      }
+      guard split else { return }
+      let cut = Self.split(.literal(replacement), .mergedWithNext, invert: false)
+      cut.apply(to: &list)
+    }
+  }
+
+  /// Builds the text anew, piece by piece.
+  private static func rewrite(
+    _ list: inout PieceList, _ body: ([UInt8], Range<Int>, inout [UInt8]) -> Void
+  ) {
+    var output: [UInt8] = []
+    output.reserveCapacity(list.text.count + list.text.count / 4)
+    var pieces: [Range<Int>] = []
+    for piece in list.pieces where !piece.isEmpty {
+      let start = output.count
+      body(list.text, piece, &output)
+      pieces.append(start..<output.count)
+    }
+    list.text = output
+    list.pieces = pieces
+  }
+}

@@ -1,0 +1,166 @@
+/// Text to tokens and back, token for token as the reference implementation does it.
+///
+/// Text passes five stages: added tokens are cut out, the rest is normalized, cut into pieces,
+/// encoded by the model, and framed by special tokens. `formats/tokenizer-json.md` tells each.
+package struct Tokenizer: Sendable {
+  enum Model: Sendable {
+    case bytePair(BytePairModel)
+  }
+
+  var model: Model
+  /// Spelling of each token; its number is its id.
+  var vocabulary: [[UInt8]]
+  var normalizers: [Normalizer] = []
+  var preTokenizers: [PreTokenizer] = []
+  var decoders: [TokenDecoder]?
+  /// Special tokens that stand around a text.
+  var prefix: [Int32] = []
+  var suffix: [Int32] = []
+  var literalTokens = AddedTokenMatcher()
+  var normalizedTokens = AddedTokenMatcher()
+
+  /// Tokens that are cut out of the text before anything else, by id.
+  package private(set) var addedTokens: [AddedToken] = []
+  private var specialIDs: Set<Int32> = []
+
+  package var vocabularySize: Int { vocabulary.count }
+
+  /// The id of the token spelled `token`.
+  package func id(of token: String) -> Int32? {
+    if let added = addedTokens.first(where: { $0.content.elementsEqual(token.utf8) }) {
+      return added.id
+    }
+    return vocabulary.firstIndex { $0.elementsEqual(token.utf8) }.map { Int32($0) }
+  }
+
+  /// The spelling of a token as the vocabulary has it.
+  package func token(_ id: Int32) throws(TokenizerError) -> [UInt8] {
+    guard vocabulary.indices.contains(Int(id)) else {
+      throw TokenizerError(.idOutOfRange(Int(id), vocabularySize: vocabularySize))
+    }
+    return vocabulary[Int(id)]
+  }
+
+  init(model: Model, vocabulary: [[UInt8]]) {
+    self.model = model
+    self.vocabulary = vocabulary
+  }
+
+  /// Takes the added tokens, after the normalizers: tokens to be found in normalized text are
+  /// normalized, too.
+  mutating func setAddedTokens(_ tokens: [AddedToken]) {
+    addedTokens = tokens.sorted { $0.id < $1.id }
+    for token in addedTokens {
+      if token.special { specialIDs.insert(token.id) }
+      if token.normalized {
+        normalizedTokens.add(token, spelled: normalized(token.content))
+      } else {
+        literalTokens.add(token, spelled: token.content)
+      }
+    }
+  }
+
+  // MARK: Encoding
+
+  /// The tokens of `text`; malformed UTF-8 counts as U+FFFD.
+  package func encode(
+    _ text: String, addSpecialTokens: Bool = false
+  ) throws(TokenizerError) -> [Int32] {
+    try encode(Array(text.utf8), addSpecialTokens: addSpecialTokens)
+  }
+
+  /// The tokens of `bytes`, UTF-8 text in which malformed sequences count as U+FFFD.
+  package func encode(
+    _ bytes: [UInt8], addSpecialTokens: Bool = false
+  ) throws(TokenizerError) -> [Int32] {
+    let text = bytes.repairedUTF8
+    var output = addSpecialTokens ? prefix : []
+    output.reserveCapacity(text.count / 3 + prefix.count + suffix.count)
+    var scratch = EncodingScratch(textByteCount: text.count)
+    for (range, token) in literalTokens.segments(of: text.span, 0..<text.count) {
+      if let token {
+        output.append(token)
+      } else {
+        try encodeLiteral(text, range, into: &output, scratch: &scratch)
+      }
+    }
+    if addSpecialTokens { output += suffix }
+    return output
+  }
+
+  /// Encodes a stretch of text that holds no literal added token.
+  private func encodeLiteral(
+    _ text: [UInt8], _ range: Range<Int>, into output: inout [Int32],
+    scratch: inout EncodingScratch
+  ) throws(TokenizerError) {
+    var (text, whole) = (text, range)
+    let startsInput = range.lowerBound == 0
+    if !normalizers.isEmpty {
+      text = normalized(Array(text[range]))
+      whole = 0..<text.count
+    }
+    for (range, token) in normalizedTokens.segments(of: text.span, whole) {
+      if let token {
+        output.append(token)
+        continue
+      }
+      var list = PieceList(
+        text: text, pieces: [range], startsInput: startsInput && range.lowerBound == 0)
+      for step in preTokenizers { step.apply(to: &list) }
+      for piece in list.pieces {
+        try encodeWord(list.text.span.extracting(piece), into: &output, scratch: &scratch)
+      }
+    }
+  }
+
+  private func encodeWord(
+    _ word: Span<UInt8>, into output: inout [Int32], scratch: inout EncodingScratch
+  ) throws(TokenizerError) {
+    let isShort = word.count <= WordCache.longestWord
+    if isShort, scratch.cache.append(word, to: &output) { return }
+    let start = output.count
+    switch model {
+    case .bytePair(let model): model.encode(word, into: &output, scratch: &scratch)
+    }
+    if isShort { scratch.cache.remember(word, output, from: start) }
+  }
+
+  private func normalized(_ text: [UInt8]) -> [UInt8] {
+    normalizers.reduce(text) { $1.apply(to: $0) }
+  }
+
+  // MARK: Decoding
+
+  /// The bytes that the tokens stand for, which need not be whole UTF-8 characters.
+  package func decode(
+    _ ids: some Sequence<Int32>, skipSpecial: Bool = false
+  ) throws(TokenizerError) -> [UInt8] {
+    try decode(ids, skipSpecial: skipSpecial, isStart: true, repairs: false)
+  }
+
+  /// The text that the tokens stand for; U+FFFD where they break a character.
+  package func decodeText(
+    _ ids: some Sequence<Int32>, skipSpecial: Bool = false
+  ) throws(TokenizerError) -> String {
+    String(
+      decoding: try decode(ids, skipSpecial: skipSpecial, isStart: true, repairs: true),
+      as: UTF8.self)
+  }
+
+  func decode(
+    _ ids: some Sequence<Int32>, skipSpecial: Bool, isStart: Bool, repairs: Bool
+  ) throws(TokenizerError) -> [UInt8] {
+    var tokens: [[UInt8]] = []
+    for id in ids {
+      let token = try token(id)
+      if !(skipSpecial && specialIDs.contains(id)) { tokens.append(token) }
+    }
+    guard let decoders else { return Array(tokens.joined(separator: [0x20])) }
+    for decoder in decoders {
+      tokens = decoder.apply(to: tokens, isStart: isStart, repairs: repairs)
+    }
+    return tokens.flatMap { $0 }
+  }
+
+  func isSpecial(_ id: Int32) -> Bool { specialIDs.contains(id) }
+}
