@@ -61,6 +61,8 @@ package final class StagedOutput: Sendable {
     guard result == 0 else {
       throw FileError(destination, .system(operation: "publish", Errno(rawValue: errno)))
     }
+    // After an exchange, the old state lies under the temporary name.
+    if replaces { removeTree(temporary) }
     try syncFolder(FilePath(destination).removingLastComponent().string)
   }
 
