@@ -45,3 +45,21 @@ void ck_encode_f64(const float *in, uint8_t *out, size_t count);
 // Float64 from unaligned bytes to float32, to nearest even or, where another rounding follows, to odd.
 size_t ck_f64_to_f32(const uint8_t *in, float *out, size_t count, float *top);
 void ck_f64_to_f32_odd(const uint8_t *in, float *out, size_t count);
+
+// MARK: dequantise.c
+
+// `count` blocks of ggml's quantised types to float32: 32 elements each, 256 those with `_k`.
+void ck_dequantise_q4_0(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q4_1(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q5_0(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q5_1(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q8_0(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q2_k(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q3_k(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q4_k(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q5_k(const uint8_t *in, float *out, size_t count);
+void ck_dequantise_q6_k(const uint8_t *in, float *out, size_t count);
+
+// `count` blocks of 32 float32 to Q8_0; gives how many values lie in blocks that became infinite or
+// NaN, and the largest magnitude among them.
+size_t ck_quantise_q8_0(const float *in, uint8_t *out, size_t count, float *top);
