@@ -30,8 +30,8 @@ package enum BlockGroup: String, CaseIterable, Sendable {
 }
 
 extension Naming {
-  /// The names of the published retrofits (their Table of keys is in `formats/recurrent-package.md`),
-  /// with `bias` and `core_norm` added where they have none.
+  /// The names of the published retrofits (`formats/recurrent-package.md` lists them), with names
+  /// of ours for biases and for a norm after the core, which none of them has.
   package static let raven = Naming(
     embedding: "transformer.wte.weight", finalNorm: "transformer.ln_f.weight",
     adapter: "transformer.adapter.weight", coreNorm: "transformer.core_norm.weight",

@@ -1,0 +1,47 @@
+import ByteIO
+package import ModelGraph
+import Tensors
+
+/// Names and configuration fields of a written package.
+package enum Dialect: String, CaseIterable, Sendable {
+  /// Those of the published retrofits: fused projections, `huginn_raven`.
+  case raven
+  /// The source family's own names under `prelude.`, `core.` and `coda.`.
+  case native
+}
+
+/// Gives every tensor its name in a dialect, fusing or splitting projections as it has them.
+package struct Rename: GraphPass, Equatable {
+  package var dialect: Dialect
+
+  package init(to dialect: Dialect) { self.dialect = dialect }
+
+  package var description: String { "rename to the \(dialect.rawValue) dialect" }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    guard graph.recurrence != nil else { throw RecurrenceError(.notRecurrent) }
+    let naming = dialect == .raven ? Naming.raven : Naming.native(family: graph.family)
+    guard let naming else { throw RecurrenceError(.noName(part: graph.family)) }
+    let shaped =
+      naming.isFused
+      ? try FuseProjections().apply(graph) : try SplitProjections().apply(graph)
+    var result = try shaped.mapBlocks { (block, group, index) throws(RecurrenceError) in
+      var block = block
+      for i in block.parameters.indices {
+        let role = block.parameters[i].role
+        guard let name = naming.name(role, group, index) else {
+          throw RecurrenceError(.noName(part: role.rawValue))
+        }
+        block.parameters[i].parameter.name = TensorName(name)
+      }
+      return block
+    }
+    result.embedding.name = TensorName(naming.embedding)
+    result.finalNorm.name = TensorName(naming.finalNorm)
+    result.head?.name = TensorName(naming.head)
+    return try result.changingRecurrence {
+      $0.adapter?.name = TensorName(naming.adapter)
+      $0.coreNorm?.name = TensorName(naming.coreNorm)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import ByteIO
+package import ModelGraph
+package import Tensors
+
+/// What the adapter `[h, 2h]` holds before training; the state's columns come first.
+package enum AdapterStart: Equatable, Sendable {
+  /// `[0 | I]`: at r = 1 the retrofit is exactly the source model's selected layers.
+  case prelude
+  /// `[I | 0]`: the prelude's output is ignored.
+  case state
+  /// `[I/2 | I/2]`.
+  case average
+  /// PyTorch's start of a linear layer, the paper's: uniform within ±1/√(2h).
+  case uniform(seed: UInt64)
+  /// Takase's: normal with standard deviation √(2/(5h)).
+  case takase(seed: UInt64)
+  /// No adapter: the prelude's output is added to the state.
+  case add
+  /// A tensor of the source, `[h, 2h]`.
+  case tensor(TensorName, ElementType)
+
+  /// The start's name in configurations and on the command line.
+  package var name: String {
+    switch self {
+    case .prelude: "prelude"
+    case .state: "state"
+    case .average: "average"
+    case .uniform: "uniform"
+    case .takase: "takase"
+    case .add: "add"
+    case .tensor: "file"
+    }
+  }
+}
+
+/// Injects the prelude's output before every pass of the core, through an adapter or by addition.
+package struct InsertAdapter: GraphPass, Equatable {
+  package var start: AdapterStart
+  /// Type of the adapter; nil takes that of the core's weights.
+  package var type: ElementType?
+
+  package init(_ start: AdapterStart, type: ElementType? = nil) {
+    self.start = start
+    self.type = type
+  }
+
+  package var description: String {
+    switch start {
+    case .prelude: "insert adapter [0 | I]"
+    case .state: "insert adapter [I | 0]"
+    case .average: "insert adapter [I/2 | I/2]"
+    case .uniform(let seed): "insert adapter, uniform, seed \(seed)"
+    case .takase(let seed): "insert adapter, normal, seed \(seed)"
+    case .add: "inject by addition, without an adapter"
+    case .tensor(let name, _): "insert adapter from \(name)"
+    }
+  }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    guard let body = graph.recurrence else { throw RecurrenceError(.notRecurrent) }
+    let shape = [graph.sizes.hidden, 2 * graph.sizes.hidden]
+    let coreType = body.core.first?[.down]?.type ?? graph.embedding.type
+    let adapter = recipe(hidden: graph.sizes.hidden).map { recipe in
+      let type = type ?? coreType
+      return Parameter(
+        name: "adapter.weight", shape: shape, type: type,
+        recipe: Recipe(recipe.content, as: storedType == type ? nil : type))
+    }
+    return try graph.changingRecurrence {
+      $0.adapter = adapter
+      $0.injection = adapter == nil ? .add : .linear
+    }
+  }
+
+  /// Type of the tensor the adapter is copied from; nil when it is made.
+  private var storedType: ElementType? {
+    if case .tensor(_, let type) = start { type } else { nil }
+  }
+
+  private func recipe(hidden: Int) -> Recipe? {
+    let width = Double(hidden)
+    return switch start {
+    case .prelude: Recipe(.initialised(.identities(state: 0, prelude: 1)))
+    case .state: Recipe(.initialised(.identities(state: 1, prelude: 0)))
+    case .average: Recipe(.initialised(.identities(state: 0.5, prelude: 0.5)))
+    case .uniform(let seed):
+      Recipe(.initialised(.uniform(bound: Float(1 / (2 * width).squareRoot()), seed: seed)))
+    case .takase(let seed):
+      Recipe(
+        .initialised(
+          .normal(standardDeviation: Float((2 / (5 * width)).squareRoot()), seed: seed)))
+    case .add: nil
+    case .tensor(let name, _): .copy(name, rows: hidden)
+    }
+  }
+}
+
+/// Puts an RMSNorm, its scale all ones, on the state after every pass of the core.
+package struct InsertCoreNorm: GraphPass, Equatable {
+  package init() {}
+
+  package var description: String { "insert a norm after the core" }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    let norm = Parameter(
+      name: "core_norm.weight", shape: [graph.sizes.hidden], type: graph.finalNorm.type,
+      recipe: Recipe(.initialised(.ones), as: graph.finalNorm.type))
+    return try graph.changingRecurrence { $0.coreNorm = norm }
+  }
+}

@@ -1,0 +1,41 @@
+package import ModelGraph
+
+/// Numbers of elements by part of a model.
+package struct ParameterCounts: Equatable, Sendable {
+  package var embedding: Int
+  /// Zero when the head is the embedding.
+  package var head: Int
+  package var finalNorm: Int
+  /// All layers of a source model; zero for a retrofit.
+  package var layers = 0
+  package var prelude = 0
+  package var core = 0
+  package var coda = 0
+  package var adapter = 0
+  package var coreNorm = 0
+
+  package init(_ graph: ModelGraph) {
+    func count(_ blocks: [Block]) -> Int {
+      blocks.reduce(0) { $0 + $1.parameters.reduce(0) { $0 + $1.parameter.elementCount } }
+    }
+    embedding = graph.embedding.elementCount
+    head = graph.head?.elementCount ?? 0
+    finalNorm = graph.finalNorm.elementCount
+    switch graph.body {
+    case .plain(let blocks): layers = count(blocks)
+    case .recurrent(let body):
+      prelude = count(body.prelude)
+      core = count(body.core)
+      coda = count(body.coda)
+      adapter = body.adapter?.elementCount ?? 0
+      coreNorm = body.coreNorm?.elementCount ?? 0
+    }
+  }
+
+  package var blocks: Int { layers + prelude + core + coda }
+
+  package var total: Int { embedding + head + finalNorm + blocks + adapter + coreNorm }
+
+  /// The paper's effective parameters: blocks, the core counted once for every recurrence.
+  package func effective(recurrences: Int) -> Int { layers + prelude + core * recurrences + coda }
+}

@@ -1,0 +1,106 @@
+package import ModelGraph
+import Tensors
+
+/// Tensors that a fused one holds, by rows in this order.
+private let fusions: [(fused: BlockRole, parts: [BlockRole])] = [
+  (.queryKeyValue, [.query, .key, .value]),
+  (.queryKeyValueBias, [.queryBias, .keyBias, .valueBias]),
+  (.gateUp, [.gate, .up]),
+  (.gateUpBias, [.gateBias, .upBias]),
+]
+
+/// Makes query, key, value and gate, up one tensor each, by putting their rows one after another.
+package struct FuseProjections: GraphPass, Equatable {
+  package init() {}
+
+  package var description: String { "fuse query, key, value and gate, up" }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
+      var block = block
+      for (fused, roles) in fusions {
+        let parts = roles.compactMap { block[$0] }
+        guard parts.count == roles.count else { continue }
+        block.parameters.removeAll { roles.contains($0.role) }
+        block.parameters.append(.init(fused, try Self.fuse(parts)))
+      }
+      block.sortByRole()
+      return block
+    }
+  }
+
+  private static func fuse(_ parts: [Parameter]) throws(RecurrenceError) -> Parameter {
+    var fused = parts[0]
+    var rows: [RowSource] = []
+    fused.shape[0] = 0
+    for part in parts {
+      guard case .rows(let sources) = part.recipe.content else {
+        throw RecurrenceError(.cannotSplit(part.name))
+      }
+      rows += sources
+      fused.shape[0] += part.shape[0]
+    }
+    // One tensor has one type: parts of several are widened to float32.
+    if parts.contains(where: { $0.type != fused.type || $0.recipe.type != fused.recipe.type }) {
+      fused.type = .f32
+      fused.recipe.type = .f32
+    }
+    fused.recipe.content = .rows(rows)
+    return fused
+  }
+}
+
+/// Takes fused projections apart again.
+package struct SplitProjections: GraphPass, Equatable {
+  package init() {}
+
+  package var description: String { "split query, key, value and gate, up" }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
+      var block = block
+      for (fused, roles) in fusions {
+        guard let whole = block[fused] else { continue }
+        block.parameters.removeAll { $0.role == fused }
+        var start = 0
+        for role in roles {
+          let count = graph.style.shape(of: role, graph.sizes)[0]
+          block.parameters.append(.init(role, try Self.slice(whole, start..<(start + count))))
+          start += count
+        }
+      }
+      block.sortByRole()
+      return block
+    }
+  }
+
+  private static func slice(
+    _ whole: Parameter, _ rows: Range<Int>
+  ) throws(RecurrenceError) -> Parameter {
+    guard case .rows(let sources) = whole.recipe.content else {
+      throw RecurrenceError(.cannotSplit(whole.name))
+    }
+    var part = whole
+    part.shape[0] = rows.count
+    var pieces: [RowSource] = []
+    var start = 0
+    for source in sources {
+      let wanted = rows.clamped(to: start..<(start + source.rows.count))
+      let first = source.rows.lowerBound - start
+      start += source.rows.count
+      if wanted.isEmpty { continue }
+      var piece = source
+      piece.rows = wanted.lowerBound + first..<wanted.upperBound + first
+      pieces.append(piece)
+    }
+    part.recipe.content = .rows(pieces)
+    return part
+  }
+}
+
+extension Block {
+  fileprivate mutating func sortByRole() {
+    let order = BlockRole.allCases
+    parameters = order.flatMap { role in parameters.filter { $0.role == role } }
+  }
+}

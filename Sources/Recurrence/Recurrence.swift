@@ -1,1 +1,0 @@
-// Recurrence: to be written.

@@ -1,0 +1,147 @@
+import ByteIO
+import JSON
+import ModelGraph
+import Tensors
+import Testing
+
+@testable import Recurrence
+
+@Suite("passes")
+struct PassTests {
+  let source: ModelGraph
+  let selected: ModelGraph
+
+  init() throws {
+    source = try open("tiny-llama/source").graph
+    selected = try SelectLayers(LayerSelection("0-1/4-7/8-9", of: 10)).apply(source)
+  }
+
+  @Test("select keeps the layers' tensors and cuts per-layer lists")
+  func select() throws {
+    var source = source
+    source.config["layer_types"] = .array((0..<10).map { JSONValue($0) })
+    source.config["eos_token_id"] = .array((0..<10).map { JSONValue($0) })
+    let pass = SelectLayers(try LayerSelection("0-1/4-7/8-9", of: 10))
+    let graph = try pass.apply(source)
+    #expect(graph.blocks.map(\.sourceLayer) == [0, 1, 4, 5, 6, 7, 8, 9])
+    #expect(graph.config["layer_types"]?.array?.compactMap(\.integer) == [0, 1, 4, 5, 6, 7, 8, 9])
+    #expect(graph.config["eos_token_id"]?.array?.count == 10)
+    #expect(pass.description == "select layers 0-1/4-7/8-9")
+    #expect(throws: RecurrenceError(.alreadyRecurrent)) { _ = try pass.apply(graph) }
+  }
+
+  static let starts: [(AdapterStart, Initialiser)] = [
+    (.prelude, .identities(state: 0, prelude: 1)), (.state, .identities(state: 1, prelude: 0)),
+    (.average, .identities(state: 0.5, prelude: 0.5)),
+    (.uniform(seed: 74), .uniform(bound: 0.125, seed: 74)),
+    (.takase(seed: 74), .normal(standardDeviation: 0.111803398, seed: 74)),
+  ]
+
+  @Test("adapter starts", arguments: starts)
+  func adapter(start: AdapterStart, initialiser: Initialiser) throws {
+    let body = try #require(try InsertAdapter(start).apply(selected).recurrence)
+    let adapter = try #require(body.adapter)
+    #expect(body.injection == .linear)
+    #expect(adapter.shape == [32, 64])
+    #expect(adapter.type == .bf16)
+    #expect(adapter.recipe.content == .initialised(initialiser))
+  }
+
+  @Test("no adapter for additive injection; one from the source's tensors")
+  func otherAdapters() throws {
+    let add = try #require(
+      try InsertAdapter(.add).apply(InsertAdapter(.prelude).apply(selected)).recurrence)
+    #expect(add.adapter == nil && add.injection == .add)
+    let copied = try #require(
+      try InsertAdapter(.tensor("mine", .f32)).apply(selected).recurrence?.adapter)
+    #expect(copied.recipe == Recipe(.rows([RowSource(tensor: "mine", rows: 0..<32)]), as: .bf16))
+  }
+
+  @Test(
+    "state starts reach the configuration that readers obey",
+    arguments: RetrofitOptions.State.allCases)
+  func state(_ state: RetrofitOptions.State) throws {
+    var options = RetrofitOptions(selection: try LayerSelection("0-1/4-7/8-9", of: 10))
+    options.state = state
+    let plan = try RetrofitPlan(source, options)
+    let read = try ModelGraph.read(
+      config: plan.config,
+      parameters: plan.parameters)
+    let want: StateStart =
+      switch state {
+      case .huginn: .normal(standardDeviation: 0.008703882797784892)
+      case .width: .normal(standardDeviation: 0.11180339887498948)
+      case .zero: .zero
+      case .embedding: .embedding
+      }
+    #expect(read.recurrence?.stateStart == want)
+  }
+
+  @Test("a norm after the core is written and read", arguments: Dialect.allCases)
+  func coreNorm(dialect: Dialect) throws {
+    var options = RetrofitOptions(selection: try LayerSelection("0-1/4-7/8-9", of: 10))
+    options.normAfterCore = true
+    options.adapter = .add
+    options.dialect = dialect
+    let plan = try RetrofitPlan(source, options)
+    let read = try ModelGraph.read(config: plan.config, parameters: plan.parameters)
+    #expect(read.recurrence?.coreNorm?.recipe.content == .initialised(.ones))
+    #expect(read.recurrence?.injection == .add)
+    #expect(read.recurrence?.adapter == nil)
+  }
+
+  @Test("split undoes fuse, tie undoes untie")
+  func inverses() throws {
+    let graph = try open("tiny-qwen2/source").graph
+    let fused = try FuseProjections().apply(graph)
+    #expect(fused.blocks[3][.queryKeyValue]?.shape == [64, 32])
+    #expect(fused.blocks[3][.queryKeyValueBias]?.shape == [64])
+    let split = try SplitProjections().apply(fused)
+    for (a, b) in zip(split.blocks, graph.blocks) {
+      #expect(a.parameters.map(\.role) == b.parameters.map(\.role))
+      #expect(a.parameters.map(\.parameter.recipe) == b.parameters.map(\.parameter.recipe))
+    }
+    let untied = try UntieHead().apply(graph)
+    #expect(untied.head?.recipe == graph.embedding.recipe)
+    #expect(try TieHead().apply(untied) == graph)
+  }
+
+  @Test("parts of different types are fused as float32")
+  func mixedTypes() throws {
+    var graph = source
+    guard case .plain(var blocks) = graph.body else { return }
+    let i = try #require(blocks[0].parameters.firstIndex { $0.role == .key })
+    blocks[0].parameters[i].parameter.type = .f16
+    graph.body = .plain(blocks)
+    let fused = try #require(try FuseProjections().apply(graph).blocks[0][.queryKeyValue])
+    #expect(fused.type == .f32 && fused.recipe.type == .f32)
+  }
+
+  @Test("a cast touches what has another type")
+  func cast() throws {
+    let graph = try Cast(to: .f32).apply(source)
+    #expect(graph.parameters.allSatisfy { $0.type == .f32 && $0.recipe.type == .f32 })
+    #expect(try Cast(to: .bf16).apply(source) == source)
+  }
+
+  @Test("a source model without a selection is refused")
+  func nothingSelected() {
+    #expect(throws: RecurrenceError(.notRecurrent)) {
+      _ = try RetrofitPlan(source, RetrofitOptions())
+    }
+  }
+
+  @Test("operations in words")
+  func operations() {
+    let part = RowSource(tensor: "q", rows: 0..<8, order: .splitHalves(headSize: 4))
+    #expect(Recipe.copy("q", rows: 8).operations(stored: .element(.bf16)) == ["copy"])
+    #expect(
+      Recipe(.rows([part, part]), as: .bf16).operations(stored: .block(.q80)) == [
+        "decode Q8_0", "reorder rows, interleaved to split halves of 4", "concatenate rows",
+        "cast BF16",
+      ])
+    #expect(
+      Recipe(.initialised(.identities(state: 0, prelude: 1)), as: .bf16).operations(stored: nil)
+        == ["initialise identities 0.0, 1.0"])
+  }
+}
