@@ -33,6 +33,11 @@ package struct FileError: DiagnosedError, Equatable {
     self.position = position
   }
 
+  /// Nothing is at `path`.
+  package static func missing(_ path: String) -> FileError {
+    FileError(path, .system(operation: "open", .noSuchFileOrDirectory))
+  }
+
   package var file: String? { path }
   package var offset: Int? { position }
 

@@ -9,13 +9,21 @@ extension Checkpoint {
   /// Opens what is at `path`: a folder, an index, or a single weight file.
   package static func open(_ path: String) throws -> Checkpoint {
     if pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
+    if path.hasSuffix(".index.json"), pathKind(path) == .file {
+      let slash = path.lastIndex(of: "/")
+      let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+      let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+      return try Checkpoint(folder: CheckpointFolder(path: folder), index: name)
+    }
     let region = try ByteRegion(path: path)
     return try Checkpoint(path: path, layout: .file, weights: WeightFiles(file: region))
   }
 
   /// Opens the checkpoint in `folder`, on disk or inside an archive.
-  package init(folder: CheckpointFolder) throws {
-    let choice = try WeightChoice(folder)
+  ///
+  /// - Parameter index: The index to use; nil chooses the weights by their names.
+  package init(folder: CheckpointFolder, index: String? = nil) throws {
+    let choice = try index.map { WeightChoice(index: $0) } ?? WeightChoice(folder)
     var warnings = choice.warnings
     var sideFiles: [SideFile] = []
     for name in folder.names where !WeightChoice.isWeightFile(name) {

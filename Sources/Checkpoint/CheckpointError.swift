@@ -14,8 +14,8 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case configNotObject
     /// Two files of one set hold the same tensor.
     case tensorTwice(String, String)
-    /// The files of a split set do not belong together.
-    case splitSet(String)
+    /// A numbered set of files is not whole.
+    case shardMissing(String)
     /// No tensor has the name.
     case tensorMissing
     /// The elements are no real numbers.
@@ -49,7 +49,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case .unknownFormat: "checkpoint.unknown_format"
     case .configNotObject: "config.not_object"
     case .tensorTwice: "checkpoint.tensor_twice"
-    case .splitSet: "checkpoint.split_set"
+    case .shardMissing: "checkpoint.shard_missing"
     case .tensorMissing: "checkpoint.tensor_missing"
     case .notNumeric: "checkpoint.not_numeric"
     }
@@ -64,7 +64,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
       "not a weight file" + (signature.map { "; it looks like \($0)" } ?? "")
     case .configNotObject: "config.json is JSON, but not an object"
     case .tensorTwice(let first, let second): "the tensor is in \(first) and in \(second)"
-    case .splitSet(let what): what
+    case .shardMissing(let name): "the files are a numbered set, of which \(name) is missing"
     case .tensorMissing: "there is no such tensor"
     case .notNumeric(let type): "\(type) elements cannot be read as numbers"
     }

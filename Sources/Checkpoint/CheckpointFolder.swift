@@ -45,6 +45,12 @@ package struct CheckpointFolder: Sendable {
     }
   }
 
+  /// The file `name`; an error when there is none.
+  package func require(_ name: String) throws(FileError) -> ByteRegion {
+    if let region = try open(name) { return region }
+    throw FileError.missing(path + "/" + name)
+  }
+
   /// Whether `name` is a link to a place outside the folder.
   ///
   /// The download cache of Hugging Face is no outside: there a snapshot's files are links to the

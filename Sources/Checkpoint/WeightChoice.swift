@@ -1,10 +1,13 @@
 import ByteIO
+import Safetensors
 
 /// Which of a folder's files are the checkpoint's weights.
 struct WeightChoice {
   enum Files {
     case single(String)
     case index(String)
+    /// All files of a numbered set that has no index.
+    case set([String])
   }
 
   let format: Checkpoint.Format
@@ -31,23 +34,37 @@ struct WeightChoice {
       }
       self.format = format
       self.files = files
-      if case .single(let name) = files, let index = indexes.first {
+      switch files {
+      case .single(let name):
+        guard let index = indexes.first else { return }
         warnings.append(
           Warning(
             "checkpoint.single_and_index", "\(name) is used, not the index \(index)",
             file: folder.path))
+      case .set(let names):
+        warnings.append(
+          Warning(
+            "checkpoint.no_index", "\(names.count) numbered files are read without an index",
+            file: folder.path))
+      case .index: break
       }
       return
     }
-    throw folder.noWeights
+    throw CheckpointError(.noWeights, path: folder.path)
+  }
+
+  /// The shards of the index `name`.
+  init(index name: String) {
+    format = name.hasSuffix(".safetensors.index.json") ? .safetensors : .torch
+    files = .index(name)
   }
 
   func open(in folder: CheckpointFolder) throws -> WeightFiles {
     switch files {
     case .index(let name): return try WeightFiles(index: name, in: folder, format: format)
-    case .single(let name):
-      guard let region = try folder.open(name) else { throw folder.noWeights }
-      return try WeightFiles(file: region)
+    case .single(let name): return try WeightFiles(file: folder.require(name))
+    case .set(let names):
+      return try WeightFiles(format: format, files: names.map { try folder.require($0) })
     }
   }
 
@@ -73,8 +90,29 @@ struct WeightChoice {
     if singles.contains(usual) { return .single(usual) }
     if indexes.contains(usual + ".index.json") { return .index(usual + ".index.json") }
     if let index = indexes.first, indexes.count == 1 { return .index(index) }
-    if let single = singles.first, singles.count == 1 { return .single(single) }
-    if singles.isEmpty && indexes.isEmpty { return nil }
+    guard let first = singles.first else { return nil }
+    if let name = ShardName(first), name.count > 1 {
+      return try set(of: name, singles, in: folder)
+    }
+    if indexes.isEmpty && singles.count == 1 { return .single(first) }
     throw CheckpointError(.ambiguous(indexes.isEmpty ? singles : indexes), path: folder.path)
+  }
+
+  /// The numbered set that `name` is of, when it is whole and there is no other file.
+  private static func set(
+    of name: ShardName, _ singles: [String], in folder: CheckpointFolder
+  ) throws(CheckpointError) -> Files {
+    func sibling(_ number: Int) -> String {
+      ShardName(stem: name.stem, number: number, count: name.count, ending: name.ending).description
+    }
+    let found = Set(singles.map { ExactString($0) })
+    let names = (1...min(name.count, 99_999)).map(sibling)
+    if let missing = names.first(where: { !found.contains(ExactString($0)) }) {
+      throw CheckpointError(.shardMissing(missing), path: folder.path)
+    }
+    guard names.count == singles.count else {
+      throw CheckpointError(.ambiguous(singles), path: folder.path)
+    }
+    return .set(names)
   }
 }

@@ -11,15 +11,24 @@ struct WeightFiles {
   var inputs: [String]
   var warnings: [Warning] = []
 
-  /// Opens one file, told by its first bytes; by its ending only when they are no known format's.
+  /// Opens one file. What calls itself safetensors must be it, since people trust the ending; any
+  /// other file is told by its first bytes, and by its ending when they are no known format's.
   init(file region: ByteRegion) throws {
+    try self.init(format: Self.format(of: region), files: [region])
+  }
+
+  private static func format(of region: ByteRegion) throws -> Checkpoint.Format {
+    if region.path.hasSuffix(".safetensors") { return .safetensors }
     let signature = try FileSignature(of: region)
     switch signature {
-    case .safetensors: break
-    case nil where region.path.hasSuffix(".safetensors"): break
-    default: throw CheckpointError(.unknownFormat(signature), path: region.path)
+    case .safetensors: return .safetensors
+    case .gguf, .oldGGML: return .gguf
+    case .zip, .tar, .pickle: return .torch
+    default: break
     }
-    try self.init(format: .safetensors, files: [region])
+    if region.path.hasSuffix(".gguf") { return .gguf }
+    if [".bin", ".pt", ".pth"].contains(where: region.path.hasSuffix) { return .torch }
+    throw CheckpointError(.unknownFormat(signature), path: region.path)
   }
 
   /// Opens the files of one format, in their order.
@@ -41,8 +50,7 @@ struct WeightFiles {
 
   /// Opens the shards of the index `name`, and compares them with it.
   init(index name: String, in folder: CheckpointFolder, format: Checkpoint.Format) throws {
-    guard let region = try folder.open(name) else { throw folder.noWeights }
-    let index = try ShardIndex(region)
+    let index = try ShardIndex(folder.require(name))
     var files: [ByteRegion] = []
     for shard in index.shards {
       if folder.leavesFolder(shard) {
@@ -57,8 +65,4 @@ struct WeightFiles {
     warnings = try index.check(containers.map(\.tensors))
     inputs.insert(index.path, at: 0)
   }
-}
-
-extension CheckpointFolder {
-  var noWeights: CheckpointError { CheckpointError(.noWeights, path: path) }
 }

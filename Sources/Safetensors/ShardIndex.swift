@@ -41,7 +41,8 @@ package struct ShardIndex: Equatable, Sendable {
     self.shards = shards.sorted().map(\.string)
     totalSize = root["metadata"]?["total_size"]?.integer
     for shard in self.shards {
-      if let count = Self.countInName(shard), count != self.shards.count {
+      let name = shard.split(separator: "/").last.map(String.init) ?? shard
+      if let count = ShardName(name)?.count, count != self.shards.count {
         throw ShardIndexError(.shardCount(shard, named: self.shards.count), path: path)
       }
     }
@@ -93,14 +94,5 @@ package struct ShardIndex: Equatable, Sendable {
     let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     return !path.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "\\") }
       && !parts.contains { $0.isEmpty || $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
-  }
-
-  /// The N of a name that ends in `-0000i-of-0000N`, before its extensions; nil for other names.
-  private static func countInName(_ name: String) -> Int? {
-    let stem = name.split(separator: "/").last?.split(separator: ".").first ?? ""
-    let parts = stem.split(separator: "-")
-    guard parts.count >= 3, parts[parts.count - 2] == "of", Int(parts[parts.count - 3]) != nil
-    else { return nil }
-    return Int(parts[parts.count - 1])
   }
 }

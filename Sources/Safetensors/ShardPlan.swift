@@ -32,8 +32,10 @@ package struct ShardPlan: Sendable {
     var shards: [Shard] = []
     for (i, group) in groups.enumerated() {
       let layout = try SafetensorsLayout(group, metadata: metadata)
-      let number = groups.count == 1 ? "" : "-\(fiveDigits(i + 1))-of-\(fiveDigits(groups.count))"
-      shards.append(Shard(name: "\(stem)\(number).safetensors", layout: layout))
+      let numbered = ShardName(
+        stem: stem, number: i + 1, count: groups.count, ending: ".safetensors")
+      let name = groups.count == 1 ? stem + numbered.ending : numbered.description
+      shards.append(Shard(name: name, layout: layout))
     }
     self.shards = shards
     index =
@@ -83,9 +85,4 @@ package struct ShardPlan: Sendable {
     ]
     return index.text(indent: 2) + "\n"
   }
-}
-
-private func fiveDigits(_ number: Int) -> String {
-  let digits = String(number)
-  return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
 }
