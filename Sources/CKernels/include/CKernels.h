@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bf16_gemm.h"
+
 // Loops that need per-CPU clones, which only C has: element conversion, row kernels, optimizer
 // steps. Pure functions of pointers and sizes: no allocation, no globals, no I/O.
 
