@@ -1,0 +1,121 @@
+import ByteIO
+package import JSON
+package import Tensors
+
+/// A plain model in the terms of GGUF: the hyper-parameters, and the tensors under their names and
+/// in their row order there.
+package struct GGUFExport: Sendable {
+  /// Keys and values without the tokenizer; numbers with a fraction or exponent are float32, others
+  /// unsigned.
+  package let metadata: JSONObject
+  /// Tensors in file order. Vectors are float32, as readers of GGUF expect.
+  package let parameters: [Parameter]
+  /// Float32 tensors that come from no source: the factors of Llama 3.1's frequencies.
+  package let constants: [Constant]
+
+  package struct Constant: Equatable, Sendable {
+    package var name: TensorName
+    package var values: [Float]
+  }
+
+  /// - Throws: `ModelGraphError` for a recurrent model, which no reader of GGUF knows.
+  package init(_ graph: ModelGraph) throws(ModelGraphError) {
+    guard case .plain(let blocks) = graph.body,
+      let dialect = GGUFDialect(modelType: graph.family)
+    else {
+      let name = graph.config["model_type"]?.string ?? graph.family
+      throw ModelGraphError(.unsupportedArchitecture(name))
+    }
+    var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]
+    for (index, block) in blocks.enumerated() {
+      for item in block.parameters {
+        guard let suffix = dialect.suffixes[item.role] else {
+          throw ModelGraphError(.leftoverTensors([item.parameter.name.string]))
+        }
+        var parameter = Self.renamed(item.parameter, "blk.\(index).\(suffix)")
+        if dialect.isInterleaved(item.role) {
+          parameter.recipe = try Self.interleaved(parameter, headSize: graph.sizes.headSize)
+        }
+        parameters.append(parameter)
+      }
+    }
+    parameters.append(Self.renamed(graph.finalNorm, GGUFDialect.finalNorm))
+    if let head = graph.head { parameters.append(Self.renamed(head, GGUFDialect.head)) }
+    self.parameters = parameters
+    constants = Self.constants(graph)
+    metadata = Self.metadata(graph, dialect, layers: blocks.count)
+  }
+
+  private static func renamed(_ parameter: Parameter, _ name: String) -> Parameter {
+    var result = parameter
+    result.name = TensorName(name)
+    if parameter.shape.count == 1 {
+      result.type = .f32
+      result.recipe.type = .f32
+    }
+    return result
+  }
+
+  /// The same rows in the order of interleaved RoPE.
+  private static func interleaved(
+    _ parameter: Parameter, headSize: Int
+  ) throws(ModelGraphError) -> Recipe {
+    guard case .rows(let parts) = parameter.recipe.content else { return parameter.recipe }
+    var result: [RowSource] = []
+    for part in parts {
+      let isWhole = part.rows.lowerBound % headSize == 0 && part.rows.count % headSize == 0
+      var part = part
+      switch part.order {
+      case .stored where isWhole: part.order = .interleaved(headSize: headSize)
+      case .splitHalves(headSize) where isWhole: part.order = .stored
+      default: throw ModelGraphError(.leftoverTensors([parameter.name.string]))
+      }
+      result.append(part)
+    }
+    return Recipe(.rows(result), as: parameter.recipe.type)
+  }
+
+  private static func constants(_ graph: ModelGraph) -> [Constant] {
+    guard case .llama3 = graph.rotary.scaling else { return [] }
+    let factors = GGUFRotary.factors(graph.rotary, headSize: graph.sizes.headSize)
+    return [
+      Constant(name: TensorName(GGUFDialect.rotaryFactors), values: factors.map { Float($0) })
+    ]
+  }
+
+  private static func metadata(
+    _ graph: ModelGraph, _ dialect: GGUFDialect, layers: Int
+  ) -> JSONObject {
+    let sizes = graph.sizes
+    var metadata: JSONObject = [
+      "general.architecture": .string(dialect.architecture), "general.type": "model",
+    ]
+    func set(_ key: String, _ value: JSONValue) {
+      metadata[dialect.architecture + "." + key] = value
+    }
+    set("block_count", JSONValue(layers))
+    set("context_length", JSONValue(sizes.context))
+    set("embedding_length", JSONValue(sizes.hidden))
+    set("feed_forward_length", JSONValue(sizes.intermediate))
+    set("attention.head_count", JSONValue(sizes.heads))
+    set("attention.head_count_kv", JSONValue(sizes.keyValueHeads))
+    set("attention.key_length", JSONValue(sizes.headSize))
+    set("attention.value_length", JSONValue(sizes.headSize))
+    set("attention.layer_norm_rms_epsilon", JSONValue(graph.normEpsilon))
+    set("rope.dimension_count", JSONValue(sizes.headSize))
+    set("rope.freq_base", JSONValue(graph.rotary.theta))
+    set("vocab_size", JSONValue(sizes.vocabulary))
+    if case .linear(let factor) = graph.rotary.scaling {
+      set("rope.scaling.type", "linear")
+      set("rope.scaling.factor", JSONValue(factor))
+    }
+    for (name, key) in GGUFHyperparameters.specialTokens {
+      guard let value = graph.config[name] else { continue }
+      // Several end tokens are a list in a configuration; GGUF has room for one.
+      if let id = (value.array?.first ?? value).integer {
+        metadata["tokenizer.ggml." + key] = JSONValue(id)
+      }
+    }
+    return metadata
+  }
+}
