@@ -1,4 +1,5 @@
 import ByteIO
+import GGUF
 package import Tensors
 
 extension Checkpoint {
@@ -47,7 +48,7 @@ extension Checkpoint {
   ) throws {
     switch type {
     case .element(let type): try Tensors.decode(bytes, as: type, into: &values)
-    case .block(let type): throw CheckpointError(.notNumeric(.block(type)), path: path)
+    case .block(let type): try dequantise(bytes, as: type, into: &values)
     }
   }
 }

@@ -9,14 +9,17 @@ extension Checkpoint {
   /// Opens what is at `path`: a folder, an index, or a single weight file.
   package static func open(_ path: String) throws -> Checkpoint {
     if pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     if path.hasSuffix(".index.json"), pathKind(path) == .file {
-      let slash = path.lastIndex(of: "/")
-      let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
       let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
       return try Checkpoint(folder: CheckpointFolder(path: folder), index: name)
     }
-    let region = try ByteRegion(path: path)
-    return try Checkpoint(path: path, layout: .file, weights: WeightFiles(file: region))
+    let weights = try WeightFiles(file: ByteRegion(path: path)) { name in
+      let sibling = slash == nil ? name : folder + "/" + name
+      return pathKind(sibling) == .file ? try ByteRegion(path: sibling) : nil
+    }
+    return try Checkpoint(path: path, layout: .file, weights: weights)
   }
 
   /// Opens the checkpoint in `folder`, on disk or inside an archive.

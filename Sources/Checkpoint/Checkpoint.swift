@@ -32,7 +32,8 @@ package struct Checkpoint: RecipeSource, Sendable {
   /// What was odd but allowed.
   package let warnings: [Warning]
 
-  private let containers: [any TensorContainer]
+  /// The opened weight files, all of one format.
+  package let containers: [any TensorContainer]
   private let places: [TensorName: Place]
 
   private struct Place: Sendable {

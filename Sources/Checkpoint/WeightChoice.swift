@@ -41,12 +41,12 @@ struct WeightChoice {
           Warning(
             "checkpoint.single_and_index", "\(name) is used, not the index \(index)",
             file: folder.path))
-      case .set(let names):
+      case .set(let names) where format != .gguf:
         warnings.append(
           Warning(
             "checkpoint.no_index", "\(names.count) numbered files are read without an index",
             file: folder.path))
-      case .index: break
+      case .index, .set: break
       }
       return
     }
@@ -62,7 +62,10 @@ struct WeightChoice {
   func open(in folder: CheckpointFolder) throws -> WeightFiles {
     switch files {
     case .index(let name): return try WeightFiles(index: name, in: folder, format: format)
-    case .single(let name): return try WeightFiles(file: folder.require(name))
+    case .single(let name):
+      return try WeightFiles(file: folder.require(name), sibling: folder.open)
+    case .set(let names) where format == .gguf:
+      return try WeightFiles(file: folder.require(names[0]), sibling: folder.open)
     case .set(let names):
       return try WeightFiles(format: format, files: names.map { try folder.require($0) })
     }

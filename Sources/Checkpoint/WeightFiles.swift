@@ -1,4 +1,5 @@
 import ByteIO
+import GGUF
 import JSON
 import Safetensors
 import Tensors
@@ -11,10 +12,32 @@ struct WeightFiles {
   var inputs: [String]
   var warnings: [Warning] = []
 
-  /// Opens one file. What calls itself safetensors must be it, since people trust the ending; any
-  /// other file is told by its first bytes, and by its ending when they are no known format's.
-  init(file region: ByteRegion) throws {
-    try self.init(format: Self.format(of: region), files: [region])
+  private init(
+    format: Checkpoint.Format, containers: [any TensorContainer], metadata: JSONObject?,
+    inputs: [String]
+  ) {
+    self.format = format
+    self.containers = containers
+    self.metadata = metadata
+    self.inputs = inputs
+  }
+
+  /// Opens one file, and with one part of a split GGUF model all its parts.
+  ///
+  /// What calls itself safetensors must be it, since people trust the ending; any other file is told
+  /// by its first bytes, and by its ending when they are no known format's.
+  ///
+  /// - Parameter sibling: Gives the file of that name beside this one; nil when there is none.
+  init(file region: ByteRegion, sibling: (String) throws -> ByteRegion?) throws {
+    let format = try Self.format(of: region)
+    if format != .gguf {
+      try self.init(format: format, files: [region])
+      return
+    }
+    let files = try GGUFSplit.files(of: GGUFFile(region), sibling: sibling)
+    self.init(
+      format: format, containers: files, metadata: files.first?.summary,
+      inputs: files.map(\.path))
   }
 
   private static func format(of region: ByteRegion) throws -> Checkpoint.Format {
@@ -33,19 +56,20 @@ struct WeightFiles {
 
   /// Opens the files of one format, in their order.
   init(format: Checkpoint.Format, files: [ByteRegion]) throws {
-    self.format = format
-    inputs = files.map(\.path)
-    containers = []
+    var containers: [any TensorContainer] = []
+    var metadata: JSONObject?
     for file in files {
       switch format {
       case .safetensors:
         let container = try SafetensorsFile(file)
         metadata = metadata ?? container.metadata
         containers.append(container)
-      case .torch, .gguf:
-        throw CheckpointError(.unknownFormat(nil), path: file.path)
+      case .gguf: containers.append(try GGUFFile(file))
+      case .torch: throw CheckpointError(.unknownFormat(nil), path: file.path)
       }
     }
+    self.init(
+      format: format, containers: containers, metadata: metadata, inputs: files.map(\.path))
   }
 
   /// Opens the shards of the index `name`, and compares them with it.
@@ -64,5 +88,27 @@ struct WeightFiles {
     try self.init(format: format, files: files)
     warnings = try index.check(containers.map(\.tensors))
     inputs.insert(index.path, at: 0)
+  }
+}
+
+extension GGUFFile {
+  /// The metadata as JSON; of an array, its type and count.
+  fileprivate var summary: JSONObject {
+    JSONObject(metadata.map { JSONObject.Member(key: $0.key, value: $0.value.summary) })
+  }
+}
+
+extension GGUFValue {
+  fileprivate var summary: JSONValue {
+    switch self {
+    case .bool(let value): .bool(value)
+    case .string(let bytes): .string(String(decoding: bytes, as: UTF8.self))
+    case .float32(let value): JSONValue(value)
+    case .float64(let value): JSONValue(value)
+    case .uint64(let value): .number(JSONNumber(text: String(value)))
+    case .array(let array):
+      ["array": .string("\(array.type)"), "count": JSONValue(array.count)]
+    default: JSONValue(integer)
+    }
   }
 }
