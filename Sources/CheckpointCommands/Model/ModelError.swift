@@ -1,0 +1,65 @@
+import ByteIO
+
+/// Why what is at a path cannot be used as a model.
+struct ModelError: DiagnosedError, Equatable {
+  enum Problem: Equatable {
+    /// The weights say nothing of their architecture.
+    case noConfig
+    /// Nothing says how text becomes tokens.
+    case noTokenizer
+    /// The command needs a recurrent model.
+    case notRecurrent
+    /// The command needs a source model.
+    case alreadyRecurrent
+    /// The tokenizer makes ids that the embedding has no row for.
+    case vocabularyTooSmall(embedding: Int, tokenizer: Int)
+  }
+
+  var path: String
+  var problem: Problem
+
+  init(_ path: String, _ problem: Problem) {
+    self.path = path
+    self.problem = problem
+  }
+
+  var file: String? { path }
+  var kind: FailureKind {
+    switch problem {
+    case .noConfig, .noTokenizer: .inputOutput
+    case .notRecurrent, .alreadyRecurrent: .unsupported
+    case .vocabularyTooSmall: .malformed
+    }
+  }
+
+  var code: String {
+    switch problem {
+    case .noConfig: "model.no_config"
+    case .noTokenizer: "model.no_tokenizer"
+    case .notRecurrent: "model.not_recurrent"
+    case .alreadyRecurrent: "model.already_recurrent"
+    case .vocabularyTooSmall: "model.vocabulary_too_small"
+    }
+  }
+
+  var message: String {
+    switch problem {
+    case .noConfig: "no config.json says what model these weights make"
+    case .noTokenizer: "no tokenizer.json, and no tokenizer in the weights' metadata"
+    case .notRecurrent: "the model is not recurrent"
+    case .alreadyRecurrent: "the model is recurrent already"
+    case .vocabularyTooSmall(let embedding, let tokenizer):
+      "the tokenizer has \(tokenizer) tokens, the embedding only \(embedding) rows"
+    }
+  }
+
+  var hint: String? {
+    switch problem {
+    case .noConfig: "give the folder that holds config.json and the weights, not the weight file"
+    case .noTokenizer: "put the model's tokenizer.json into the folder"
+    case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
+    case .alreadyRecurrent: "give the source model"
+    case .vocabularyTooSmall: "use the tokenizer that belongs to this model"
+    }
+  }
+}
