@@ -68,7 +68,8 @@ let package = Package(
 
     // MARK: Formats
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
-    .target(name: "TorchArchive", dependencies: ["ByteIO", "JSON", "Tensors", "CZlib"]),
+    .target(
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "CZlib"], swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
     .target(name: "Archives", dependencies: ["ByteIO", "CLibArchive"]),
     .target(

@@ -1,1 +1,0 @@
-// TorchArchive: to be written.
