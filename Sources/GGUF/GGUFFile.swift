@@ -32,16 +32,16 @@ package struct GGUFFile: TensorContainer {
       let header = try GGUFHeader(region)
       let dataStart = aligned(header.byteCount, to: header.alignment)
       let dataCount = max(0, region.byteCount - dataStart)
-      let layout = try GGUFLayout(
+      let data = try GGUFDataRanges(
         header.tensors, alignment: header.alignment, dataCount: dataCount)
-      ranges = layout.ranges.map { dataStart + $0.lowerBound..<dataStart + $0.upperBound }
+      ranges = data.ranges.map { dataStart + $0.lowerBound..<dataStart + $0.upperBound }
       tensors = zip(header.tensors, ranges).map { tensor, range in
         TensorRecord(
           name: tensor.name, type: tensor.type, shape: tensor.shape, byteCount: range.count,
           file: region.path, offset: region.start + range.lowerBound)
       }
       var warnings = header.warnings
-      let trailing = dataCount - aligned(layout.byteCount, to: header.alignment)
+      let trailing = dataCount - aligned(data.byteCount, to: header.alignment)
       if trailing > 0 {
         warnings.append(
           Warning(

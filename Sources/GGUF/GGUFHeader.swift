@@ -3,7 +3,7 @@ import Tensors
 
 /// Everything before the data of a GGUF file, checked field by field.
 ///
-/// Data offsets are checked by `GGUFLayout`.
+/// Data offsets are checked by `GGUFDataRanges`.
 struct GGUFHeader {
   struct TensorInfo {
     var name: TensorName
