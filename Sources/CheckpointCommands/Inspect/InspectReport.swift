@@ -22,11 +22,10 @@ struct InspectReport: Report {
   init(checkpoint: Checkpoint, isFull: Bool) {
     self.checkpoint = checkpoint
     self.isFull = isFull
-    guard let config = checkpoint.config else { return }
     do {
-      graph = try ModelGraph.read(config: config, tensors: checkpoint.tensors)
+      graph = try NamedTensors(checkpoint).graph()
     } catch {
-      notUnderstood = error.message
+      notUnderstood = (error as? any DiagnosedError)?.message ?? "\(error)"
     }
   }
 

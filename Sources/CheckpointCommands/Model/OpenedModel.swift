@@ -11,8 +11,10 @@ struct OpenedModel {
   /// Opens what is at `path`, a source model or a package.
   init(_ path: String) throws {
     checkpoint = try Checkpoint.open(path)
-    guard let config = checkpoint.config else { throw ModelError(path, .noConfig) }
-    graph = try ModelGraph.read(config: config, tensors: checkpoint.tensors)
+    guard let graph = try NamedTensors(checkpoint).graph() else {
+      throw ModelError(path, .noConfig)
+    }
+    self.graph = graph
   }
 
   var path: String { checkpoint.path }
