@@ -1,1 +1,0 @@
-// Archives: to be written.

@@ -1,0 +1,187 @@
+import ByteIO
+import JSON
+
+/// A folder of tokenised sources, each under a name made from its content and from how it was read.
+///
+/// `formats/run-folder.md` has the layout of a file.
+package struct TokenCache: Sendable {
+  package let folder: String
+
+  package init(_ folder: String) { self.folder = folder }
+
+  /// How a source is turned into tokens.
+  package struct Request: Sendable {
+    package var path: String
+    package var format: TextFormat
+    package var encoder: TextEncoder
+    /// Rows of the model's embedding.
+    package var vocabulary: Int
+    /// Leave bad records out and count them.
+    package var skipsBadRecords: Bool
+
+    package init(
+      path: String, format: TextFormat, encoder: TextEncoder, vocabulary: Int, skipsBadRecords: Bool
+    ) {
+      self.path = path
+      self.format = format
+      self.encoder = encoder
+      self.vocabulary = vocabulary
+      self.skipsBadRecords = skipsBadRecords
+    }
+  }
+
+  /// The tokens of a source: from the cache when it is there, tokenised into it otherwise.
+  ///
+  /// - Parameter progress: Called with the number of tokens made so far.
+  package func tokens(
+    of request: Request, progress: (Int) -> Void = { _ in }
+  ) throws -> CachedTokens {
+    let key = try Self.key(of: request)
+    let path = "\(folder)/\(key).tokens"
+    if pathKind(path) == .file {
+      return try CachedTokens(path, source: request.path, key: key)
+    }
+    try createFolders(folder)
+    let staged = try StagedOutput(at: path, isFolder: false, force: true, inputs: [], needed: 0)
+    try Self.write(request, key: key, to: staged.temporary, progress: progress)
+    try staged.publish()
+    return try CachedTokens(path, source: request.path, key: key)
+  }
+
+  private static func key(of request: Request) throws -> Digest {
+    let format = request.format
+    let description: JSONValue = [
+      "content": .string(try digest(of: request.path).description),
+      "tokenizer": .string(request.encoder.identity.description),
+      "opening": .array(request.encoder.opening.map { JSONValue(Int($0)) }),
+      "ending": JSONValue(request.encoder.ending.map { Int($0) }),
+      "layout": .string(format.layout.rawValue),
+      "blank_lines": .bool(format.splitsAtBlankLines),
+      "fields": [
+        .string(format.fields.text), .string(format.fields.prompt),
+        .string(format.fields.completion), .string(format.fields.messages),
+      ],
+      "chat": .string(format.chat.rawValue),
+      "skip_bad_records": .bool(request.skipsBadRecords),
+    ]
+    return SHA256.digest(of: Array(description.text().utf8))
+  }
+
+  private static func digest(of path: String) throws -> Digest {
+    let file = try ByteRegion(path: path)
+    var hash = SHA256()
+    var start = 0
+    while start < file.byteCount {
+      try Interruption.check()
+      let end = min(start + 1 << 20, file.byteCount)
+      hash.update(try file.bytes(start..<end))
+      start = end
+    }
+    return hash.finish()
+  }
+
+  private static func write(
+    _ request: Request, key: Digest, to path: String, progress: (Int) -> Void
+  ) throws {
+    var output = try OutputFile(creating: path)
+    try output.write(CachedTokens.magic + key.bytes)
+    var reader = try DocumentReader(request.path, format: request.format)
+    var tally = Tally()
+    while true {
+      do {
+        guard let piece = try reader.next() else { break }
+        let tokens = try encode(piece, request)
+        try output.write(littleEndian(tokens))
+        tally.tokens += tokens.count
+        if piece.endsDocument { tally.documents += 1 }
+        progress(tally.tokens)
+      } catch let error as DataError where request.skipsBadRecords {
+        if case .tokenOutOfRange = error.problem { throw error }
+        tally.skipped += 1
+      }
+    }
+    guard tally.tokens > 0 else { throw DataError(.empty, request.path) }
+    try output.write(
+      littleEndian([tally.tokens, tally.documents, tally.skipped].map { UInt64($0) }))
+    _ = try output.finish()
+  }
+
+  private struct Tally {
+    var tokens = 0
+    var documents = 0
+    var skipped = 0
+  }
+
+  private static func encode(
+    _ piece: DocumentReader.Piece, _ request: Request
+  ) throws -> [UInt32] {
+    let encoder = request.encoder
+    var tokens = piece.startsDocument ? encoder.opening.map { UInt32($0) } : []
+    for segment in piece.segments {
+      let mark = segment.isTarget ? 0 : notATarget
+      for id in try encoder.encode(segment.bytes) {
+        guard id >= 0, id < request.vocabulary else {
+          throw DataError(
+            .tokenOutOfRange(id: Int(id), vocabulary: request.vocabulary), request.path)
+        }
+        tokens.append(UInt32(id) | mark)
+      }
+    }
+    if piece.endsDocument, let ending = encoder.ending { tokens.append(UInt32(ending)) }
+    return tokens
+  }
+}
+
+/// A file of the token cache.
+package struct CachedTokens: TokenStream {
+  package let path: String
+  package let count: Int
+  package let documentCount: Int
+  /// Bad records that were left out.
+  package let skippedCount: Int
+  private let tokens: ByteRegion
+
+  static let magic = Array("ckpttok1".utf8)
+  private static let headerSize = 40
+  private static let trailerSize = 24
+
+  init(_ file: String, source: String, key: Digest) throws {
+    let region = try ByteRegion(path: file)
+    let size = region.byteCount
+    guard size >= Self.headerSize + Self.trailerSize,
+      try region.bytes(0..<Self.headerSize) == Self.magic + key.bytes
+    else { throw DataError(.badCache("its header is not this source's"), file) }
+    let trailer = try region.bytes(size - Self.trailerSize..<size)
+    var reader = ByteReader(trailer.rawSpan)
+    let counts = [
+      try reader.read(UInt64.self), try reader.read(UInt64.self), try reader.read(UInt64.self),
+    ].map { Int(clamping: $0) }
+    let end = size - Self.trailerSize
+    guard (end - Self.headerSize) % 4 == 0, counts[0] == (end - Self.headerSize) / 4,
+      let tokens = region.subregion(Self.headerSize..<end)
+    else { throw DataError(.badCache("\(size) bytes for \(counts[0]) tokens"), file) }
+    path = source
+    count = counts[0]
+    documentCount = counts[1]
+    skippedCount = counts[2]
+    self.tokens = tokens
+  }
+
+  package func read(at start: Int, into result: inout [UInt32]) throws {
+    let bytes = try tokens.bytes(start * 4..<(start + result.count) * 4)
+    var reader = ByteReader(bytes.rawSpan)
+    for i in result.indices { result[i] = try reader.read(UInt32.self) }
+  }
+}
+
+/// The bytes of integers, lowest first.
+func littleEndian(_ values: [some FixedWidthInteger & UnsignedInteger]) -> [UInt8] {
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(values.count * MemoryLayout.size(ofValue: values.first ?? 0))
+  for value in values {
+    for shift in stride(from: 0, to: value.bitWidth, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+    }
+  }
+  return bytes
+}
