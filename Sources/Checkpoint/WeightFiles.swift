@@ -3,6 +3,7 @@ import GGUF
 import JSON
 import Safetensors
 import Tensors
+import TorchArchive
 
 /// The weight files of one checkpoint, opened.
 struct WeightFiles {
@@ -65,7 +66,7 @@ struct WeightFiles {
         metadata = metadata ?? container.metadata
         containers.append(container)
       case .gguf: containers.append(try GGUFFile(file))
-      case .torch: throw CheckpointError(.unknownFormat(nil), path: file.path)
+      case .torch: containers.append(try TorchFile(file))
       }
     }
     self.init(
