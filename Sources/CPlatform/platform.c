@@ -13,3 +13,7 @@ ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t outp
                            size_t count) {
   return copy_file_range(input, &input_offset, output, &output_offset, count, 0);
 }
+
+int ck_start_writeback(int file, off_t offset, off_t count) {
+  return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+}

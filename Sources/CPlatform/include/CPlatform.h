@@ -10,3 +10,6 @@ int ck_exchange(const char *_Nonnull first, const char *_Nonnull second);
 /// Copies up to `count` bytes between files inside the kernel; the number copied, or -1 with errno.
 ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t output_offset,
                            size_t count);
+
+/// Starts writing a file's dirty pages to the disk, and does not wait; 0, or -1 with errno set.
+int ck_start_writeback(int file, off_t offset, off_t count);

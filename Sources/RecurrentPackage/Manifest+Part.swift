@@ -1,0 +1,15 @@
+import Tensors
+
+extension Manifest.Part {
+  /// What `source` contributes, from the tensor that `record` describes.
+  init(_ source: RowSource, _ record: TensorRecord) {
+    let count = max(1, record.shape.first ?? 1)
+    let rowBytes = record.byteCount / count
+    // Reordered rows, and rows that share bytes, have no one span of their own.
+    let hasSpan = source.order == .stored && record.byteCount % count == 0
+    self.init(
+      tensor: source.tensor, rows: source.rows, file: baseName(record.file),
+      offset: hasSpan ? record.offset.map { $0 + source.rows.lowerBound * rowBytes } : nil,
+      byteCount: source.rows.count * rowBytes, type: record.type.description)
+  }
+}

@@ -1,0 +1,90 @@
+package import ByteIO
+package import Checkpoint
+import JSON
+import ModelGraph
+package import Recurrence
+
+extension PackageContents {
+  /// What a retrofit of `checkpoint` contains.
+  ///
+  /// - Parameters:
+  ///   - toolVersion: Recorded in the manifest and the card.
+  ///   - sources: The files that bytes are taken from, whose digests are recorded.
+  package init(
+    _ plan: RetrofitPlan, of checkpoint: Checkpoint, sources: [ByteRegion], toolVersion: String
+  ) throws {
+    let kept = checkpoint.sideFiles.filter { SideFiles.isTakenOver($0.name) }
+    let generation = try Self.generation(plan, kept.first { $0.name == "generation_config.json" })
+    let card = ModelCard(plan: plan, checkpoint: checkpoint, toolVersion: toolVersion)
+    let fresh = [
+      SideFile(name: "README.md", text: card.text),
+      SideFile(name: "generation_config.json", text: generation),
+    ]
+    self.init(
+      parameters: plan.parameters, config: plan.config,
+      sideFiles: fresh
+        + kept.filter { $0.name != "generation_config.json" }.map {
+          SideFile(name: $0.name, region: $0.region)
+        },
+      sources: sources,
+      record: [
+        "tool": ["name": "ckpt", "version": .string(toolVersion)], "retrofit": plan.record,
+      ],
+      metadata: [
+        ("ckpt.layers", plan.layerMap), ("ckpt.version", toolVersion), ("format", "pt"),
+      ])
+  }
+
+  /// Things about the source that a user should know before a package is made of it.
+  package static func warnings(for checkpoint: Checkpoint) -> [Warning] {
+    let names = checkpoint.sideFiles.map(\.name)
+    var warnings: [Warning] = []
+    if !SideFiles.hasTokenizer(names) {
+      warnings.append(
+        Warning(
+          "source.no_tokenizer", "the source has no tokenizer, so the package has none",
+          file: checkpoint.path))
+    }
+    return warnings
+  }
+
+  /// The source's generation settings with its own token ids and the number of recurrences.
+  private static func generation(
+    _ plan: RetrofitPlan, _ file: Checkpoint.SideFile?
+  ) throws -> String {
+    var fields = JSONObject()
+    if let region = file?.region,
+      case .object(let stated) = try JSONValue(
+        parsing: region.contents(limit: 1 << 20), path: region.path)
+    {
+      fields = stated
+      fields["_from_model_config"] = nil
+    } else {
+      for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
+        if let id = plan.source.config[key], !id.isNull { fields[key] = id }
+      }
+    }
+    fields["num_steps"] = JSONValue(plan.result.recurrence?.meanRecurrence)
+    return JSONValue.object(fields.sorted).text(indent: 2) + "\n"
+  }
+}
+
+extension RetrofitPlan {
+  /// `0-3/10-17/18-21`, from the result, whatever it was made from.
+  package var layerMap: String {
+    guard let body = result.recurrence else { return "" }
+    return [body.prelude, body.core, body.coda]
+      .map { LayerSelection.ranges($0.map(\.sourceLayer)) }.joined(separator: "/")
+  }
+
+  /// The choices that decided the package's bytes, for the manifest.
+  fileprivate var record: JSONValue {
+    [
+      "adapter": result.config["adapter_init"] ?? config["adapter_init"] ?? .null,
+      "dialect": .string(options.dialect.rawValue),
+      "layers": .string(layerMap), "passes": .array(passes.map { .string($0) }),
+      "source_family": .string(source.family),
+      "source_layers": JSONValue(source.blocks.count),
+    ]
+  }
+}

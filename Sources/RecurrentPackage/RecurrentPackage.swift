@@ -1,1 +1,0 @@
-// RecurrentPackage: to be written.
