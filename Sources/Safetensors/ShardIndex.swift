@@ -65,7 +65,8 @@ package struct ShardIndex: Equatable, Sendable {
         total = total.addingReportingOverflow(record.byteCount).partialValue
       }
     }
-    for (name, shard) in weightMap.sorted(by: { $0.key < $1.key }) where holders[name] != shard {
+    let missing = weightMap.filter { holders[$0.key] != $0.value }
+    if let (name, shard) = missing.min(by: { $0.key < $1.key }) {
       throw ShardIndexError(.tensorMissing(shard: shard), path: path, tensor: name)
     }
     guard let totalSize, totalSize != total else { return [] }

@@ -59,7 +59,7 @@ struct WeightChoiceTests {
     #expect(code() == "checkpoint.no_weights")
   }
 
-  @Test("index.shard_missing: a shard that is not there")
+  @Test("SI-4 index.shard_missing: a shard that is not there")
   func shardMissing() throws {
     try write(["a"], to: "x.safetensors")
     try writeIndex([("a", "x.safetensors"), ("b", "y.safetensors")])
@@ -74,7 +74,7 @@ struct WeightChoiceTests {
     #expect(code() == nil)
   }
 
-  @Test("index.unsafe_link: a shard that is a link out of the folder")
+  @Test("SI-3 index.unsafe_link: a shard that is a link out of the folder")
   func link() throws {
     let outside = TemporaryFolder()
     try outside.write(try CheckpointTests.weights(["a"]), to: "x")
