@@ -1,21 +1,9 @@
 package import GGUF
 package import JSON
 
-extension GGUFFile {
-  /// Metadata as JSON: float32 in the shortest spelling that reads back the same, strings repaired
-  /// where they are no UTF-8.
-  ///
-  /// - Parameter limit: Longer arrays are left out: a vocabulary is asked for by its key.
-  package func json(arraysUpTo limit: Int = .max) -> JSONObject {
-    JSONObject(
-      metadata.compactMap { key, value in
-        if let array = value.array, array.count > limit { return nil }
-        return JSONObject.Member(key: key, value: JSONValue(value))
-      })
-  }
-}
-
 extension JSONValue {
+  /// Float32 in the shortest spelling that reads back the same, strings repaired where they are no
+  /// UTF-8.
   package init(_ value: GGUFValue) {
     switch value {
     case .bool(let value): self = .bool(value)

@@ -95,21 +95,13 @@ struct WeightFiles {
 extension GGUFFile {
   /// The metadata as JSON; of an array, its type and count.
   fileprivate var summary: JSONObject {
-    JSONObject(metadata.map { JSONObject.Member(key: $0.key, value: $0.value.summary) })
-  }
-}
-
-extension GGUFValue {
-  fileprivate var summary: JSONValue {
-    switch self {
-    case .bool(let value): .bool(value)
-    case .string(let bytes): .string(String(decoding: bytes, as: UTF8.self))
-    case .float32(let value): JSONValue(value)
-    case .float64(let value): JSONValue(value)
-    case .uint64(let value): .number(JSONNumber(text: String(value)))
-    case .array(let array):
-      ["array": .string("\(array.type)"), "count": JSONValue(array.count)]
-    default: JSONValue(integer)
-    }
+    JSONObject(
+      metadata.map { key, value in
+        let json: JSONValue =
+          if let array = value.array {
+            ["array": .string("\(array.type)"), "count": JSONValue(array.count)]
+          } else { JSONValue(value) }
+        return JSONObject.Member(key: key, value: json)
+      })
   }
 }
