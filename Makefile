@@ -5,9 +5,10 @@
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
 #   oracles    make .venv with the Python packages that made the fixtures
+#   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   clean      remove build products
 
-.PHONY: check test demo format smollm2 oracles clean
+.PHONY: check test demo format smollm2 oracles fixtures clean
 
 check:
 	Scripts/check.sh
@@ -30,6 +31,9 @@ oracles: .venv/bin/python
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --requirement Scripts/requirements.txt
 	touch $@
+
+fixtures: oracles
+	.venv/bin/python Scripts/make_embedded_model.py
 
 clean:
 	rm -rf .build build

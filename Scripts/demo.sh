@@ -17,4 +17,5 @@ say 'Release build'
 swift build -c release --product ckpt
 ckpt=$(swift build -c release --show-bin-path)/ckpt
 
-run --help
+model=fixtures/tiny-arithmetic
+run inspect "$model"
