@@ -6,7 +6,7 @@ package struct CheckpointCommand: ParsableCommand {
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
     version: "0.1.0",
-    subcommands: [Inspect.self, Diff.self, Tokenize.self])
+    subcommands: [Inspect.self, Retrofit.self, Diff.self, Tokenize.self])
 
   package init() {}
 

@@ -87,7 +87,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
 
   package var hint: String? {
     switch problem {
-    case .malformedSelection:
+    case .malformedSelection, .reversedRange, .repeatedLayer, .outOfOrder, .emptyGroup:
       "write three lists of layers from 0, such as 0-3/10-17/18-21 or 0,1/4,6-9/10,11"
     case .unknownPreset: "presets: " + LayerSelection.presets.map(\.name).joined(separator: ", ")
     case .notRecurrent: "give --prelude, --core and --coda, or --select, or --preset"

@@ -8,7 +8,7 @@ extension Manifest.Part {
     // Reordered rows, and rows that share bytes, have no one span of their own.
     let hasSpan = source.order == .stored && record.byteCount % count == 0
     self.init(
-      tensor: source.tensor, rows: source.rows, file: baseName(record.file),
+      tensor: record.name, rows: source.rows, file: baseName(record.file),
       offset: hasSpan ? record.offset.map { $0 + source.rows.lowerBound * rowBytes } : nil,
       byteCount: source.rows.count * rowBytes, type: record.type.description)
   }

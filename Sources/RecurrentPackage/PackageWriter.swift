@@ -55,8 +55,7 @@ package struct PackageWriter: Sendable {
     // The manifest is a kilobyte or so for each tensor.
     let needed = byteCount + 4096 * (contents.parameters.count + 16)
     let staged = try StagedOutput(
-      at: destination, isFolder: true, force: options.force, inputs: contents.sources.map(\.path),
-      needed: needed)
+      at: destination, isFolder: true, force: options.force, inputs: inputPaths, needed: needed)
     var files: [Manifest.File] = []
     for file in small { files.append(try writeSmall(file, to: staged)) }
     let progress = WriteProgress(
@@ -80,6 +79,20 @@ package struct PackageWriter: Sendable {
     try staged.publish()
     return WrittenPackage(
       manifest: manifest, byteCount: files.reduce(own.byteCount) { $0 + $1.byteCount })
+  }
+
+  /// The source's files and every folder that they are in: replacing one of those would remove them.
+  private var inputPaths: [String] {
+    var paths: Set<String> = []
+    for region in contents.sources {
+      guard case .file(let file) = region.storage, var path = resolvedPath(file.path) else {
+        continue
+      }
+      while let slash = path.lastIndex(of: "/"), paths.insert(path).inserted {
+        path = String(path[..<slash])
+      }
+    }
+    return paths.sorted()
   }
 
   private func writeSmall(

@@ -18,4 +18,9 @@ struct OpenedModel {
   }
 
   var path: String { checkpoint.path }
+
+  /// The files the tensors are read from.
+  var inputs: [ByteRegion] {
+    get throws { try checkpoint.inputs.map { try ByteRegion(path: $0) } }
+  }
 }

@@ -1,0 +1,39 @@
+import ByteIO
+import Checkpoint
+import Tensors
+
+/// A source with one tensor of another beside its own.
+struct OverlaidSource: RecipeSource {
+  /// What recipes call the other source's tensor; no file has a tensor of this name.
+  static let name: TensorName = "\u{0}adapter"
+
+  let base: Checkpoint
+  let other: Checkpoint
+  let tensor: TensorRecord
+
+  func record(_ name: TensorName) -> TensorRecord? {
+    name == Self.name ? tensor : base.record(name)
+  }
+
+  func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
+    if name == Self.name {
+      try other.read(tensor.name, at: offset, into: &bytes)
+    } else {
+      try base.read(name, at: offset, into: &bytes)
+    }
+  }
+
+  func region(_ name: TensorName) -> ByteRegion? {
+    name == Self.name ? other.region(tensor.name) : base.region(name)
+  }
+
+  func readFloats(
+    _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
+  ) throws {
+    if name == Self.name {
+      try other.readFloats(tensor.name, elements: elements, into: &values)
+    } else {
+      try base.readFloats(name, elements: elements, into: &values)
+    }
+  }
+}

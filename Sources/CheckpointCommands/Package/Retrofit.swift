@@ -1,0 +1,92 @@
+import ArgumentParser
+import ByteIO
+import Checkpoint
+import ModelGraph
+import Recurrence
+import RecurrentPackage
+import Tensors
+
+/// `ckpt retrofit`: a recurrent package from a source model.
+struct Retrofit: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a depth-recurrent package of a pretrained model.",
+    discussion: """
+      Layers are numbered from 0. Counts mean the first layers for the prelude, and the last ones \
+      for core and coda; --select lists them, with ranges inclusive. What is not selected is dropped. \
+      A model that is recurrent already is written again in another dialect or type.
+
+      Example:
+        ckpt retrofit TinyLlama-1.1B --prelude 4 --core 8 --coda 4 -o TinyLlama-4-8-4
+        ckpt retrofit SmolLM2-135M --select 0-3/10-17/26-29 --dry-run
+      """)
+
+  @Argument(help: "Source model: folder or file, any format.") var model: String
+  @Option(name: [.short, .customLong("output")], help: "Package folder to write.")
+  var outputPath: String?
+
+  @Option(help: "Layers in the prelude, from the first on.") var prelude: Int?
+  @Option(help: "Layers in the core, before the coda.") var core: Int?
+  @Option(help: "Layers in the coda, up to the last.") var coda: Int?
+  @Option(help: "Layers of prelude, core and coda, such as 0-3/10-17/18-21.") var select: String?
+  @Option(help: "A published selection, such as tinyllama-4-8-4.") var preset: String?
+
+  @OptionGroup var choices: RetrofitChoices
+
+  @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
+  var maxShardSize: ByteCountArgument?
+  @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
+  @Flag(help: "Show what would be written, to the last tensor, and write nothing.")
+  var dryRun = false
+  @OptionGroup var replacement: ForceOption
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    let counts = [prelude, core, coda].compactMap { $0 }.count
+    guard counts == 0 || counts == 3 else {
+      throw ValidationError("--prelude, --core and --coda go together.")
+    }
+    guard (counts == 3 ? 1 : 0) + (select == nil ? 0 : 1) + (preset == nil ? 0 : 1) < 2 else {
+      throw ValidationError("Give counts, --select or --preset, not several of them.")
+    }
+    guard dryRun || outputPath != nil else {
+      throw ValidationError("Say where to write with -o, or pass --dry-run.")
+    }
+  }
+
+  func perform(_ console: Console) throws -> RetrofitReport {
+    let source = try OpenedModel(model)
+    let adapter = try choices.adapter(hidden: source.graph.sizes.hidden)
+    var options = choices.options
+    options.selection = try selection(of: source.graph)
+    options.adapter = adapter.start
+    let plan = try RetrofitPlan(source.graph, options)
+    let contents = try PackageContents(
+      plan, of: source.checkpoint, sources: source.inputs + adapter.inputs,
+      toolVersion: CheckpointCommand.configuration.version)
+    var writing = WriteOptions()
+    writing.shardLimit = maxShardSize?.byteCount
+    writing.force = replacement.force
+    writing.allowOverflow = allowOverflow
+    let writer = try PackageWriter(
+      contents, source: adapter.overlay(source.checkpoint), options: writing)
+    var report = RetrofitReport(
+      model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
+      byteCount: writer.byteCount,
+      warnings: source.checkpoint.warnings + source.graph.notes
+        + PackageContents.warnings(for: source.checkpoint))
+    if let outputPath, !dryRun {
+      let written = try writer.write(to: outputPath)
+      report.byteCount = written.byteCount
+      report.root = written.manifest.root
+    }
+    return report
+  }
+
+  private func selection(of graph: ModelGraph) throws -> LayerSelection? {
+    let count = graph.blocks.count
+    if let select { return try LayerSelection(select, of: count) }
+    if let preset { return try LayerSelection(preset: preset, of: count) }
+    guard let prelude, let core, let coda else { return nil }
+    return try LayerSelection(prelude: prelude, core: core, coda: coda, of: count)
+  }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import ByteIO
+import Checkpoint
+import Recurrence
+import Tensors
+
+/// What becomes of the layers once they are selected.
+struct RetrofitChoices: ParsableArguments {
+  @Option(
+    help: """
+      What the adapter [h, 2h] starts as, state columns first: prelude ([0|I]), state ([I|0]), \
+      average, uniform (PyTorch's), takase (normal), add (none: additive injection), or a file that \
+      holds it.
+      """)
+  var adapter = "prelude"
+  @Option(help: "How the state starts: huginn, width, zero or embedding.")
+  var state = RetrofitOptions.State.huginn
+  @Flag(help: "Put a norm on the state after every pass of the core.") var coreNorm = false
+  @Option(help: "The head: untied (a tensor of its own), tied, or keep.")
+  var head = RetrofitOptions.Head.untied
+  @Option(help: "Names and configuration: raven (the published retrofits') or native.")
+  var dialect = Dialect.raven
+  @Option(help: "Type of all tensors: keep, f32, f16, bf16 or f64.")
+  var dtype = "keep"
+  @Option(help: "Seed of random start values.") var seed: UInt64 = 74
+  @Option(help: "Recurrences when none are asked for.") var meanRecurrence = 32
+  @Option(help: "Recurrences that are trained through.") var meanBackprop = 8
+
+  private static let types: [String: ElementType] = [
+    "f32": .f32, "f16": .f16, "bf16": .bf16, "f64": .f64, "float32": .f32, "float16": .f16,
+    "bfloat16": .bf16, "float64": .f64,
+  ]
+
+  mutating func validate() throws {
+    guard dtype == "keep" || Self.types[dtype] != nil else {
+      throw ValidationError("--dtype is keep, f32, f16, bf16 or f64.")
+    }
+    guard meanRecurrence > 0, meanBackprop > 0 else {
+      throw ValidationError("--mean-recurrence and --mean-backprop are at least 1.")
+    }
+  }
+
+  /// Everything but selection and adapter.
+  var options: RetrofitOptions {
+    var options = RetrofitOptions()
+    options.state = state
+    options.normAfterCore = coreNorm
+    options.head = head
+    options.dialect = dialect
+    options.type = Self.types[dtype]
+    options.meanRecurrence = meanRecurrence
+    options.meanBackpropDepth = meanBackprop
+    return options
+  }
+
+  /// The adapter's start; a name is what it says, anything else is a file.
+  func adapter(hidden: Int) throws -> AdapterChoice {
+    switch adapter {
+    case "prelude": return AdapterChoice(start: .prelude)
+    case "state": return AdapterChoice(start: .state)
+    case "average": return AdapterChoice(start: .average)
+    case "uniform": return AdapterChoice(start: .uniform(seed: seed))
+    case "takase": return AdapterChoice(start: .takase(seed: seed))
+    case "add": return AdapterChoice(start: .add)
+    default:
+      guard pathKind(adapter) != nil else {
+        throw UsageError(
+          "\"\(adapter)\" is neither a start of the adapter nor a file",
+          hint: "starts: prelude, state, average, uniform, takase, add")
+      }
+      return try AdapterChoice(file: adapter, hidden: hidden)
+    }
+  }
+}
+
+/// How the adapter starts, and the checkpoint it is read from if it is.
+struct AdapterChoice {
+  var start: AdapterStart
+  private var checkpoint: Checkpoint?
+  private var record: TensorRecord?
+
+  init(start: AdapterStart) { self.start = start }
+
+  /// The tensor of shape `[hidden, 2 * hidden]` in a weight file that is alone, or called adapter.
+  init(file: String, hidden: Int) throws {
+    let checkpoint = try Checkpoint.open(file)
+    let shape = [hidden, 2 * hidden]
+    let candidates = checkpoint.tensors.filter { $0.shape == shape }
+    let names = ["adapter", "adapter.weight", "transformer.adapter.weight"]
+    let named = candidates.filter { names.contains($0.name.string) }
+    guard let record = named.count == 1 ? named[0] : candidates.count == 1 ? candidates[0] : nil
+    else { throw RecurrenceError(.noAdapter(file: file, shape: shape)) }
+    let type: ElementType = if case .element(let type) = record.type { type } else { .f32 }
+    start = .tensor(OverlaidSource.name, type)
+    self.checkpoint = checkpoint
+    self.record = record
+  }
+
+  /// The files the adapter is read from.
+  var inputs: [ByteRegion] {
+    get throws { try checkpoint?.inputs.map { try ByteRegion(path: $0) } ?? [] }
+  }
+
+  /// `source` with the adapter's tensor beside its own.
+  func overlay(_ source: Checkpoint) -> any RecipeSource {
+    guard let checkpoint, let record else { return source }
+    return OverlaidSource(base: source, other: checkpoint, tensor: record)
+  }
+}
+
+extension RetrofitOptions.State: ExpressibleByArgument {}
+extension RetrofitOptions.Head: ExpressibleByArgument {}
+extension Dialect: ExpressibleByArgument {}
