@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes fixtures/gguf/ with the reference implementation, the PyPI package gguf.
 
+  small.gguf       the example of formats/gguf.md
   types.gguf       a tensor of every type that can be decoded, and metadata of every type
   types.f32        the quantised tensors of types.gguf in its order, decoded: float32, little-endian
   q8_0.f32, q8_0.bin    float32 values, and their Q8_0 blocks
@@ -73,6 +74,16 @@ def write_types(random: np.random.Generator) -> None:
     writer.add_tensor("i32", np.arange(-3, 4, dtype=np.int32))
     finish(writer)
     (FOLDER / "types.f32").write_bytes(b"".join(expected))
+
+
+def write_small() -> None:
+    writer = GGUFWriter(FOLDER / "small.gguf", "demo")
+    writer.add_array("sizes", [1, 2])
+    writer.add_tensor("norm", np.array([1, -0.5], np.float32))
+    steps = np.arange(-16, 16, dtype=np.float32).reshape(1, 32)
+    steps[0, 0] = -127
+    writer.add_tensor("w", quantize(steps, T.Q8_0), raw_dtype=T.Q8_0)
+    finish(writer)
 
 
 def write_q8(random: np.random.Generator) -> None:
@@ -156,6 +167,7 @@ def finish(writer: GGUFWriter) -> None:
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(7)
+    write_small()
     write_types(random)
     write_q8(random)
     write_llama(random)

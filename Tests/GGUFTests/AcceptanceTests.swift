@@ -58,6 +58,19 @@ struct AcceptanceTests {
     #expect(region.start == file.tensors[14].offset)
   }
 
+  @Test("the example of formats/gguf.md")
+  func example() throws {
+    let file = try GGUFFile(ByteRegion(path: Fixtures.path("gguf/small.gguf")))
+    #expect(file["sizes"]?.array?.integers == [1, 2])
+    #expect(file.tensors.map(\.offset) == [0xc0, 0xe0])
+    var values = [Float](repeating: 0, count: 32)
+    var span = values.mutableSpan
+    let bytes = try #require(file.region(of: 1)).contents(limit: 34)
+    try dequantise(bytes.rawSpan, as: .q80, into: &span)
+    #expect(values.prefix(3) == [-127, -15, -14])
+    #expect(file.warnings.isEmpty)
+  }
+
   @Test("version 2")
   func version2() throws { #expect(try open(GGUFBytes(version: 2).bytes).version == 2) }
 

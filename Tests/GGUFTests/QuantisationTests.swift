@@ -22,7 +22,7 @@ func fixture(_ name: String) throws -> [UInt8] {
 
 @Suite("Quantised blocks")
 struct QuantisationTests {
-  @Test("decode bit for bit as the reference")
+  @Test("GG-17: decode bit for bit as the reference")
   func dequantises() throws {
     let file = try GGUFFile(ByteRegion(path: Fixtures.path("gguf/types.gguf")))
     let expected = floats(try fixture("types.f32"))
@@ -41,7 +41,7 @@ struct QuantisationTests {
     #expect(start == expected.count)
   }
 
-  @Test("Q8_0 is written as the reference writes it")
+  @Test("GG-19: Q8_0 is written as the reference writes it")
   func quantises() throws {
     let values = floats(try fixture("q8_0.f32"))
     let want = try fixture("q8_0.bin")
@@ -52,7 +52,7 @@ struct QuantisationTests {
     #expect(wrong.isEmpty, "\(wrong.prefix(3))")
   }
 
-  @Test("Q8_0 counts what does not fit")
+  @Test("GG-19: Q8_0 counts what does not fit")
   func overflow() {
     var values = [Float](repeating: 1, count: 128)
     values[3] = -1e7

@@ -22,16 +22,16 @@ struct Rejected: Sendable, CustomTestStringConvertible {
 
 @Suite("GGUF rejects")
 struct RejectionTests {
-  @Test("the frame", arguments: frame)
+  @Test("GG-1, GG-2, GG-3: the frame", arguments: frame)
   func rejectsFrame(_ sample: Rejected) { check(sample) }
 
-  @Test("metadata", arguments: metadata)
+  @Test("GG-4, GG-5, GG-6, GG-7, GG-8: metadata", arguments: metadata)
   func rejectsMetadata(_ sample: Rejected) { check(sample) }
 
-  @Test("tensors", arguments: tensors)
+  @Test("GG-9, GG-10, GG-11, GG-12: tensors", arguments: tensors)
   func rejectsTensors(_ sample: Rejected) { check(sample) }
 
-  @Test("layouts of data", arguments: layouts)
+  @Test("GG-13, GG-14, GG-15: layouts of data", arguments: layouts)
   func rejectsLayouts(_ sample: Rejected) { check(sample) }
 
   private func check(_ sample: Rejected) {

@@ -29,7 +29,7 @@ struct WriterTests {
     return try GGUFLayout(tensors, metadata: file.metadata)
   }
 
-  @Test("the same bytes as the reference writer", arguments: ["types", "llama"])
+  @Test("GG-18: the same bytes as the reference writer", arguments: ["types", "llama"])
   func equalsReference(_ name: String) throws {
     let file = try GGUFFile(ByteRegion(path: Fixtures.path("gguf/\(name).gguf")))
     let bytes = try write(layout(of: file)) { writer in

@@ -87,7 +87,7 @@ struct GGUFTranslationTests {
     #expect(dialect.part(of: "blk.1.attn_x.weight") == nil)
   }
 
-  @Test("a graph comes out of the metadata and the table", arguments: architectures)
+  @Test("GG-20: a graph comes out of the metadata and the table", arguments: architectures)
   func graph(_ architecture: String) throws {
     let translation = try translate(metadata(architecture), tensors(architecture))
     let graph = try ModelGraph.read(
@@ -107,7 +107,7 @@ struct GGUFTranslationTests {
     #expect(value.recipe == .copy("blk.1.attn_v.weight", rows: 16))
   }
 
-  @Test("the configuration of a Llama, numbers in their shortest form")
+  @Test("GG-21, GG-23: the configuration of a tied Llama, numbers in their shortest form")
   func config() throws {
     let more: JSONObject = [
       "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2,
@@ -126,7 +126,7 @@ struct GGUFTranslationTests {
       ])
   }
 
-  @Test("Llama 3's scaling is found again from its factors")
+  @Test("GG-22: Llama 3's scaling is found again from its factors")
   func llama3() throws {
     let factors = try #require(try reference()["factors"]?.array).map { Float($0.double ?? 0) }
     let more: JSONObject = [
@@ -159,6 +159,7 @@ struct GGUFTranslationTests {
   }
 
   static let refused: [(JSONObject, ModelGraphError.Problem)] = [
+    (["general.architecture": .null], .missingField("general.architecture")),
     (["general.architecture": "bert"], .unsupportedArchitecture("bert")),
     (["llama.expert_count": 8], .unknownField("llama.expert_count", value: "8")),
     (["llama.logit_scale": 0.5], .unknownField("llama.logit_scale", value: "0.5")),
@@ -170,6 +171,16 @@ struct GGUFTranslationTests {
     (["llama.block_count": "2"], .wrongType(field: "llama.block_count", wanted: "a whole number")),
     (["llama.context_length": .null], .missingField("llama.context_length")),
   ]
+
+  @Test("a block count that is not that of the tensors is refused", arguments: [1, 3])
+  func blockCount(_ count: Int) throws {
+    let translation = try translate(
+      metadata("llama", ["llama.block_count": JSONValue(count)]), tensors("llama"))
+    let error = #expect(throws: ModelGraphError.self) {
+      _ = try ModelGraph.read(config: translation.config, parameters: translation.parameters)
+    }
+    #expect(error?.code == (count == 1 ? "model.unexpected_tensor" : "model.missing_tensor"))
+  }
 
   @Test("what is not understood is refused by name", arguments: refused.indices)
   func refuses(_ index: Int) throws {
