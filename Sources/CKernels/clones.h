@@ -7,3 +7,6 @@
 #else
 #define CLONES
 #endif
+
+// First line of a function whose sums may be taken in any order.
+#define RELAXED _Pragma("clang fp reassociate(on) contract(fast)")

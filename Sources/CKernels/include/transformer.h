@@ -1,0 +1,76 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// MARK: rows.c
+// Matrices are row-major with a stride in elements. Sums are relaxed (training).
+
+// y = x * scale / rms(x) by rows; `add` adds to y instead of overwriting it.
+void ck_rms_norm(float *y, size_t y_stride, const float *x, size_t x_stride, const float *scale,
+                 size_t rows, size_t width, float epsilon, int add);
+// Gradient of the above. dx is added to or overwritten (`add`); dscale is added to, and may be null.
+void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, const float *dy,
+                          size_t dy_stride, const float *x, size_t x_stride, const float *scale,
+                          size_t rows, size_t width, float epsilon, int add);
+// y += x, by rows; x_stride 0 adds one row to all.
+void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows, size_t width);
+// sum[c] += over rows of x[r, c].
+void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows, size_t width);
+// Rotates the pairs (i, i + size/2) of `heads` vectors by angles given as cosines and sines.
+void ck_rotate(float *y, const float *x, const float *cosines, const float *sines, size_t heads,
+               size_t size, float direction);
+// 1 when some value is not finite.
+int ck_has_non_finite(const float *x, size_t count);
+// The same for 16-bit floats whose exponent bits are `mask`.
+int ck_has_non_finite_16(const uint16_t *x, size_t count, uint16_t mask);
+
+// MARK: activation.c
+
+// y = silu(gate) * up; gate and up are the halves of each row of `gate_up`.
+void ck_swiglu(float *y, size_t y_stride, const float *gate_up, size_t rows, size_t width);
+// Gradient of the above; y itself is computed again on the way. d_gate_up may be gate_up.
+void ck_swiglu_backward(float *d_gate_up, float *y, const float *dy, const float *gate_up,
+                        size_t rows, size_t width);
+
+// MARK: softmax.c
+
+// Softmax of `scale * x` over the columns [first[r], last[r]) of each row, zero elsewhere, in
+// place; `log_sum` gets the logarithm of each row's sum of exponentials, and may be null.
+void ck_softmax(float *x, size_t stride, const int32_t *first, const int32_t *last, size_t rows,
+                size_t columns, float scale, float *log_sum);
+// From scores and d(probability), in place: scores become probabilities by the saved `log_sum`,
+// d(probability) becomes d(score) = scale * p * (dp - delta); zero outside [first, last).
+void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *first,
+                         const int32_t *last, size_t rows, size_t columns, float scale,
+                         const float *log_sum, const float *delta);
+// Cross-entropy of each row with its label; a negative label counts nothing. Gives the sum of the
+// losses; `losses`, if not null, gets each (0 without label). With `weight` not 0, logits become
+// weight * (softmax - one-hot), zero without label.
+double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32_t *labels,
+                        size_t rows, size_t columns, float weight);
+// dot(a, b) by rows into out.
+void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
+                 size_t rows, size_t width);
+void ck_exp(float *y, const float *x, size_t count);
+
+// MARK: gemv.c
+
+// y[v, r] = dot(w[r, :], x[v, :]) for a few vectors, or += (`add`).
+void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x, size_t x_stride,
+                 size_t rows, size_t columns, size_t vectors, int add);
+void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x, size_t x_stride,
+                  size_t rows, size_t columns, size_t vectors, int add);
+void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x, size_t x_stride,
+                 size_t rows, size_t columns, size_t vectors, int add);
+// Attention of `queries` heads of one token, which share keys and values, over cached positions
+// [first, last). `scores` has room for queries * last floats.
+void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,
+               size_t v_stride, size_t queries, size_t head_size, size_t first, size_t last,
+               float scale, float *scores);
+
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}

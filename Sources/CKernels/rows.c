@@ -1,0 +1,84 @@
+#include "CKernels.h"
+#include "clones.h"
+
+static inline float inverse_rms(const float *x, size_t width, float epsilon) {
+  RELAXED
+  float sum = 0;
+  for (size_t i = 0; i < width; i++) sum += x[i] * x[i];
+  return 1.0f / __builtin_sqrtf(sum / (float)width + epsilon);
+}
+
+CLONES void ck_rms_norm(float *y, size_t y_stride, const float *x, size_t x_stride,
+                        const float *scale, size_t rows, size_t width, float epsilon, int add) {
+  RELAXED
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
+    float inverse = inverse_rms(x, width, epsilon);
+    if (add) {
+      for (size_t i = 0; i < width; i++) y[i] += scale[i] * (x[i] * inverse);
+    } else {
+      for (size_t i = 0; i < width; i++) y[i] = scale[i] * (x[i] * inverse);
+    }
+  }
+}
+
+CLONES void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, const float *dy,
+                                 size_t dy_stride, const float *x, size_t x_stride,
+                                 const float *scale, size_t rows, size_t width, float epsilon,
+                                 int add) {
+  RELAXED
+  for (size_t r = 0; r < rows; r++, x += x_stride, dy += dy_stride, dx += dx_stride) {
+    float inverse = inverse_rms(x, width, epsilon);
+    float dot = 0;
+    for (size_t i = 0; i < width; i++) dot += scale[i] * dy[i] * x[i];
+    float pull = dot * inverse * inverse / (float)width;
+    // dscale first: dx may be dy.
+    if (dscale) {
+      for (size_t i = 0; i < width; i++) dscale[i] += dy[i] * (x[i] * inverse);
+    }
+    if (add) {
+      for (size_t i = 0; i < width; i++) dx[i] += inverse * (scale[i] * dy[i] - x[i] * pull);
+    } else {
+      for (size_t i = 0; i < width; i++) dx[i] = inverse * (scale[i] * dy[i] - x[i] * pull);
+    }
+  }
+}
+
+CLONES void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                   size_t width) {
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+    for (size_t i = 0; i < width; i++) y[i] += x[i];
+}
+
+CLONES void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows,
+                               size_t width) {
+  for (size_t r = 0; r < rows; r++, x += x_stride)
+    for (size_t i = 0; i < width; i++) sum[i] += x[i];
+}
+
+CLONES void ck_rotate(float *y, const float *x, const float *cosines, const float *sines,
+                      size_t heads, size_t size, float direction) {
+  size_t half = size / 2;
+  for (size_t h = 0; h < heads; h++, x += size, y += size) {
+    for (size_t i = 0; i < half; i++) {
+      float a = x[i], b = x[i + half], sine = direction * sines[i];
+      y[i] = a * cosines[i] - b * sine;
+      y[i + half] = b * cosines[i] + a * sine;
+    }
+  }
+}
+
+CLONES int ck_has_non_finite(const float *x, size_t count) {
+  // x - x is 0 for finite values and NaN for the rest; NaN differs from itself.
+  int found = 0;
+  for (size_t i = 0; i < count; i++) {
+    float difference = x[i] - x[i];
+    found |= difference != difference;
+  }
+  return found;
+}
+
+CLONES int ck_has_non_finite_16(const uint16_t *x, size_t count, uint16_t mask) {
+  int found = 0;
+  for (size_t i = 0; i < count; i++) found |= (x[i] & mask) == mask;
+  return found;
+}

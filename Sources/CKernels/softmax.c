@@ -1,0 +1,88 @@
+#include <math.h>
+
+#include "CKernels.h"
+#include "clones.h"
+#include "exponential.h"
+
+// fmaxf would lose a NaN; a NaN score shows in the sum of exponentials instead.
+static inline float row_maximum(const float *x, size_t count) {
+  RELAXED
+  float top = -INFINITY;
+  for (size_t i = 0; i < count; i++) top = x[i] > top ? x[i] : top;
+  return top;
+}
+
+CLONES void ck_softmax(float *x, size_t stride, const int32_t *first, const int32_t *last,
+                       size_t rows, size_t columns, float scale, float *log_sum) {
+  RELAXED
+  for (size_t r = 0; r < rows; r++, x += stride) {
+    size_t start = (size_t)first[r], end = (size_t)last[r];
+    float top = row_maximum(x + start, end - start) * scale;
+    float sum = 0;
+    for (size_t i = start; i < end; i++) {
+      float e = ck_exp1(x[i] * scale - top);
+      x[i] = e;
+      sum += e;
+    }
+    float inverse = 1.0f / sum;
+    for (size_t i = 0; i < start; i++) x[i] = 0;
+    for (size_t i = start; i < end; i++) x[i] *= inverse;
+    for (size_t i = end; i < columns; i++) x[i] = 0;
+    if (log_sum) log_sum[r] = top + logf(sum);
+  }
+}
+
+CLONES void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *first,
+                                const int32_t *last, size_t rows, size_t columns, float scale,
+                                const float *log_sum, const float *delta) {
+#pragma clang fp contract(fast)
+  for (size_t r = 0; r < rows; r++, scores += stride, d += stride) {
+    size_t start = (size_t)first[r], end = (size_t)last[r];
+    float shift = log_sum[r], centre = delta[r];
+    for (size_t i = 0; i < start; i++) scores[i] = d[i] = 0;
+    for (size_t i = start; i < end; i++) {
+      float p = ck_exp1(scores[i] * scale - shift);
+      scores[i] = p;
+      d[i] = scale * p * (d[i] - centre);
+    }
+    for (size_t i = end; i < columns; i++) scores[i] = d[i] = 0;
+  }
+}
+
+CLONES double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32_t *labels,
+                               size_t rows, size_t columns, float weight) {
+  RELAXED
+  double total = 0;
+  for (size_t r = 0; r < rows; r++, logits += stride) {
+    if (labels[r] < 0) {
+      if (losses) losses[r] = 0;
+      if (weight != 0)
+        for (size_t i = 0; i < columns; i++) logits[i] = 0;
+      continue;
+    }
+    size_t label = (size_t)labels[r];
+    float top = row_maximum(logits, columns);
+    float answer = logits[label];
+    float sum = 0;
+    for (size_t i = 0; i < columns; i++) sum += ck_exp1(logits[i] - top);
+    double loss = log((double)sum) + ((double)top - (double)answer);
+    total += loss;
+    if (losses) losses[r] = (float)loss;
+    if (weight != 0) {
+      float factor = weight / sum;
+      for (size_t i = 0; i < columns; i++) logits[i] = factor * ck_exp1(logits[i] - top);
+      logits[label] -= weight;
+    }
+  }
+  return total;
+}
+
+CLONES void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b,
+                        size_t b_stride, size_t rows, size_t width) {
+  RELAXED
+  for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride) {
+    float sum = 0;
+    for (size_t i = 0; i < width; i++) sum += a[i] * b[i];
+    out[r] = sum;
+  }
+}

@@ -1,0 +1,116 @@
+import CKernels
+
+/// Extents of grouped-query attention.
+package struct AttentionShape: Equatable, Sendable {
+  package let heads: Int
+  package let keyValueHeads: Int
+  package let headSize: Int
+
+  package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+    precondition(keyValueHeads > 0 && heads % keyValueHeads == 0, "query heads share evenly")
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headSize = headSize
+  }
+
+  /// Query heads that share one key and value head.
+  package var group: Int { heads / keyValueHeads }
+  var scale: Float { 1 / Float(headSize).squareRoot() }
+}
+
+/// Which keys each query sees: those from `first` on up to its own position, in its own sequence.
+///
+/// Packed documents and padding on the left are both said by `first`; padding on the right is
+/// hidden by causality.
+package struct Visibility: Sendable {
+  /// Sequences in the batch, B.
+  package let sequences: Int
+  /// Queries of each sequence, T, at positions past ..< past + T.
+  package let queries: Int
+  /// Keys before the first query; they are in the cache.
+  package let past: Int
+  /// Rows of the key matrix that belong to one sequence, at least past + T.
+  package let keyRows: Int
+  /// Position of the first key that query t of sequence b sees, `[B * T]`; nil means 0 for all.
+  package let first: [Int32]?
+
+  package init(
+    sequences: Int, queries: Int, past: Int = 0, keyRows: Int? = nil, first: [Int32]? = nil
+  ) {
+    self.sequences = sequences
+    self.queries = queries
+    self.past = past
+    self.keyRows = keyRows ?? past + queries
+    self.first = first
+    precondition(past >= 0 && self.keyRows >= past + queries, "room for every key")
+    precondition(first.map { $0.count == sequences * queries } ?? true, "a first key per query")
+  }
+
+  package var rows: Int { sequences * queries }
+
+  /// First key that query `t` of sequence `b` sees; at most its own position.
+  func firstKey(_ b: Int, _ t: Int) -> Int {
+    guard let first else { return 0 }
+    return min(max(0, Int(first[b * queries + t])), past + t)
+  }
+}
+
+/// Causal attention of all heads: `y = softmax(q kᵀ / √headSize) v`.
+///
+/// A tile of queries meets all its keys at once, so memory grows with the sequence, not its square.
+///
+/// - Parameters:
+///   - y: `[B * T, heads * headSize]`, overwritten.
+///   - logSums: `[heads, B * T]`, overwritten with the logarithm of each softmax's sum for the
+///     backward pass; nil when there is none.
+///   - q: As `y`, rotated.
+///   - k, v: `[B * keyRows, keyValueHeads * headSize]`, rotated keys.
+package func attention(
+  _ y: Matrix, logSums: Matrix?, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape,
+  _ visibility: Visibility, on workers: Workers
+) {
+  check(y, q, k, v, shape, visibility)
+  if visibility.queries == 1, logSums == nil {
+    return attendOne(y, q: q, k: k, v: v, shape, visibility, on: workers)
+  }
+  let height = AttentionTile.height(shape, visibility)
+  let tiles = (visibility.queries + height - 1) / height
+  // The last tile has the most keys; it goes first, so that the threads end together.
+  workers.each(visibility.sequences * shape.keyValueHeads * tiles) { worker, task in
+    let (pair, tile) = task.quotientAndRemainder(dividingBy: tiles)
+    let start = (tiles - 1 - tile) * height
+    let part = AttentionTile(
+      shape, visibility, sequence: pair / shape.keyValueHeads, head: pair % shape.keyValueHeads,
+      queries: start..<min(start + height, visibility.queries))
+    unsafe part.forward(
+      y, logSums, q, k, v, scratch: workers.scratch(worker, floats: part.floats))
+  }
+}
+
+/// One query a sequence: bound by reading the cache.
+private func attendOne(
+  _ y: Matrix, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape, _ visibility: Visibility,
+  on workers: Workers
+) {
+  workers.each(visibility.sequences * shape.keyValueHeads) { worker, task in
+    let (b, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+    let keys = visibility.past + 1
+    let column = head * shape.headSize
+    unsafe ck_attend(
+      y.pointer(b) + column * shape.group, q.pointer(b) + column * shape.group,
+      k.pointer(b * visibility.keyRows) + column, v.pointer(b * visibility.keyRows) + column,
+      k.stride, v.stride, shape.group, shape.headSize, visibility.firstKey(b, 0), keys, shape.scale,
+      workers.scratch(worker, floats: shape.group * keys))
+  }
+}
+
+func check(
+  _ y: Matrix, _ q: Matrix, _ k: Matrix, _ v: Matrix, _ shape: AttentionShape,
+  _ visibility: Visibility
+) {
+  precondition(y.rows == visibility.rows && q.rows == y.rows, "a row for each query")
+  precondition(q.columns == shape.heads * shape.headSize && y.columns == q.columns, "query width")
+  precondition(k.columns == shape.keyValueHeads * shape.headSize, "key width")
+  precondition(v.columns == k.columns && v.rows == k.rows, "keys and values agree")
+  precondition(k.rows >= visibility.sequences * visibility.keyRows, "a row for each key")
+}

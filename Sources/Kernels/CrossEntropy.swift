@@ -1,0 +1,62 @@
+import CKernels
+
+/// Cross-entropy of the output head with its gradients, a chunk of rows at a time, so that no
+/// matrix of all logits exists.
+///
+/// - Parameters:
+///   - dHidden: `[rows, h]`, overwritten; nil when only the loss is wanted.
+///   - dHead: `[V, h]`, added to; nil when it is not wanted.
+///   - hidden: `[rows, h]`, after the final norm.
+///   - head: `[V, h]`; float32 when gradients are wanted.
+///   - labels: `[rows]`, each below V; a negative one counts nothing.
+///   - weight: Factor on the gradients, such as 1 / number of labels.
+///   - logits: `[chunk, V]`, room to work in.
+/// - Returns: Sum of the losses in nats, not weighted.
+package func crossEntropy(
+  dHidden: Matrix?, dHead: Matrix?, hidden: Matrix, head: Weight, labels: [Int32], weight: Float,
+  logits: Matrix, on workers: Workers
+) -> Double {
+  precondition(labels.count == hidden.rows, "a label for each row")
+  var total = 0.0
+  for start in stride(from: 0, to: hidden.rows, by: logits.rows) {
+    let rows = start..<min(start + logits.rows, hidden.rows)
+    let chunk = logits.rows(0..<rows.count)
+    linear(chunk, hidden.rows(rows), head, on: workers)
+    total += crossEntropy(
+      chunk, labels: Array(labels[rows]), weight: dHidden == nil ? 0 : weight, on: workers)
+    guard let dHidden, let head = head.matrix else { continue }
+    multiply(dHidden.rows(rows), chunk, head, on: workers)
+    if let dHead {
+      multiply(dHead, chunk.transposed, Operand(hidden.rows(rows)), adding: true, on: workers)
+    }
+  }
+  return total
+}
+
+/// Sum of the cross-entropies of rows of logits with their labels, in nats.
+///
+/// - Parameters:
+///   - losses: `[1, rows]`, overwritten with each row's loss, 0 without label; nil when only the
+///     sum is wanted.
+///   - logits: `[rows, V]`; become `weight * (softmax - one-hot)` unless `weight` is 0.
+package func crossEntropy(
+  losses: Matrix? = nil, _ logits: Matrix, labels: [Int32], weight: Float, on workers: Workers
+) -> Double {
+  precondition(labels.count == logits.rows, "a label for each row")
+  precondition(labels.allSatisfy { $0 < logits.columns }, "labels of the vocabulary")
+  precondition(losses.map { $0.columns == logits.rows } ?? true, "a loss for each row")
+  var sums = [Double](repeating: 0, count: workers.count)
+  unsafe sums.withUnsafeMutableBufferPointer { sums in
+    unsafe labels.withUnsafeBufferPointer { labels in
+      workers.divide(logits.rows) { worker, rows in
+        guard let labels = labels.baseAddress else { return }
+        // SAFETY: each thread writes its own sum, and has labels for its own rows.
+        unsafe sums[worker] = ck_cross_entropy(
+          logits.pointer(rows.lowerBound), logits.stride,
+          losses.map { unsafe $0.pointer + rows.lowerBound }, labels + rows.lowerBound, rows.count,
+          logits.columns, weight)
+      }
+    }
+  }
+  return sums.reduce(0, +)
+}

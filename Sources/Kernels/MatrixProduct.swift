@@ -1,0 +1,77 @@
+import COpenBLAS
+
+/// `c = a · b`, or `c += a · b` when `adding`; OpenBLAS computes each thread's part of `c`.
+///
+/// - Parameters:
+///   - c: `[m, n]`.
+///   - a: `[m, k]`, perhaps transposed; b: `[k, n]`, perhaps transposed.
+package func multiply(
+  _ c: Matrix, _ a: Operand, _ b: Operand, adding: Bool = false, on workers: Workers
+) {
+  precondition(a.rows == c.rows && b.columns == c.columns && a.columns == b.rows, "extents agree")
+  if c.rows == 0 || c.columns == 0 { return }
+  let (across, down) = grid(c.rows, c.columns, a.columns, workers.count)
+  if across * down == 1 {
+    return multiplyTile(c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding)
+  }
+  workers.run { worker in
+    let rows = part(c.rows, worker / across, of: down)
+    let columns = part(c.columns, worker % across, of: across)
+    if rows.isEmpty || columns.isEmpty { return }
+    multiplyTile(c, a, b, rows: rows, columns: columns, adding)
+  }
+}
+
+/// `c = a · b` with plain matrices.
+package func multiply(
+  _ c: Matrix, _ a: Matrix, _ b: Matrix, adding: Bool = false, on workers: Workers
+) {
+  multiply(c, Operand(a), Operand(b), adding: adding, on: workers)
+}
+
+/// Products below this many multiply-adds are not worth waking the other threads.
+private let smallProduct = 1 << 16
+
+/// How many tiles the threads make of an `m` by `n` result, so that they read least together.
+private func grid(_ m: Int, _ n: Int, _ k: Int, _ threads: Int) -> (across: Int, down: Int) {
+  if m * n * k < smallProduct { return (1, 1) }
+  var best = (across: threads, down: 1)
+  var least = Int.max
+  for across in 1...threads where threads % across == 0 {
+    let down = threads / across
+    let read = m * across + n * down
+    if read < least { (least, best) = (read, (across, down)) }
+  }
+  return best
+}
+
+/// Part `index` of `count` of the range 0..<extent, cut where the kernels' own tiles end.
+private func part(_ extent: Int, _ index: Int, of count: Int) -> Range<Int> {
+  let grain = 16
+  let units = (extent + grain - 1) / grain
+  return min(
+    extent, units * index / count * grain)..<min(extent, units * (index + 1) / count * grain)
+}
+
+private func multiplyTile(
+  _ c: Matrix, _ a: Operand, _ b: Operand, rows: Range<Int>, columns: Range<Int>, _ adding: Bool
+) {
+  let a = a.isTransposed ? a.matrix.columns(rows).transposed : Operand(a.matrix.rows(rows))
+  let b = b.isTransposed ? b.matrix.rows(columns).transposed : Operand(b.matrix.columns(columns))
+  let c = c.rows(rows).columns(columns)
+  unsafe sgemm(
+    c.pointer, c.stride, a.matrix.pointer, a.matrix.stride, a.isTransposed, b.matrix.pointer,
+    b.matrix.stride, b.isTransposed, m: c.rows, n: c.columns, k: a.columns, adding: adding)
+}
+
+/// One call of the library, on this thread: `c = a · b` or `c += a · b`, row-major.
+func sgemm(
+  _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
+  _ aIsTransposed: Bool, _ b: UnsafePointer<Float>, _ bStride: Int, _ bIsTransposed: Bool, m: Int,
+  n: Int, k: Int, adding: Bool
+) {
+  unsafe cblas_sgemm(
+    CblasRowMajor, aIsTransposed ? CblasTrans : CblasNoTrans,
+    bIsTransposed ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), 1, a,
+    blasint(aStride), b, blasint(bStride), adding ? 1 : 0, c, blasint(cStride))
+}

@@ -1,0 +1,120 @@
+import CKernels
+import Tensors
+
+/// Root-mean-square normalisation: `y = scale * x / rms(x)`, or `y += …` when `adding`.
+///
+/// Each run of `scale.columns` values in a row is normalised by itself: a row, or each head's part
+/// of it. Sums are relaxed.
+///
+/// - Parameters:
+///   - y: `[rows, width]`; may be `x` unless adding.
+///   - scale: `[1, width]`, or a whole fraction of the width.
+///   - epsilon: Added to the mean square, before the root.
+package func rmsNorm(
+  _ y: Matrix, _ x: Matrix, scale: Matrix, epsilon: Float, adding: Bool = false, on workers: Workers
+) {
+  precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
+  precondition(x.columns % scale.columns == 0, "whole runs")
+  let (width, runs) = (scale.columns, x.columns / scale.columns)
+  workers.divide(x.rows, grain: grain(x)) { _, rows in
+    for row in rows {
+      unsafe ck_rms_norm(
+        y.pointer(row), width, x.pointer(row), width, scale.pointer, runs, width, epsilon,
+        adding ? 1 : 0)
+    }
+  }
+}
+
+/// Gradient of `rmsNorm`: `dx = …`, or `dx += …` when `adding`; `dScale += …`.
+///
+/// - Parameters:
+///   - dx: `[rows, width]`; may be `dy` unless adding.
+///   - dScale: As `scale`; nil when it is not wanted.
+///   - x: The input of the forward pass.
+package func rmsNormBackward(
+  _ dx: Matrix, _ dScale: Matrix?, _ dy: Matrix, _ x: Matrix, scale: Matrix, epsilon: Float,
+  adding: Bool, on workers: Workers
+) {
+  precondition(dx.rows == x.rows && dy.rows == x.rows && dx.columns == x.columns, "extents agree")
+  precondition(x.columns % scale.columns == 0, "whole runs")
+  let (width, runs) = (scale.columns, x.columns / scale.columns)
+  unsafe sumOverThreads(dScale, rows: x.rows, on: workers) { rows, partial in
+    for row in rows {
+      unsafe ck_rms_norm_backward(
+        dx.pointer(row), width, partial, dy.pointer(row), width, x.pointer(row), width,
+        scale.pointer, runs, width, epsilon, adding ? 1 : 0)
+    }
+  }
+}
+
+/// `y += x`.
+package func add(_ y: Matrix, _ x: Matrix, on workers: Workers) {
+  precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
+  workers.divide(y.rows, grain: grain(y)) { _, rows in
+    unsafe ck_add(
+      y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, rows.count,
+      y.columns)
+  }
+}
+
+/// Adds the row `bias` to every row of `y`.
+package func addBias(_ y: Matrix, _ bias: Matrix, on workers: Workers) {
+  precondition(y.columns == bias.columns, "extents agree")
+  workers.divide(y.rows, grain: grain(y)) { _, rows in
+    unsafe ck_add(y.pointer(rows.lowerBound), y.stride, bias.pointer, 0, rows.count, y.columns)
+  }
+}
+
+/// Gradient of `addBias`: `dBias[c] += Σ dy[:, c]`.
+package func addBiasBackward(_ dBias: Matrix, _ dy: Matrix, on workers: Workers) {
+  precondition(dy.columns == dBias.columns, "extents agree")
+  unsafe sumOverThreads(dBias, rows: dy.rows, on: workers) { rows, partial in
+    guard let partial = unsafe partial else { return }
+    unsafe ck_add_column_sums(
+      partial, dy.pointer(rows.lowerBound), dy.stride, rows.count, dy.columns)
+  }
+}
+
+/// `y = x`.
+package func copy(_ y: Matrix, _ x: Matrix, on workers: Workers) {
+  precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
+  workers.divide(y.rows, grain: grain(y)) { _, rows in
+    for row in rows { unsafe y.pointer(row).update(from: x.pointer(row), count: y.columns) }
+  }
+}
+
+/// `y = 0`.
+package func clear(_ y: Matrix, on workers: Workers) {
+  workers.divide(y.rows, grain: grain(y)) { _, rows in
+    for row in rows { unsafe y.pointer(row).update(repeating: 0, count: y.columns) }
+  }
+}
+
+/// Rows that make a thread's share worth waking it.
+func grain(_ x: Matrix) -> Int { max(1, 4096 / max(1, x.columns)) }
+
+/// Whether every element is finite.
+package func isFinite(_ x: Matrix) -> Bool {
+  (0..<x.rows).allSatisfy { unsafe ck_has_non_finite(x.pointer($0), x.columns) == 0 }
+}
+
+/// Adds to the row `sum` what the threads find in their rows, in the order of the threads.
+///
+/// `body` gets zeroed room for its partial sums, or nil when there is no `sum`.
+func sumOverThreads(
+  _ sum: Matrix?, rows: Int, on workers: Workers,
+  _ body: (Range<Int>, UnsafeMutablePointer<Float>?) -> Void
+) {
+  guard let sum else { return workers.divide(rows) { _, rows in body(rows, nil) } }
+  let width = sum.columns
+  // Threads without rows leave zeros behind.
+  workers.run { worker in
+    unsafe workers.scratch(worker, floats: width).update(repeating: 0, count: width)
+  }
+  workers.divide(rows) { worker, rows in
+    unsafe body(rows, workers.scratch(worker, floats: width))
+  }
+  for worker in 0..<workers.count {
+    unsafe ck_add(sum.pointer, 0, workers.scratch(worker, floats: width), 0, 1, width)
+  }
+}

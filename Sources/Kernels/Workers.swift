@@ -1,0 +1,201 @@
+import CKernels
+import COpenBLAS
+import Glibc
+import Synchronization
+import Tensors
+
+/// A fixed number of threads that carry out one job at a time together, the caller being the first.
+///
+/// Work is divided by the number of threads alone, so the same count gives the same bits. OpenBLAS
+/// is held to one thread: its calls run side by side, one on each of ours.
+package final class Workers: Sendable {
+  package let count: Int
+  /// How matrix products of training treat their operands.
+  package let precision: Precision
+  private let crew: Crew
+  private let threads: [pthread_t]
+  private let inUse = Mutex(())
+
+  /// - Parameter count: Threads, the caller's included; nil takes one for each processor.
+  package init(_ count: Int? = nil, precision: Precision = .float32) {
+    openblas_set_num_threads(1)
+    let count = min(max(1, count ?? Self.processorCount), 256)
+    let crew = Crew(count)
+    self.count = count
+    self.crew = crew
+    self.precision = precision
+    threads = (1..<count).map { crew.startThread($0) }
+  }
+
+  deinit {
+    crew.dismiss()
+    for thread in threads { _ = pthread_join(thread, nil) }
+  }
+
+  /// Processors that are online.
+  package static var processorCount: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
+
+  /// Calls `body` once on each thread, with the thread's index, and returns when all are done.
+  package func run(_ body: (_ worker: Int) -> Void) {
+    if count == 1 { return body(0) }
+    inUse.withLock { _ in
+      withoutActuallyEscaping(body) { body in
+        crew.start(body)
+        body(0)
+        crew.finish()
+      }
+    }
+  }
+
+  /// Divides 0..<count evenly into one range a thread, each a multiple of `grain` long.
+  package func divide(_ count: Int, grain: Int = 1, _ body: (_ worker: Int, Range<Int>) -> Void) {
+    let units = (count + grain - 1) / grain
+    if units <= 1 { return count > 0 ? body(0, 0..<count) : () }
+    run { worker in
+      let start = min(count, units * worker / self.count * grain)
+      let end = min(count, units * (worker + 1) / self.count * grain)
+      if start < end { body(worker, start..<end) }
+    }
+  }
+
+  /// Calls `body` for each of 0..<count, whichever thread is free; tasks do not share results.
+  package func each(_ count: Int, _ body: (_ worker: Int, _ task: Int) -> Void) {
+    if count <= 1 { return count == 1 ? body(0, 0) : () }
+    let next = Atomic(0)
+    run { worker in
+      while true {
+        let task = next.add(1, ordering: .relaxed).oldValue
+        if task >= count { return }
+        body(worker, task)
+      }
+    }
+  }
+
+  /// Memory of thread `worker` alone, kept from call to call; its values are left over.
+  func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
+    unsafe crew.scratch(worker, floats: floats)
+  }
+}
+
+/// What the threads share.
+@safe
+private final class Crew: @unchecked Sendable {
+  private let count: Int
+  private let generation = Atomic<UInt32>(0)
+  private let pending = Atomic(0)
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  /// Written while all threads wait, read after `generation` has changed.
+  private var job: ((Int) -> Void)?
+  /// Element i is touched by thread i alone.
+  private let scratch: UnsafeMutableBufferPointer<Buffer?>
+
+  /// Turns of waiting for the next job, some 50 microseconds, before a thread sleeps.
+  private static let patience = 2000
+
+  init(_ count: Int) {
+    self.count = count
+    unsafe scratch = .allocate(capacity: count)
+    unsafe scratch.initialize(repeating: nil)
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    unsafe scratch.deinitialize()
+    unsafe scratch.deallocate()
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe pthread_cond_destroy(condition)
+    unsafe mutex.deallocate()
+    unsafe condition.deallocate()
+  }
+
+  func startThread(_ index: Int) -> pthread_t {
+    final class Start {
+      let crew: Crew, index: Int
+      init(_ crew: Crew, _ index: Int) { (self.crew, self.index) = (crew, index) }
+    }
+    var thread = pthread_t()
+    // SAFETY: the retained start is released once, by the thread.
+    let start = unsafe Unmanaged.passRetained(Start(self, index)).toOpaque()
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        start.crew.work(start.index)
+        return nil
+      }, start)
+    precondition(status == 0, "the system starts a thread")
+    return thread
+  }
+
+  private func work(_ index: Int) {
+    var seen: UInt32 = 0
+    while true {
+      wait(after: seen)
+      seen &+= 1
+      guard perform(index) else { return }
+      pending.subtract(1, ordering: .releasing)
+    }
+  }
+
+  /// Carries out the job; false when there is none and the thread shall end. A function of its own,
+  /// so that the thread's hold on the closure has ended when the job is reported done.
+  @inline(never)
+  private func perform(_ index: Int) -> Bool {
+    guard let job else { return false }
+    job(index)
+    return true
+  }
+
+  private func wait(after seen: UInt32) {
+    for _ in 0..<Self.patience {
+      if generation.load(ordering: .acquiring) != seen { return }
+      ck_pause()
+    }
+    unsafe pthread_mutex_lock(mutex)
+    while generation.load(ordering: .acquiring) == seen {
+      unsafe pthread_cond_wait(condition, mutex)
+    }
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  func start(_ body: @escaping (Int) -> Void) {
+    job = body
+    announce()
+  }
+
+  private func announce() {
+    pending.store(count - 1, ordering: .relaxed)
+    generation.add(1, ordering: .releasing)
+    // The lock keeps a thread from falling asleep between its check and its wait.
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_broadcast(condition)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  /// Waits until every other thread has done its part.
+  func finish() {
+    var turns = 0
+    while pending.load(ordering: .acquiring) != 0 {
+      turns += 1
+      if turns > Self.patience { sched_yield() } else { ck_pause() }
+    }
+    job = nil
+  }
+
+  /// Ends the threads: a job that is nil.
+  func dismiss() { announce() }
+
+  func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
+    if let buffer = unsafe scratch[worker], buffer.floatCount >= floats {
+      return unsafe buffer.address.assumingMemoryBound(to: Float.self)
+    }
+    guard let buffer = try? Buffer(floats: max(floats, 1 << 16)) else {
+      preconditionFailure("memory for \(floats) floats a thread")
+    }
+    unsafe scratch[worker] = buffer
+    return unsafe buffer.address.assumingMemoryBound(to: Float.self)
+  }
+}

@@ -1,0 +1,76 @@
+import Kernels
+import ModelGraph
+import Tensors
+
+/// What one execution of a block computes and its gradient reads again.
+struct Activations: Sendable {
+  let fused: Matrix  // [T, W] query, key, value as projected
+  let mixed: Matrix  // [T, heads * headSize] result of the attention
+  let logSums: Matrix  // [heads, T]
+  let attended: Matrix?  // [T, h] mixed, projected; only where a norm follows
+  let middle: Matrix  // [T, h] the residual stream between attention and MLP
+  let gateUp: Matrix  // [T, 2m]
+  let fed: Matrix?  // [T, h] result of the MLP; only where a norm follows
+
+  /// Floats that one execution of `rows` tokens keeps.
+  static func floatCount(_ network: Network, rows: Int) -> Int {
+    widths(network).reduce(0) { $0 + Arena.rounded($1 * rows) }
+  }
+
+  private static func widths(_ network: Network) -> [Int] {
+    let after = network.style.norms == .after ? network.sizes.hidden : 0
+    return [
+      network.fusedWidth, network.queryWidth, network.sizes.heads, after, network.sizes.hidden,
+      2 * network.sizes.intermediate, after,
+    ]
+  }
+
+  /// - Parameter middle: The stream itself, where nothing is kept for a gradient.
+  init(_ network: Network, rows: Int, in arena: inout Arena, middle: Matrix? = nil) {
+    let sizes = network.sizes
+    let isAfter = network.style.norms == .after
+    fused = arena.matrix(rows, network.fusedWidth)
+    mixed = arena.matrix(rows, network.queryWidth)
+    logSums = arena.matrix(sizes.heads, rows)
+    attended = isAfter ? arena.matrix(rows, sizes.hidden) : nil
+    self.middle = middle ?? arena.matrix(rows, sizes.hidden)
+    gateUp = arena.matrix(rows, 2 * sizes.intermediate)
+    fed = isAfter ? arena.matrix(rows, sizes.hidden) : nil
+  }
+}
+
+/// Room that every execution of a block uses and none keeps.
+struct Workspace: Sendable {
+  let normed: Matrix  // [T, h]
+  let rotated: Matrix  // [T, query and key width]
+  let activated: Matrix  // [T, m]
+
+  static func floatCount(_ network: Network, rows: Int) -> Int {
+    [network.sizes.hidden, network.rotatedWidth, network.sizes.intermediate].reduce(0) {
+      $0 + Arena.rounded($1 * rows)
+    }
+  }
+
+  init(_ network: Network, rows: Int, in arena: inout Arena) {
+    normed = arena.matrix(rows, network.sizes.hidden)
+    rotated = arena.matrix(rows, network.rotatedWidth)
+    activated = arena.matrix(rows, network.sizes.intermediate)
+  }
+}
+
+/// Hands out matrices of one buffer, one after another.
+struct Arena {
+  private let buffer: Buffer
+  private var used = 0
+
+  init(floats: Int) throws(MemoryError) { buffer = try Buffer(floats: floats) }
+
+  /// Floats that a matrix of `count` takes here: whole cache lines.
+  static func rounded(_ count: Int) -> Int { (count + 15) & ~15 }
+
+  mutating func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+    let matrix = Matrix(buffer, offset: used, rows: rows, columns: columns)
+    used += Self.rounded(rows * columns)
+    return matrix
+  }
+}

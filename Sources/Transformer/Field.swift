@@ -1,0 +1,58 @@
+package import ModelGraph
+import Tensors
+
+/// A tensor of the network in the one layout it has in memory: query, key and value are fused by
+/// rows, and so are gate and up, whatever the source's naming.
+package struct Field: Sendable {
+  /// The part a field plays; fused roles stand for their parts.
+  package enum Role: Hashable, Sendable {
+    case embedding
+    case block(Int, BlockRole)
+    case adapter
+    case coreNorm
+    case finalNorm
+    case head
+  }
+
+  package let role: Role
+  /// Parameters whose rows, one after another, are the field.
+  package let parts: [Parameter]
+  /// Vectors have one row.
+  package let rows: Int
+  package let columns: Int
+
+  package var count: Int { rows * columns }
+
+  private init(_ role: Role, _ parts: [Parameter]) {
+    self.role = role
+    self.parts = parts
+    let isVector = parts[0].shape.count == 1
+    let height = parts.reduce(0) { $0 + $1.shape[0] }
+    rows = isVector ? 1 : height
+    columns = isVector ? height : parts[0].shape[1]
+  }
+
+  /// The fields of a graph in the order of execution, the head last.
+  package static func all(of graph: ModelGraph) -> [Field] {
+    var fields = [Field(.embedding, [graph.embedding])]
+    for (index, block) in graph.blocks.enumerated() {
+      for (role, split) in Self.roles {
+        let parts = block[role].map { [$0] } ?? split.compactMap { block[$0] }
+        if !parts.isEmpty { fields.append(Field(.block(index, role), parts)) }
+      }
+    }
+    if let adapter = graph.recurrence?.adapter { fields.append(Field(.adapter, [adapter])) }
+    if let norm = graph.recurrence?.coreNorm { fields.append(Field(.coreNorm, [norm])) }
+    fields.append(Field(.finalNorm, [graph.finalNorm]))
+    if let head = graph.head { fields.append(Field(.head, [head])) }
+    return fields
+  }
+
+  /// Canonical roles in order of use, and the roles that make them up when the source splits them.
+  private static let roles: [(BlockRole, [BlockRole])] = [
+    (.attentionNorm, []), (.queryKeyValue, [.query, .key, .value]),
+    (.queryKeyValueBias, [.queryBias, .keyBias, .valueBias]), (.queryNorm, []), (.keyNorm, []),
+    (.output, []), (.outputBias, []), (.mlpNorm, []), (.gateUp, [.gate, .up]),
+    (.gateUpBias, [.gateBias, .upBias]), (.down, []), (.downBias, []),
+  ]
+}

@@ -1,0 +1,47 @@
+import Kernels
+import ModelGraph
+import Tensors
+
+/// Where the state s₀ of a recurrent model comes from.
+package enum InitialState: Equatable, Sendable {
+  /// As the model says; random states are drawn with this seed. The value at a token depends on the
+  /// seed, its sequence's number, its position and the channel alone, so that decoding with a cache
+  /// meets the states of the full pass.
+  case seeded(UInt64)
+  /// `[B, S, h]`.
+  case given([Float])
+
+  /// Fills the state for `visibility`'s queries.
+  ///
+  /// - Parameters:
+  ///   - state: `[T, h]`, overwritten.
+  ///   - embedded: `[T, h]`, the prelude's output.
+  func fill(
+    _ state: Matrix, embedded: Matrix, _ start: StateStart, _ visibility: Visibility,
+    on workers: Workers
+  ) throws(TransformerError) {
+    switch (self, start) {
+    case (.given(let values), _):
+      guard values.count == state.rows * state.columns else {
+        throw TransformerError(
+          .stateSize(found: values.count, expected: state.rows * state.columns))
+      }
+      state.assign(values)
+    case (.seeded, .zero): clear(state, on: workers)
+    case (.seeded, .embedding): copy(state, embedded, on: workers)
+    case (.seeded(let seed), .normal(let deviation)):
+      let (width, count) = (state.columns, visibility.queries)
+      workers.divide(state.rows) { _, rows in
+        for row in rows {
+          let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
+          let stream = RandomStream(seed: seed, stream: UInt64(sequence))
+          let first = (visibility.past + query) * width
+          for channel in 0..<width {
+            let value = stream.truncatedNormal(at: UInt64(first + channel))
+            state[row, channel] = Float(value * deviation)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package import Kernels
+import ModelGraph
+package import Tensors
+
+/// What to run and what to keep of it.
+package struct ForwardOptions: Equatable, Sendable {
+  package enum Logits: Equatable, Sendable {
+    case all
+    /// Of each sequence's last token.
+    case last
+    case none
+  }
+
+  /// Passes through the core; nil takes the model's own number.
+  package var recurrence: Int?
+  package var state: InitialState
+  /// Feeds the prelude's output to the core as it is.
+  package var bypassesAdapter: Bool
+  /// Blocks of a plain model to run, in order; nil runs all.
+  package var blocks: [Int]?
+  package var logits: Logits
+  package var keepsHidden: Bool
+
+  package init(
+    recurrence: Int? = nil, state: InitialState = .seeded(0), bypassesAdapter: Bool = false,
+    blocks: [Int]? = nil, logits: Logits = .all, keepsHidden: Bool = false
+  ) {
+    self.recurrence = recurrence
+    self.state = state
+    self.bypassesAdapter = bypassesAdapter
+    self.blocks = blocks
+    self.logits = logits
+    self.keepsHidden = keepsHidden
+  }
+}
+
+/// What a pass gives; T is all tokens of the batch.
+package struct ForwardResult: Sendable {
+  /// `[T, V]`, or `[B, V]` for the last tokens; nil when not wanted.
+  package var logits: Matrix?
+  /// `[(L + 1) * T, h]`: the embedding's output, then each executed layer's, the last after the
+  /// final norm; nil when not wanted.
+  package var hidden: Matrix?
+  /// `[T, h]`, the state that enters the coda; nil for a plain model.
+  package var latent: Matrix?
+  /// `[T, h]`, after the final norm: what the head reads. Overwritten by the model's next pass.
+  package var normed: Matrix
+}
+
+extension Model {
+  /// Runs a batch through the model.
+  package func forward(
+    _ batch: Batch, _ options: ForwardOptions = ForwardOptions()
+  ) throws -> ForwardResult {
+    try batch.check(network)
+    let passes = try passes(options.recurrence)
+    let blocks = options.blocks ?? Array(network.preludeBlocks)
+    let visibility = Visibility(
+      sequences: batch.sequences, queries: batch.length, first: batch.firstVisible)
+    let room = try room(visibility.rows)
+    let context = try context(visibility)
+    let executed = blocks.count + passes * network.coreBlocks.count + network.codaBlocks.count
+    var trace = try options.keepsHidden ? Trace(room, layers: executed) : nil
+    embed(room.stream, tokens: batch.tokens, table: network.embedding, on: workers)
+    trace?.append(room.stream, on: workers)
+    context.run(blocks, room, trace: &trace)
+    var latent: Matrix?
+    if let recurrence = network.recurrence {
+      try context.start(recurrence, room, options.state, bypassesAdapter: options.bypassesAdapter)
+      for _ in 0..<passes {
+        context.inject(recurrence, room, bypassesAdapter: options.bypassesAdapter)
+        context.run(Array(recurrence.core), room, trace: &trace)
+        context.finishPass(recurrence, room)
+      }
+      latent = try copied(room.state)
+      context.run(Array(network.codaBlocks), room, trace: &trace)
+    }
+    rmsNorm(
+      room.work.normed, room.stream, scale: network.finalNorm, epsilon: network.epsilon,
+      on: workers)
+    trace?.replaceLast(room.work.normed, on: workers)
+    return ForwardResult(
+      logits: try logits(options.logits, room.work.normed, batch), hidden: trace?.hidden,
+      latent: latent, normed: room.work.normed)
+  }
+
+  /// The number of passes through the core; 0 for a plain model.
+  func passes(_ wanted: Int?) throws(TransformerError) -> Int {
+    guard let recurrence = network.recurrence else {
+      if wanted != nil { throw TransformerError(.notRecurrent) }
+      return 0
+    }
+    let passes = wanted ?? recurrence.mean
+    guard passes > 0 else { throw TransformerError(.recurrenceOutOfRange(passes)) }
+    return passes
+  }
+
+  func context(_ visibility: Visibility) throws(MemoryError) -> BlockContext {
+    BlockContext(
+      network: network, table: try rotation(visibility.past + visibility.queries),
+      positions: (0..<visibility.rows).map {
+        Int32(visibility.past + $0 % visibility.queries)
+      }, visibility: visibility, workers: workers)
+  }
+
+  private func logits(
+    _ wanted: ForwardOptions.Logits, _ normed: Matrix, _ batch: Batch
+  ) throws(MemoryError) -> Matrix? {
+    switch wanted {
+    case .none: return nil
+    case .all: return try logits(of: normed)
+    case .last:
+      let rows = try Matrix(rows: batch.sequences, columns: normed.columns)
+      for b in 0..<batch.sequences {
+        let last = (b + 1) * batch.length - 1
+        copy(rows.rows(b..<(b + 1)), normed.rows(last..<(last + 1)), on: workers)
+      }
+      return try logits(of: rows)
+    }
+  }
+
+  /// `[rows, V]`: the head over rows that the final norm has seen.
+  package func logits(of normed: Matrix) throws(MemoryError) -> Matrix {
+    let logits = try Matrix(rows: normed.rows, columns: network.sizes.vocabulary)
+    linear(logits, normed, network.head, on: workers)
+    return logits
+  }
+
+  private func copied(_ matrix: Matrix) throws(MemoryError) -> Matrix {
+    let new = try Matrix(rows: matrix.rows, columns: matrix.columns)
+    copy(new, matrix, on: workers)
+    return new
+  }
+}
+
+extension BlockContext {
+  /// Runs blocks over the stream, one after another.
+  func run(_ blocks: [Int], _ room: Room, caches: [CacheEntry]? = nil, trace: inout Trace?) {
+    for (i, block) in blocks.enumerated() {
+      forward(
+        network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work,
+        cache: caches?[i])
+      trace?.append(room.stream, on: workers)
+    }
+  }
+
+  /// Takes the stream as the prelude's output and sets the state to s₀.
+  func start(
+    _ recurrence: Network.Recurrence, _ room: Room, _ state: InitialState, bypassesAdapter: Bool
+  ) throws(TransformerError) {
+    copy(room.embedded, room.stream, on: workers)
+    if let adapter = recurrence.adapter, !bypassesAdapter {
+      // The same at every pass, so it is computed once.
+      linear(room.injected, room.embedded, adapter.prelude, on: workers)
+    } else {
+      copy(room.injected, room.embedded, on: workers)
+    }
+    try state.fill(
+      room.state, embedded: room.embedded, recurrence.start, visibility, on: workers)
+  }
+
+  /// Makes the core's input from the state: u = A·[s ; e], or s + e.
+  func inject(_ recurrence: Network.Recurrence, _ room: Room, bypassesAdapter: Bool) {
+    copy(room.stream, room.injected, on: workers)
+    if bypassesAdapter { return }
+    if let adapter = recurrence.adapter {
+      linear(room.stream, room.state, adapter.state, adding: true, on: workers)
+    } else {
+      add(room.stream, room.state, on: workers)
+    }
+  }
+
+  /// Takes the core's output as the new state.
+  func finishPass(_ recurrence: Network.Recurrence, _ room: Room) {
+    if let norm = recurrence.coreNorm {
+      rmsNorm(room.stream, room.stream, scale: norm, epsilon: epsilon, on: workers)
+    }
+    copy(room.state, room.stream, on: workers)
+  }
+}
+
+/// Collects hidden states.
+struct Trace {
+  let hidden: Matrix
+  private let rows: Int
+  private var count = 0
+
+  init(_ room: Room, layers: Int) throws(MemoryError) {
+    rows = room.rows
+    hidden = try Matrix(rows: (layers + 1) * room.rows, columns: room.stream.columns)
+  }
+
+  mutating func append(_ stream: Matrix, on workers: Workers) {
+    copy(hidden.rows(count * rows..<(count + 1) * rows), stream, on: workers)
+    count += 1
+  }
+
+  mutating func replaceLast(_ normed: Matrix, on workers: Workers) {
+    count -= 1
+    append(normed, on: workers)
+  }
+}

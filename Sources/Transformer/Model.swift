@@ -1,0 +1,74 @@
+package import Kernels
+package import ModelGraph
+package import Tensors
+
+/// A decoder, plain or recurrent, loaded to be run: weights in their stored type, arithmetic in
+/// float32.
+///
+/// One call at a time: a model works in buffers of its own.
+package final class Model {
+  package let graph: ModelGraph
+  package let network: Network
+  package let workers: Workers
+  private var table: RotationTable?
+  private var room: Room?
+
+  /// Loads every weight of the graph.
+  ///
+  /// - Parameters:
+  ///   - source: Where the graph's recipes read.
+  ///   - workers: Threads that compute.
+  /// - Throws: `TransformerError` for a weight that is not finite, and what the source throws.
+  package init(_ graph: ModelGraph, from source: any RecipeSource, on workers: Workers) throws {
+    let loader = WeightLoader(source)
+    var weights: [Field.Role: Weight] = [:]
+    for field in Field.all(of: graph) { weights[field.role] = try loader.load(field) }
+    self.graph = graph
+    self.workers = workers
+    network = try Network(graph) { weights[$0] }
+  }
+
+  /// Cosines and sines for at least `count` positions.
+  func rotation(_ count: Int) throws(MemoryError) -> RotationTable {
+    if let table, table.positions >= count { return table }
+    let new = try RotationTable(
+      frequencies: graph.rotary.frequencies(headSize: network.sizes.headSize),
+      positions: max(count, 2 * (table?.positions ?? 32)))
+    table = new
+    return new
+  }
+
+  /// Buffers for `rows` tokens, kept for the next call of the same size.
+  func room(_ rows: Int) throws(MemoryError) -> Room {
+    if let room, room.rows == rows { return room }
+    room = nil
+    let new = try Room(network, rows: rows)
+    room = new
+    return new
+  }
+}
+
+/// Where a pass of `rows` tokens works.
+struct Room {
+  let rows: Int
+  let stream: Matrix  // [T, h]
+  let embedded: Matrix  // [T, h] the prelude's output e
+  let injected: Matrix  // [T, h] what e contributes to the core's input
+  let state: Matrix  // [T, h]
+  let kept: Activations
+  let work: Workspace
+
+  init(_ network: Network, rows: Int) throws(MemoryError) {
+    let hidden = network.sizes.hidden
+    var arena = try Arena(
+      floats: 4 * Arena.rounded(rows * hidden)
+        + Activations.floatCount(network, rows: rows) + Workspace.floatCount(network, rows: rows))
+    self.rows = rows
+    stream = arena.matrix(rows, hidden)
+    embedded = arena.matrix(rows, hidden)
+    injected = arena.matrix(rows, hidden)
+    state = arena.matrix(rows, hidden)
+    kept = Activations(network, rows: rows, in: &arena, middle: stream)
+    work = Workspace(network, rows: rows, in: &arena)
+  }
+}

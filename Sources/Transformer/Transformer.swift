@@ -1,1 +1,0 @@
-// Transformer: to be written.

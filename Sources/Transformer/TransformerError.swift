@@ -1,0 +1,90 @@
+package import ByteIO
+package import Tensors
+
+/// Why a model cannot be loaded, or cannot be run on the input it was given.
+package struct TransformerError: DiagnosedError, Equatable {
+  package enum Problem: Equatable, Sendable {
+    /// The graph has no tensor for a part that its style needs.
+    case missingParameter(role: String)
+    /// A weight is NaN or infinite.
+    case nonFiniteWeight(TensorName)
+    /// A sequence has no tokens.
+    case emptySequence
+    /// Token counts do not fill the batch's shape.
+    case raggedBatch(count: Int, sequences: Int, length: Int)
+    case tokenOutOfRange(token: Int32, index: Int, vocabulary: Int)
+    case labelOutOfRange(label: Int32, index: Int, vocabulary: Int)
+    case contextTooLong(length: Int, limit: Int)
+    /// The start state has not a value for each token and channel.
+    case stateSize(found: Int, expected: Int)
+    /// A recurrent model runs its core at least once.
+    case recurrenceOutOfRange(Int)
+    /// Recurrences were asked of a model without a recurrent core.
+    case notRecurrent
+    /// No label is given that counts.
+    case noLabels
+  }
+
+  package var problem: Problem
+
+  package init(_ problem: Problem) { self.problem = problem }
+
+  package var tensor: String? {
+    if case .nonFiniteWeight(let name) = problem { name.string } else { nil }
+  }
+
+  package var code: String {
+    switch problem {
+    case .missingParameter: "model.missing_parameter"
+    case .nonFiniteWeight: "model.non_finite_weight"
+    case .emptySequence: "model.empty_sequence"
+    case .raggedBatch: "model.ragged_batch"
+    case .tokenOutOfRange: "model.token_out_of_range"
+    case .labelOutOfRange: "model.label_out_of_range"
+    case .contextTooLong: "model.context_too_long"
+    case .stateSize: "model.state_size"
+    case .recurrenceOutOfRange: "model.recurrence_out_of_range"
+    case .notRecurrent: "model.not_recurrent"
+    case .noLabels: "model.no_labels"
+    }
+  }
+
+  package var kind: FailureKind {
+    switch problem {
+    case .recurrenceOutOfRange, .notRecurrent: .usage
+    case .contextTooLong: .resourceLimit
+    default: .malformed
+    }
+  }
+
+  package var message: String {
+    switch problem {
+    case .missingParameter(let role): "the model has no tensor for its \(role)"
+    case .nonFiniteWeight: "a weight is NaN or infinite"
+    case .emptySequence: "a sequence of 0 tokens; at least 1 is needed"
+    case .raggedBatch(let count, let sequences, let length):
+      "\(count) tokens do not make \(sequences) sequences of \(length)"
+    case .tokenOutOfRange(let token, let index, let vocabulary):
+      "token \(token) at index \(index); the vocabulary is 0 to \(vocabulary - 1)"
+    case .labelOutOfRange(let label, let index, let vocabulary):
+      "label \(label) at index \(index); the vocabulary is 0 to \(vocabulary - 1), -100 is ignored"
+    case .contextTooLong(let length, let limit):
+      "a sequence of \(length) tokens; the model's context is \(limit)"
+    case .stateSize(let found, let expected):
+      "the start state has \(found) values, the tokens need \(expected)"
+    case .recurrenceOutOfRange(let count): "\(count) recurrences; at least 1 is needed"
+    case .notRecurrent: "recurrences were asked of a model that has no recurrent core"
+    case .noLabels: "no token has a label to learn from"
+    }
+  }
+
+  package var hint: String? {
+    switch problem {
+    case .tokenOutOfRange: "use the tokenizer that belongs to the model"
+    case .contextTooLong: "shorten the input, or split it into windows"
+    case .notRecurrent: "leave out the number of recurrences, or retrofit the model first"
+    case .nonFiniteWeight: "inspect the checkpoint; a training run may have diverged"
+    default: nil
+    }
+  }
+}
