@@ -6,9 +6,10 @@
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
+#   fuzz-safetensors, fuzz-torch, fuzz-gguf    libFuzzer on a reader, SECONDS=60 (Fuzz/README.md)
 #   clean      remove build products
 
-.PHONY: check test demo format smollm2 oracles fixtures clean
+.PHONY: check test demo format smollm2 oracles fixtures fuzz-safetensors fuzz-torch fuzz-gguf clean
 
 check:
 	Scripts/check.sh
@@ -20,7 +21,7 @@ demo:
 	Scripts/demo.sh
 
 format:
-	swift format --in-place --recursive Sources Tests Package.swift
+	swift format --in-place --recursive Sources Tests Fuzz Package.swift
 
 smollm2:
 	Scripts/smollm2.sh
@@ -34,6 +35,11 @@ oracles: .venv/bin/python
 
 fixtures: oracles
 	.venv/bin/python Scripts/make_embedded_model.py
+
+SECONDS ?= 60
+
+fuzz-safetensors fuzz-torch fuzz-gguf:
+	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
 clean:
 	rm -rf .build build

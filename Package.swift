@@ -159,8 +159,25 @@ for name in [
       dependencies: [.target(name: name), "TestSupport"] + (testDependencies[name] ?? [])))
 }
 
+// MARK: - Fuzzing
+
+/// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
+if Context.environment["CKPT_FUZZ"] != nil {
+  let formats = ["Safetensors", "TorchArchive", "GGUF"]
+  for name in formats {
+    let others = formats.filter { $0 != name }.map { $0 + ".swift" }
+    package.targets.append(
+      .executableTarget(
+        name: "Fuzz\(name)",
+        dependencies: ["ByteIO", "Tensors", "TestSupport", .target(name: name)], path: "Fuzz",
+        exclude: ["README.md"] + others, sources: ["\(name).swift"],
+        swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+  }
+}
+
 let plainC: Set = ["CKernels", "CPlatform"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
-  let isTest = target.type == .test || target.name == "TestSupport"
+  let isTest =
+    target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }
   target.swiftSettings = shared + (isTest ? [] : memorySafe) + (target.swiftSettings ?? [])
 }

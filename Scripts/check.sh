@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '==> %s\n' "$*"; }
 
-sources='Sources Tests Package.swift'
+sources='Sources Tests Fuzz Package.swift'
 [ ! -d Benchmarks ] || sources="$sources Benchmarks/Package.swift Benchmarks/Benchmarks"
 
 say 'Formatting'

@@ -31,6 +31,7 @@ struct MutationTests {
       guard let file = try? SafetensorsFile(ByteRegion(bytes)) else { continue }
       accepted += 1
       #expect(Self.isCovered(file, byteCount: bytes.count), "seed \(seed)")
+      readTensors(of: file)
     }
     // Changes of data bytes alone are no damage to the table.
     #expect(accepted > 100)

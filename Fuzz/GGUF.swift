@@ -1,0 +1,12 @@
+import ByteIO
+import GGUF
+import Tensors
+import TestSupport
+
+/// Called by libFuzzer with each input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+  let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+  if let file = try? GGUFFile(ByteRegion(bytes)) { readTensors(of: file) }
+  return 0
+}
