@@ -3,8 +3,9 @@
 
 PyPI `tokenizers` trains each tokenizer on generated text with the real splitting rules of the
 model family it is named after, and encodes the mixed text; `NAME.ids` holds the ids as
-little-endian 16-bit numbers.  Usage: make_tokenizer_fixtures.py (needs tokenizers).
+little-endian 16-bit numbers, `decoded.sha256` the digest of the text they decode to.  Usage: make_tokenizer_fixtures.py (needs tokenizers).
 """
+import hashlib
 import json
 import os
 import random
@@ -73,10 +74,10 @@ def mixed_text(seed, size):
     return bytes(out)
 
 
-def corpus():
+def corpus(mixed=60000):
     rng = random.Random(7)
     lines = [words(rng, 30) + rng.choice(CODE).format(n=rng.randrange(10000)) for _ in range(400)]
-    return lines + [mixed_text(8, 60000).decode("utf-8", "replace")]
+    return lines + [mixed_text(8, mixed).decode("utf-8", "replace")]
 
 
 def byte_level(pre_tokenizer, normalizer=None, specials=("<|im_start|>", "<|im_end|>"), **bpe):
@@ -113,7 +114,7 @@ def llama3():
 
 def qwen2():
     tokenizer = byte_level(split(QWEN2), normalizers.NFC())
-    tokenizer.add_tokens([AddedToken("e\u0301a\u0308", normalized=True), AddedToken("<|user|>", rstrip=True)])
+    tokenizer.add_tokens([AddedToken("\u00e9\u00e4", normalized=True), AddedToken("<|user|>", rstrip=True)])
     return tokenizer
 
 
@@ -141,26 +142,94 @@ def olmo2():
     return tokenizer
 
 
+def sentencepiece_bpe(normalizer, pre_tokenizer, decoder):
+    """Llama 2's model: characters, byte tokens for those outside the vocabulary."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
+    specials = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
+    trained = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    trained.pre_tokenizer = pre.Metaspace()
+    trained.train_from_iterator(corpus(), trainers.BpeTrainer(
+        vocab_size=1200, special_tokens=specials, show_progress=False, limit_alphabet=150))
+    model = json.loads(trained.to_str())["model"]
+    tokenizer.model = models.BPE(vocab=model["vocab"], merges=[tuple(m) for m in model["merges"]],
+                                 unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in specials[:3]])
+    tokenizer.decoder = decoder
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair=None, special_tokens=[("<s>", 1), ("</s>", 2)])
+    return tokenizer
+
+
+def llama2():
+    """The older spelling: the normalizer writes the marks."""
+    return sentencepiece_bpe(
+        normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]), None,
+        decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
+                           decoders.Strip(" ", 1, 0)]))
+
+
+def mistral():
+    """The newer spelling: the pre-tokenizer writes the marks, in front of the first text only."""
+    return sentencepiece_bpe(
+        None, pre.Metaspace("\u2581", "first", False),
+        decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
+                           decoders.Strip(" ", 1, 0)]))
+
+
+def unigram():
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Strip(True, True)])
+    tokenizer.pre_tokenizer = pre.Metaspace()
+    specials = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
+    tokenizer.train_from_iterator(corpus(3000), trainers.UnigramTrainer(
+        vocab_size=900, special_tokens=specials, unk_token="<unk>", show_progress=False))
+    tokenizer.add_special_tokens(["[MASK]"])
+    document = json.loads(tokenizer.to_str())
+    document["model"]["byte_fallback"] = True
+    document["added_tokens"] = [t for t in document["added_tokens"] if not t["content"].startswith("<0x")]
+    tokenizer = Tokenizer.from_str(json.dumps(document))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
+    return tokenizer
+
+
+def unigram_plain():
+    """Without byte fallback, over text in lower case without accents, split at every border."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([
+        normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()])
+    tokenizer.pre_tokenizer = pre.Sequence([pre.Whitespace(), pre.Punctuation(), pre.Metaspace()])
+    tokenizer.train_from_iterator(corpus(3000), trainers.UnigramTrainer(
+        vocab_size=500, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False))
+    tokenizer.decoder = decoders.Metaspace()
+    return tokenizer
+
+
 def edited(tokenizer, **fields):
     document = json.loads(tokenizer.to_str())
     document["model"].update(fields)
     return Tokenizer.from_str(json.dumps(document))
 
 
-KINDS = {f.__name__: f for f in (gpt2, llama3, qwen2, smollm2, olmo2)}
+KINDS = {f.__name__: f for f in (
+    gpt2, llama3, qwen2, smollm2, olmo2, llama2, mistral, unigram, unigram_plain)}
 
 
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     text = mixed_text(1, 40000)
     open(os.path.join(FOLDER, "mixed.txt"), "wb").write(text)
+    digests = []
     for name, make in KINDS.items():
         tokenizer = make()
         path = os.path.join(FOLDER, name + ".json")
         tokenizer.save(path, pretty=False)
         ids = tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids
         open(os.path.join(FOLDER, name + ".ids"), "wb").write(struct.pack(f"<{len(ids)}H", *ids))
+        decoded = tokenizer.decode(ids, skip_special_tokens=False)
+        digests.append(f"{hashlib.sha256(decoded.encode()).hexdigest()}  {name}\n")
         print(name, tokenizer.get_vocab_size(), "tokens", len(ids), "ids", os.path.getsize(path), "bytes")
+    open(os.path.join(FOLDER, "decoded.sha256"), "w").write("".join(digests))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /// Byte-pair encoding: a word becomes characters, then neighbours merge, best rank first.
 struct BytePairModel: Sendable {
-  var vocabulary: ByteStringTable
+  var vocabulary: Vocabulary
   var merges: MergeTable
   /// Token for characters outside the vocabulary; without one they vanish.
   var unknown: Int32?
@@ -12,6 +12,8 @@ struct BytePairModel: Sendable {
   var ignoresMerges: Bool
   /// Token of each byte's stand-in (-1: none) when words come as raw bytes; else empty.
   var byteSymbols: [Int32]
+  /// No merge joins a character to a `▁` after it, so that words can be merged one by one.
+  var keepsMarksInFront = false
 
   /// Appends the tokens of `word`, valid UTF-8 or (byte-level) any bytes, to `output`.
   func encode(_ word: Span<UInt8>, into output: inout [Int32], scratch: inout EncodingScratch) {
@@ -31,9 +33,9 @@ struct BytePairModel: Sendable {
   }
 
   private func wholeToken(_ word: Span<UInt8>) -> Int32? {
-    if byteSymbols.isEmpty { return vocabulary.find(word).map { Int32($0) } }
+    if byteSymbols.isEmpty { return vocabulary.find(word) }
     let spelling = ByteAlphabet.spelling(of: word)
-    return vocabulary.find(spelling.span).map { Int32($0) }
+    return vocabulary.find(spelling.span)
   }
 
   // MARK: Symbols
@@ -73,7 +75,7 @@ struct BytePairModel: Sendable {
   ) {
     if let id = vocabulary.find(character) {
       if let unknown = pending.take() { symbols.append(unknown) }
-      symbols.append(Int32(id))
+      symbols.append(id)
       return
     }
     if !byteFallback.isEmpty {

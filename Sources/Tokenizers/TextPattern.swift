@@ -7,6 +7,11 @@ enum TextPattern: Equatable, Sendable {
   case scalars(UnicodeClass)
   /// `\w+|[^\w\s]+`.
   case wordsAndSigns
+  /// Marks `▁` and the characters up to the next.
+  case markedWords
+
+  /// The `▁` that SentencePiece writes for a space.
+  static let mark = Array("\u{2581}".utf8)
 
   /// Calls `body` with consecutive ranges that tile `piece`, and whether each matched.
   func forEachSegment(
@@ -36,6 +41,13 @@ enum TextPattern: Equatable, Sendable {
         return (end, true)
       }
       return (position + DecodedScalar(in: text, at: position).width, false)
+    case .markedWords:
+      var end = position
+      while hasMark(text, at: end) { end += Self.mark.count }
+      while end < text.count, !hasMark(text, at: end) {
+        end += DecodedScalar(in: text, at: end).width
+      }
+      return (end, true)
     case .scalars(let wanted):
       let scalar = DecodedScalar(in: text, at: position)
       return (position + scalar.width, !scalar.classes.isDisjoint(with: wanted))
@@ -50,6 +62,11 @@ enum TextPattern: Equatable, Sendable {
       return (end, kind != .space)
     }
   }
+}
+
+@inline(__always)
+private func hasMark(_ text: Span<UInt8>, at i: Int) -> Bool {
+  i + 2 < text.count && text[i] == 0xE2 && text[i + 1] == 0x96 && text[i + 2] == 0x81
 }
 
 /// What becomes of the matches of a `Split`.

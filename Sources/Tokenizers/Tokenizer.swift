@@ -5,11 +5,11 @@
 package struct Tokenizer: Sendable {
   enum Model: Sendable {
     case bytePair(BytePairModel)
+    case unigram(UnigramModel)
   }
 
   var model: Model
-  /// Spelling of each token; its number is its id.
-  var vocabulary: [[UInt8]]
+  var vocabulary: Vocabulary
   var normalizers: [Normalizer] = []
   var preTokenizers: [PreTokenizer] = []
   var decoders: [TokenDecoder]?
@@ -26,22 +26,17 @@ package struct Tokenizer: Sendable {
   package var vocabularySize: Int { vocabulary.count }
 
   /// The id of the token spelled `token`.
-  package func id(of token: String) -> Int32? {
-    if let added = addedTokens.first(where: { $0.content.elementsEqual(token.utf8) }) {
-      return added.id
-    }
-    return vocabulary.firstIndex { $0.elementsEqual(token.utf8) }.map { Int32($0) }
-  }
+  package func id(of token: String) -> Int32? { vocabulary.id(of: Array(token.utf8)) }
 
   /// The spelling of a token as the vocabulary has it.
   package func token(_ id: Int32) throws(TokenizerError) -> [UInt8] {
-    guard vocabulary.indices.contains(Int(id)) else {
+    guard let spelling = vocabulary.spelling(of: id) else {
       throw TokenizerError(.idOutOfRange(Int(id), vocabularySize: vocabularySize))
     }
-    return vocabulary[Int(id)]
+    return spelling
   }
 
-  init(model: Model, vocabulary: [[UInt8]]) {
+  init(model: Model, vocabulary: Vocabulary) {
     self.model = model
     self.vocabulary = vocabulary
   }
@@ -121,6 +116,7 @@ package struct Tokenizer: Sendable {
     let start = output.count
     switch model {
     case .bytePair(let model): model.encode(word, into: &output, scratch: &scratch)
+    case .unigram(let model): try model.encode(word, into: &output)
     }
     if isShort { scratch.cache.remember(word, output, from: start) }
   }

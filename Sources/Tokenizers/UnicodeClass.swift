@@ -3,7 +3,7 @@
 /// They follow the reference implementation's own tables, not the Swift library's, whose Unicode
 /// version differs (`Scripts/make_unicode_tables.py` asks it).
 struct UnicodeClass: OptionSet, Sendable {
-  let rawValue: UInt16
+  let rawValue: UInt8
 
   /// `\p{L}`.
   static let letter = UnicodeClass(rawValue: 1)
@@ -17,14 +17,10 @@ struct UnicodeClass: OptionSet, Sendable {
   static let word = UnicodeClass(rawValue: 16)
   /// What `Punctuation` isolates.
   static let punctuation = UnicodeClass(rawValue: 32)
-  /// `\p{M}`.
-  static let mark = UnicodeClass(rawValue: 64)
-  /// `[\p{Lu}\p{Lt}]`.
-  static let capital = UnicodeClass(rawValue: 128)
-  /// `\p{Ll}`.
-  static let small = UnicodeClass(rawValue: 256)
+  /// What `StripAccents` removes.
+  static let accent = UnicodeClass(rawValue: 64)
 
-  init(rawValue: UInt16) { self.rawValue = rawValue }
+  init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// The classes of a code point.
   init(of scalar: UInt32) { self = Self.table[Int(scalar)] }

@@ -21,18 +21,22 @@ struct WordPattern: Equatable, Sendable {
   static let gpt2 = WordPattern(
     contractions: .lowercase, wordTakesAnyLead: false, longestNumber: nil, lineEndsSplit: false)
 
+  private static let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  private static let words = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"#
+  /// The expression of Llama 3 and OLMo 2.
+  static let threeDigits = words + #"|\p{N}{1,3}"# + tail
+  /// The expression of Qwen2.
+  static let oneDigit = words + #"|\p{N}"# + tail
+
   /// The scanners by the exact text of their regular expression.
   static let named: [String: WordPattern] = {
-    let tail = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    let words = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"#
     func modern(_ digits: Int) -> WordPattern {
       WordPattern(
         contractions: .anyCase, wordTakesAnyLead: true, longestNumber: digits, lineEndsSplit: true)
     }
     return [
       #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#: gpt2,
-      words + #"|\p{N}{1,3}"# + tail: modern(3),
-      words + #"|\p{N}"# + tail: modern(1),
+      threeDigits: modern(3), oneDigit: modern(1),
     ]
   }()
 

@@ -1,0 +1,52 @@
+import JSON
+
+/// What the names in `tokenizer.ggml.pre` stand for, as steps of a tokenizer.json.
+struct GGUFSplittingRules: Sendable {
+  /// The text is composed (NFC) first.
+  var composes = false
+  var preTokenizer: JSONValue
+  var ignoresMerges = false
+  /// Files without `add_bos_token` mean yes.
+  var startsWithBOS = false
+
+  static let named: [String: GGUFSplittingRules] = {
+    let gpt2 = GGUFSplittingRules(preTokenizer: byteLevel(usesRegex: true))
+    let neox = GGUFSplittingRules(composes: true, preTokenizer: byteLevel(usesRegex: true))
+    let digits = GGUFSplittingRules(
+      preTokenizer: sequence([
+        ["type": "Digits", "individual_digits": true], byteLevel(usesRegex: true),
+      ]))
+    let triples = GGUFSplittingRules(preTokenizer: split(WordPattern.threeDigits))
+    var llama3 = triples
+    llama3.ignoresMerges = true
+    llama3.startsWithBOS = true
+    let qwen2 = GGUFSplittingRules(composes: true, preTokenizer: split(WordPattern.oneDigit))
+    return [
+      "gpt-2": gpt2, "phi-2": gpt2, "olmo": neox, "mpt": neox, "smollm": digits,
+      "starcoder": digits, "refact": digits, "command-r": digits, "llama-bpe": llama3,
+      "llama3": llama3, "llama-v3": llama3, "dbrx": triples, "smaug-bpe": triples,
+      "qwen2": qwen2, "deepseek-r1-qwen": qwen2,
+    ]
+  }()
+
+  private static func byteLevel(usesRegex: Bool) -> JSONValue {
+    [
+      "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+      "use_regex": .bool(usesRegex),
+    ]
+  }
+
+  private static func sequence(_ steps: [JSONValue]) -> JSONValue {
+    ["type": "Sequence", "pretokenizers": .array(steps)]
+  }
+
+  private static func split(_ pattern: String) -> JSONValue {
+    sequence([
+      [
+        "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated",
+        "invert": false,
+      ],
+      byteLevel(usesRegex: false),
+    ])
+  }
+}
