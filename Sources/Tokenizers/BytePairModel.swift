@@ -35,7 +35,7 @@ struct BytePairModel: Sendable {
   private func wholeToken(_ word: Span<UInt8>) -> Int32? {
     if byteSymbols.isEmpty { return vocabulary.find(word) }
     let spelling = ByteAlphabet.spelling(of: word)
-    return vocabulary.find(spelling.span)
+    return vocabulary.find(spelling)
   }
 
   // MARK: Symbols

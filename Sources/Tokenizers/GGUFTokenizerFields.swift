@@ -222,6 +222,7 @@ extension Tokenizer {
   package init(gguf fields: GGUFTokenizerFields, path: String? = nil) throws(TokenizerError) {
     do throws(TokenizerError) {
       try self.init(document: fields.tokenizerJSON())
+      try apply(config: fields.tokenizerConfig())
     } catch {
       throw TokenizerError(error.problem, path: path)
     }

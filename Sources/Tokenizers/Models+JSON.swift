@@ -66,7 +66,7 @@ extension BytePairModel {
     }
     let unknown = try vocabulary.unknown(field["unk_token"])
     let symbols = (UInt8.min...UInt8.max).map { byte in
-      vocabulary.find(ByteAlphabet.spelling(of: byte).span) ?? -1
+      vocabulary.find(ByteAlphabet.spelling(of: byte)) ?? -1
     }
     let merges = try Self.merges(field["merges"], vocabulary)
     self.init(
@@ -76,7 +76,7 @@ extension BytePairModel {
       ignoresMerges: try field.flag("ignore_merges"), byteSymbols: isByteLevel ? symbols : [])
     keepsMarksInFront =
       !isByteLevel && !ignoresMerges && !merges.joinsBeforeMark
-      && vocabulary.find(TextPattern.mark.span) != nil
+      && vocabulary.find(TextPattern.mark) != nil
   }
 
   /// Reads merges, each `"a b"` or `["a", "b"]`; the place in the list is the rank.
@@ -94,7 +94,7 @@ extension BytePairModel {
         throw TokenizerError(.invalid("\(field.path)[\(i)]", wanted: "two tokens"))
       }
       func find(_ token: [UInt8]) throws(TokenizerError) -> Int32 {
-        if let id = vocabulary.find(token.span) { return id }
+        if let id = vocabulary.find(token) { return id }
         throw TokenizerError(
           .unknownMergeToken(merge: i, token: String(decoding: token, as: UTF8.self)))
       }

@@ -170,11 +170,3 @@ private enum Hangul {
     return nil
   }
 }
-
-extension [UInt8] {
-  /// Appends a scalar in UTF-8.
-  mutating func append(scalar: UInt32) {
-    guard let scalar = Unicode.Scalar(scalar), let units = UTF8.encode(scalar) else { return }
-    append(contentsOf: units)
-  }
-}

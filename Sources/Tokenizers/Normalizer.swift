@@ -33,7 +33,7 @@ enum Normalizer: Equatable, Sendable {
       }
       return Array(text[start..<end])
     case .prepend(let prefix): return text.isEmpty ? text : prefix + text
-    case .replace(let old, let new): return text.replacing(old, with: new)
+    case .replace(let old, let new): return text.replacingAll(old, with: new)
     }
   }
 

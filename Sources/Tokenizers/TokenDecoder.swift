@@ -25,10 +25,10 @@ enum TokenDecoder: Equatable, Sendable {
     case .fuse: return [tokens.flatMap { $0 }]
     case .strip(let content, let start, let stop):
       return tokens.map { Self.strip($0, content, isStart ? start : 0, stop) }
-    case .replace(let old, let new): return tokens.map { $0.replacing(old, with: new) }
+    case .replace(let old, let new): return tokens.map { $0.replacingAll(old, with: new) }
     case .metaspace(let replacement, let dropsFirst):
       return tokens.enumerated().map { i, token in
-        token.replacing(replacement, with: isStart && i == 0 && dropsFirst ? [] : [0x20])
+        token.replacingAll(replacement, with: isStart && i == 0 && dropsFirst ? [] : [0x20])
       }
     }
   }
@@ -74,22 +74,5 @@ enum TokenDecoder: Equatable, Sendable {
     guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">")
     else { return nil }
     return UInt8(String(decoding: token[3..<5], as: UTF8.self), radix: 16)
-  }
-}
-
-extension [UInt8] {
-  /// The same bytes with each malformed UTF-8 sequence replaced by U+FFFD, as Python does with
-  /// `errors="replace"`: one for every maximal part that could have started a character.
-  var repairedUTF8: [UInt8] {
-    if span.allASCII { return self }
-    return Array(String(decoding: self, as: UTF8.self).utf8)
-  }
-}
-
-extension Span<UInt8> {
-  var allASCII: Bool {
-    var bits: UInt8 = 0
-    for i in indices { bits |= self[i] }
-    return bits < 0x80
   }
 }

@@ -23,6 +23,15 @@ package struct Tokenizer: Sendable {
   package private(set) var addedTokens: [AddedToken] = []
   private var specialIDs: Set<Int32> = []
 
+  /// Begins a text; nil when nothing names it.
+  package var bosID: Int32?
+  /// Ends a text.
+  package var eosID: Int32?
+  /// Fills a batch.
+  package var paddingID: Int32?
+  /// How a conversation becomes text, in Jinja; nil when there is no such template.
+  package var chatTemplate: String?
+
   package var vocabularySize: Int { vocabulary.count }
 
   /// The id of the token spelled `token`.
@@ -127,6 +136,9 @@ package struct Tokenizer: Sendable {
 
   // MARK: Decoding
 
+  /// Whether a token marks structure and is no text.
+  package func isSpecial(_ id: Int32) -> Bool { specialIDs.contains(id) }
+
   /// The bytes that the tokens stand for, which need not be whole UTF-8 characters.
   package func decode(
     _ ids: some Sequence<Int32>, skipSpecial: Bool = false
@@ -151,12 +163,12 @@ package struct Tokenizer: Sendable {
       let token = try token(id)
       if !(skipSpecial && specialIDs.contains(id)) { tokens.append(token) }
     }
-    guard let decoders else { return Array(tokens.joined(separator: [0x20])) }
+    guard let decoders else {
+      return (isStart || tokens.isEmpty ? [] : [0x20]) + tokens.joined(separator: [0x20])
+    }
     for decoder in decoders {
       tokens = decoder.apply(to: tokens, isStart: isStart, repairs: repairs)
     }
     return tokens.flatMap { $0 }
   }
-
-  func isSpecial(_ id: Int32) -> Bool { specialIDs.contains(id) }
 }

@@ -51,7 +51,8 @@ struct Vocabulary: Sendable {
     for id in 0..<(highest + 1) {
       guard places[id] >= 0 else {
         guard added[Int32(id)] != nil else { throw Self.hole(entries, tokens) }
-        table.insert(([0xFF] + Array("\(id)".utf8)).span)
+        let placeholder = [0xFF] + Array("\(id)".utf8)
+        table.insert(placeholder.span)
         continue
       }
       let token = entries[places[id]].token
@@ -78,9 +79,11 @@ struct Vocabulary: Sendable {
   /// The id of the model's token that these bytes spell.
   func find(_ spelling: Span<UInt8>) -> Int32? { table.find(spelling).map { Int32($0) } }
 
+  func find(_ spelling: [UInt8]) -> Int32? { find(spelling.span) }
+
   /// The id of the token spelled so, an added one or the model's.
   func id(of spelling: [UInt8]) -> Int32? {
-    find(spelling.span) ?? added.first { $0.value == spelling }?.key
+    find(spelling) ?? added.first { $0.value == spelling }?.key
   }
 
   /// The bytes that spell a token of the model.
@@ -99,7 +102,7 @@ struct Vocabulary: Sendable {
   var byteTokens: [Int32] {
     (0..<256).map { byte in
       let digits = String(byte, radix: 16, uppercase: true)
-      return find(Array("<0x\(byte < 16 ? "0" : "")\(digits)>".utf8).span) ?? -1
+      return find(Array("<0x\(byte < 16 ? "0" : "")\(digits)>".utf8)) ?? -1
     }
   }
 }

@@ -1,5 +1,6 @@
 import ByteIO
 import Foundation
+import JSON
 import TestSupport
 import Testing
 import Tokenizers
@@ -50,5 +51,50 @@ struct TokenizersTests {
   func decodes(name: String) throws {
     let got = try Sample.tokenizer(name).decodeText(Sample.ids(name))
     #expect("\(SHA256.digest(of: Array(got.utf8)))" == (try Sample.decodedDigest(name)))
+  }
+
+  @Test("streams the same bytes as it decodes at once", arguments: Sample.all)
+  func streams(name: String) throws {
+    let tokenizer = try Sample.tokenizer(name)
+    let ids = try Sample.ids(name).prefix(4000)
+    var stream = StreamingDecoder(tokenizer)
+    var bytes: [UInt8] = []
+    for id in ids { bytes += try stream.append(id) }
+    #expect(bytes == (try tokenizer.decode(ids)))
+  }
+
+  @Test("puts the special tokens around a text on request, and leaves them out of decoded text")
+  func specialTokens() throws {
+    let tokenizer = try Sample.tokenizer("llama2")
+    let plain = try tokenizer.encode("ka to")
+    let framed = try tokenizer.encode("ka to", addSpecialTokens: true)
+    #expect(framed == [1] + plain + [2])
+    #expect(try tokenizer.decodeText(framed) == "<s> ka to</s>")
+    #expect(try tokenizer.decodeText(framed, skipSpecial: true) == "ka to")
+    #expect(tokenizer.id(of: "</s>") == 2)
+    #expect(try tokenizer.token(2) == Array("</s>".utf8))
+  }
+
+  @Test("takes special tokens and the chat template from tokenizer_config.json")
+  func config() throws {
+    var tokenizer = try Sample.tokenizer("llama2")
+    try tokenizer.apply(config: [
+      "bos_token": "<s>", "eos_token": ["content": "</s>"], "pad_token": .null,
+      "chat_template": [["name": "default", "template": "{{ x }}"]],
+    ])
+    #expect(tokenizer.bosID == 1)
+    #expect(tokenizer.eosID == 2)
+    #expect(tokenizer.paddingID == nil)
+    #expect(tokenizer.chatTemplate == "{{ x }}")
+    #expect(throws: TokenizerError(.unknownToken("eos_token", token: "<eos>"))) {
+      try tokenizer.apply(config: ["eos_token": "<eos>"])
+    }
+  }
+
+  @Test("gives nothing for nothing", arguments: Sample.all)
+  func empty(name: String) throws {
+    let tokenizer = try Sample.tokenizer(name)
+    #expect(try tokenizer.encode("") == [])
+    #expect(try tokenizer.decode([]) == [])
   }
 }
