@@ -6,7 +6,14 @@ package struct CheckpointCommand: ParsableCommand {
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
     version: "0.1.0",
-    subcommands: [Inspect.self, Retrofit.self, Diff.self, Tokenize.self])
+    subcommands: [
+      Inspect.self,
+      Retrofit.self,
+      Trace.self,
+      Eval.self,
+      Diff.self,
+      Tokenize.self,
+    ])
 
   package init() {}
 

@@ -1,7 +1,9 @@
 import ByteIO
 import Checkpoint
+import Kernels
 import ModelGraph
-import Tensors
+import Tokenizers
+import Transformer
 
 /// A model ready to be read: its checkpoint and the graph that says what the tensors mean.
 struct OpenedModel {
@@ -22,5 +24,31 @@ struct OpenedModel {
   /// The files the tensors are read from.
   var inputs: [ByteRegion] {
     get throws { try checkpoint.inputs.map { try ByteRegion(path: $0) } }
+  }
+
+  /// Reads all weights into memory, to be run.
+  func load(on workers: Workers) throws -> Model {
+    try Model(graph, from: checkpoint, on: workers)
+  }
+
+  /// The model's tokenizer, whose every id the embedding has a row for.
+  func tokenizer() throws -> Tokenizer {
+    guard let tokenizer = try Tokenizer(of: checkpoint) else {
+      throw ModelError(path, .noTokenizer)
+    }
+    let rows = graph.embedding.shape.first ?? 0
+    guard tokenizer.vocabularySize <= rows else {
+      throw ModelError(
+        path, .vocabularyTooSmall(embedding: rows, tokenizer: tokenizer.vocabularySize))
+    }
+    return tokenizer
+  }
+}
+
+extension ModelGraph {
+  /// Whether a pass depends on a seed: a recurrent model whose state starts at random.
+  var isSeeded: Bool {
+    guard case .normal = recurrence?.stateStart else { return false }
+    return true
   }
 }

@@ -1,0 +1,100 @@
+import ByteIO
+import Glibc
+import JSON
+import Training
+import Transformer
+
+/// The loss at one number of recurrences.
+struct EvalResult {
+  /// Nil for a source model.
+  var recurrence: Int?
+  /// One for each start state.
+  var sums: [LossSum]
+
+  /// Mean over the start states, in nats a token.
+  var loss: Double { sums.reduce(0) { $0 + $1.mean } / Double(sums.count) }
+  /// Tokens that were predicted.
+  var tokenCount: Int { sums.first?.count ?? 0 }
+
+  /// Standard error of `loss` over the start states; nil with a single one.
+  var standardError: Double? {
+    guard sums.count > 1 else { return nil }
+    let squares = sums.reduce(0) { $0 + ($1.mean - loss) * ($1.mean - loss) }
+    return (squares / Double(sums.count - 1) / Double(sums.count)).squareRoot()
+  }
+
+  var perplexity: Double { exp(loss) }
+}
+
+/// What `ckpt eval` measured.
+struct EvalReport: Report {
+  static let command = "eval"
+
+  var path: String
+  var data: String
+  var results: [EvalResult] = []
+  private let windowCount: Int
+  private let windowLength: Int
+  private let byteCount: Int
+
+  init(path: String, data: String, windows: TokenWindows) {
+    self.path = path
+    self.data = data
+    windowCount = windows.windows.count
+    windowLength = windows.length
+    byteCount = windows.byteCount
+  }
+
+  /// Bits that the model needs for a byte of the windows' text, the first token of each given.
+  private func bitsPerByte(_ result: EvalResult) -> Double {
+    result.loss * Double(result.tokenCount) / log(2) / Double(byteCount)
+  }
+
+  var json: JSONObject {
+    [
+      "path": .string(path), "data": .string(data), "windows": JSONValue(windowCount),
+      "sequence_length": JSONValue(windowLength), "bytes": JSONValue(byteCount),
+      "results": .array(
+        results.map { result in
+          var object: JSONObject = [
+            "recurrence": JSONValue(result.recurrence), "loss": JSONValue(result.loss),
+            "tokens": JSONValue(result.tokenCount), "perplexity": JSONValue(result.perplexity),
+            "bits_per_byte": JSONValue(bitsPerByte(result)),
+          ]
+          if let error = result.standardError { object["standard_error"] = JSONValue(error) }
+          return .object(object)
+        }),
+    ]
+  }
+
+  var text: String {
+    var table = TextTable([
+      ("r", .right), ("loss", .right), ("±", .right), ("perplexity", .right),
+      ("bits/byte", .right), ("tokens", .right),
+    ])
+    for result in results {
+      table.add([
+        result.recurrence.map { "\($0)" } ?? "-", fixed(result.loss, 4),
+        result.standardError.map { fixed($0, 4) } ?? "", fixed(result.perplexity, 2),
+        fixed(bitsPerByte(result), 4), grouped(result.tokenCount),
+      ])
+    }
+    let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
+    return "\(path) on \(data): \(windowCount) windows of \(windowLength) tokens\n" + table.text()
+      + curve
+  }
+
+  private var chart: LineChart {
+    let points = results.compactMap { result in
+      result.recurrence.map { LineChart.Point(Double($0), result.loss) }
+    }
+    return LineChart(
+      title: "loss by recurrence", xLabel: "recurrences r", yLabel: "nats a token",
+      xIsLogarithmic: true, series: [.init("loss", points, isMarked: true)])
+  }
+
+  /// Writes the curve as an SVG file.
+  func writeChart(to path: String) throws {
+    try writeFile(Array(chart.svg().utf8), to: path, force: true)
+  }
+}

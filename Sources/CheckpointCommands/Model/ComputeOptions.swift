@@ -1,0 +1,29 @@
+import ArgumentParser
+import Kernels
+
+/// How many threads compute.
+struct ComputeOptions: ParsableArguments {
+  @Option(name: [.short, .long], help: "Threads that compute; as many as processors by default.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, threads < 1 || threads > 256 {
+      throw ValidationError("--threads is a number from 1 to 256.")
+    }
+  }
+
+  func workers() -> Workers { Workers(threads) }
+}
+
+/// Numbers of recurrences, such as `1,2,4,8`.
+struct RecurrenceList: ExpressibleByArgument, Equatable {
+  var values: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    values = parts.compactMap { Int($0) }
+    guard values.count == parts.count, !values.isEmpty, values.allSatisfy({ $0 > 0 }) else {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Glibc
+
+/// A bar on standard error that tells how far a piece of work is.
+struct Progress {
+  private let console: Console
+  private let style: Style
+  private let label: String
+  private let total: Int
+  private var done = 0
+  private var lastDrawn = 0.0
+  private let started = now()
+
+  private enum Style {
+    case none
+    case bar
+    case lines
+  }
+
+  /// - Parameter total: Steps that the work has.
+  init(_ console: Console, _ options: OutputOptions, _ label: String, total: Int) {
+    self.console = console
+    self.label = label
+    self.total = total
+    style =
+      switch options.progress {
+      case _ where options.quiet: .none
+      case .none: .none
+      case .plain: .lines
+      case .auto: console.isInteractive ? .bar : .none
+      }
+  }
+
+  /// Counts `steps` more steps as done; redraws ten times a second at most.
+  mutating func advance(_ steps: Int = 1, note: String = "") {
+    done += steps
+    let time = now()
+    let pause = style == .bar ? 0.1 : 5
+    guard style != .none, time - lastDrawn >= pause || done == total else { return }
+    lastDrawn = time
+    let tail = "\(done)/\(total)\(remaining(time))\(note.isEmpty ? "" : "  " + note)"
+    switch style {
+    case .none: break
+    case .lines: console.note("\(label) \(tail)")
+    case .bar:
+      let width = 24
+      let filled = total > 0 ? min(width, done * width / total) : width
+      let bar =
+        String(repeating: "━", count: filled) + String(repeating: "╌", count: width - filled)
+      console.noteRaw("\r\u{1B}[K\(label) \(bar) \(tail)")
+    }
+  }
+
+  /// Clears the bar.
+  func finish() {
+    if style == .bar, lastDrawn > 0 { console.noteRaw("\r\u{1B}[K") }
+  }
+
+  private func remaining(_ time: Double) -> String {
+    guard done > 0, done < total, time - started > 1 else { return "" }
+    let seconds = Int((time - started) / Double(done) * Double(total - done))
+    return "  \(seconds / 60):\(seconds % 60 < 10 ? "0" : "")\(seconds % 60) left"
+  }
+}
+
+/// Seconds on a clock that never goes back.
+private func now() -> Double {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

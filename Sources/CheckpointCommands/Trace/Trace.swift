@@ -1,0 +1,206 @@
+import ArgumentParser
+import ByteIO
+import JSON
+import Kernels
+import ModelGraph
+import Safetensors
+import Tensors
+import Transformer
+
+/// What a trace saves.
+enum TracePart: String, CaseIterable {
+  case logits
+  case hidden
+  case latent
+  case loss
+  case gradients
+}
+
+/// A comma-separated list of trace parts.
+struct TraceParts: ExpressibleByArgument, Equatable {
+  var parts: Set<TracePart>
+
+  init(_ parts: Set<TracePart>) { self.parts = parts }
+
+  init?(argument: String) {
+    let names = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let found = names.compactMap { TracePart(rawValue: String($0)) }
+    guard found.count == names.count else { return nil }
+    parts = Set(found)
+  }
+}
+
+/// `N`, or `N,K`: recurrences without gradient, then with.
+struct RecurrenceDepth: ExpressibleByArgument, Equatable {
+  var withoutGradient: Int
+  var withGradient: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let values = parts.compactMap { Int($0) }
+    guard values.count == parts.count, (1...2).contains(values.count),
+      values.allSatisfy({ $0 >= 0 }), values.reduce(0, &+) > 0
+    else { return nil }
+    withoutGradient = values[0]
+    withGradient = values.count == 2 ? values[1] : 0
+  }
+
+  var total: Int { withoutGradient + withGradient }
+}
+
+/// `ckpt trace`: the model's numbers on given inputs, for comparison with another program.
+struct Trace: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Write logits, hidden states, latents, loss or gradients to a file.",
+    discussion: """
+      IN is a safetensors file with input_ids [B, S], and if wanted labels [B, S] (aligned to the \
+      logits, -100 ignored) and initial_state [B, S, hidden]. OUT holds logits [B, S, V], hidden \
+      [L + 1, B, S, hidden], latent [B, S, hidden], loss [1] and grad.NAME, all float32.
+
+      Example:
+        ckpt trace smollm2-r --inputs in.safetensors -o out.safetensors --recurrence 4
+        ckpt trace smollm2-r --inputs in.safetensors -o g.safetensors --recurrence 3,2 --save gradients
+      """)
+
+  @Argument(help: "Source model or package.") var model: String
+
+  @Option(help: "Safetensors file with the inputs.") var inputs: String
+
+  @Option(name: [.customShort("o"), .customLong("output")], help: "Safetensors file to write.")
+  var destination: String
+
+  @Option(help: "Recurrences N, or N,K: N without gradient, then K with.")
+  var recurrence: RecurrenceDepth?
+
+  @Option(help: "What to save: logits, hidden, latent, loss, gradients; several with commas.")
+  var save = TraceParts([.logits])
+
+  @Option(help: "Seed of the start state when the inputs give none.") var seed: UInt64 = 0
+
+  @OptionGroup var force: ForceOption
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func perform(_ console: Console) throws -> TraceReport {
+    let opened = try OpenedModel(model)
+    if recurrence != nil, opened.graph.recurrence == nil { throw ModelError(model, .notRecurrent) }
+    let inputs = try TraceInputs(
+      ByteRegion(path: self.inputs), hidden: opened.graph.sizes.hidden)
+    var tensors: [TracedTensor] = []
+    let parts = save.parts
+    if !parts.isDisjoint(with: [.logits, .hidden, .latent]) {
+      tensors += try forward(opened, inputs, parts)
+    }
+    if !parts.isDisjoint(with: [.loss, .gradients]) {
+      tensors += try loss(opened, inputs, parts)
+    }
+    try write(tensors)
+    return TraceReport(path: destination, tensors: tensors.map { ($0.name, $0.shape) })
+  }
+
+  private func state(_ inputs: TraceInputs) -> InitialState {
+    inputs.initialState.map { .given($0) } ?? .seeded(seed)
+  }
+
+  private func forward(
+    _ opened: OpenedModel, _ inputs: TraceInputs, _ parts: Set<TracePart>
+  ) throws -> [TracedTensor] {
+    let model = try opened.load(on: compute.workers())
+    let options = ForwardOptions(
+      recurrence: recurrence?.total, state: state(inputs),
+      logits: parts.contains(.logits) ? .all : .none, keepsHidden: parts.contains(.hidden))
+    let result = try model.forward(
+      Batch(tokens: inputs.tokens, sequences: inputs.sequences), options)
+    let positions = [inputs.sequences, inputs.length]
+    let hidden = opened.graph.sizes.hidden
+    var tensors: [TracedTensor] = []
+    if let logits = result.logits {
+      tensors.append(TracedTensor("logits", positions + [logits.columns], logits))
+    }
+    if let states = result.hidden {
+      let layers = states.rows / inputs.tokens.count
+      tensors.append(TracedTensor("hidden", [layers] + positions + [hidden], states))
+    }
+    if parts.contains(.latent) {
+      guard let latent = result.latent else { throw ModelError(self.model, .notRecurrent) }
+      tensors.append(TracedTensor("latent", positions + [hidden], latent))
+    }
+    return tensors
+  }
+
+  private func loss(
+    _ opened: OpenedModel, _ inputs: TraceInputs, _ parts: Set<TracePart>
+  ) throws -> [TracedTensor] {
+    guard let labels = inputs.labels else {
+      throw TraceError(self.inputs, .missing, tensor: "labels")
+    }
+    let model = try opened.load(on: compute.workers())
+    let sum = try model.loss(
+      Batch(tokens: inputs.tokens, sequences: inputs.sequences), labels: labels,
+      ForwardOptions(recurrence: recurrence?.total, state: state(inputs)))
+    let matrix = try Matrix(rows: 1, columns: 1)
+    matrix.assign([Float(sum.mean)])
+    return [TracedTensor("loss", [1], matrix)]
+  }
+
+  private func write(_ tensors: [TracedTensor]) throws {
+    let layout = try SafetensorsLayout(
+      tensors.map { .init(name: TensorName($0.name), type: .f32, shape: $0.shape) },
+      metadata: [("format", "ckpt.trace/1")])
+    let staged = try StagedOutput(
+      at: destination, isFolder: false, force: force.force, inputs: [inputs],
+      needed: layout.byteCount)
+    var writer = try SafetensorsWriter(creating: staged.temporary, layout: layout)
+    for entry in layout.entries {
+      guard let tensor = tensors.first(where: { TensorName($0.name) == entry.tensor.name }) else {
+        continue
+      }
+      for row in 0..<tensor.matrix.rows {
+        let values = tensor.matrix.row(row)
+        var bytes = [UInt8](repeating: 0, count: values.count * 4)
+        var span = bytes.mutableRawSpan
+        _ = try encode(values.span, as: .f32, into: &span)
+        try writer.write(bytes.rawSpan)
+      }
+    }
+    _ = try writer.finish()
+    try staged.publish()
+  }
+}
+
+/// One float32 tensor of a trace: a matrix of as many elements as the shape has.
+struct TracedTensor {
+  var name: String
+  var shape: [Int]
+  var matrix: Matrix
+
+  init(_ name: String, _ shape: [Int], _ matrix: Matrix) {
+    self.name = name
+    self.shape = shape
+    self.matrix = matrix
+  }
+}
+
+/// What `ckpt trace` wrote.
+struct TraceReport: Report {
+  static let command = "trace"
+
+  var path: String
+  var tensors: [(name: String, shape: [Int])]
+
+  var json: JSONObject {
+    [
+      "path": .string(path),
+      "tensors": .array(
+        tensors.map {
+          ["name": .string($0.name), "shape": .array($0.shape.map { JSONValue($0) })]
+        }),
+    ]
+  }
+
+  var text: String {
+    var table = TextTable([.left, .left])
+    for tensor in tensors { table.add([tensor.name, "\(tensor.shape)"]) }
+    return "\(path)\n" + table.text(indent: 2)
+  }
+}

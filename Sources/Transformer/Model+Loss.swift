@@ -1,0 +1,54 @@
+import Kernels
+import ModelGraph
+import Tensors
+
+/// Negative log-likelihoods summed over tokens.
+package struct LossSum: Equatable, Sendable {
+  /// In nats.
+  package var nats: Double
+  /// Tokens that were predicted.
+  package var count: Int
+
+  package init(nats: Double = 0, count: Int = 0) {
+    self.nats = nats
+    self.count = count
+  }
+
+  /// In nats a token; NaN when there are none.
+  package var mean: Double { nats / Double(count) }
+
+  package static func += (sum: inout LossSum, other: LossSum) {
+    sum.nats += other.nats
+    sum.count += other.count
+  }
+}
+
+extension Model {
+  /// Rows of logits that exist at a time while a loss is summed.
+  private static let rowsAtATime = 128
+
+  /// How well the model predicts `labels`: cross-entropy over the labels that count.
+  ///
+  /// - Parameters:
+  ///   - labels: `[B * S]`, aligned to the logits, not shifted; -100 does not count.
+  ///   - options: What to run; its `logits` and `keepsHidden` are not obeyed.
+  package func loss(
+    _ batch: Batch, labels: [Int32], _ options: ForwardOptions = ForwardOptions()
+  ) throws -> LossSum {
+    guard labels.count == batch.tokens.count else {
+      throw TransformerError(
+        .raggedBatch(count: labels.count, sequences: batch.sequences, length: batch.length))
+    }
+    try checkLabels(labels, network)
+    var options = options
+    options.logits = .none
+    options.keepsHidden = false
+    let normed = try forward(batch, options).normed
+    let room = try Matrix(
+      rows: min(normed.rows, Self.rowsAtATime), columns: network.sizes.vocabulary)
+    let nats = crossEntropy(
+      dHidden: nil, dHead: nil, hidden: normed, head: network.head, labels: labels, weight: 0,
+      logits: room, on: workers)
+    return LossSum(nats: nats, count: labels.count { $0 >= 0 })
+  }
+}
