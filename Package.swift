@@ -145,7 +145,9 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
     "Transformer",
   ],
-  "CheckpointCommands": ["ByteIO", "JSON", "Tensors", "Safetensors", argumentParser],
+  "CheckpointCommands": [
+    "ByteIO", "JSON", "Tensors", "Safetensors", "GGUF", "Checkpoint", "ModelGraph", argumentParser,
+  ],
 ]
 
 for name in [

@@ -109,6 +109,9 @@ package struct GGUFExport: Sendable {
       set("rope.scaling.type", "linear")
       set("rope.scaling.factor", JSONValue(factor))
     }
+    if case .llama3(_, _, _, let context) = graph.rotary.scaling {
+      set("rope.scaling.original_context_length", JSONValue(context))
+    }
     for (name, key) in GGUFHyperparameters.specialTokens {
       guard let value = graph.config[name] else { continue }
       // Several end tokens are a list in a configuration; GGUF has room for one.

@@ -18,7 +18,7 @@ enum GGUFRotary {
     let stated = try metadata.positive(prefix + "rope.scaling.factor", prefix + "rope.scale_linear")
     let original = try metadata.extent(prefix + "rope.scaling.original_context_length")
     if let factors, factors.contains(where: { $0 != 1 }) {
-      let fitted = fit(factors, theta: theta, headSize: headSize, original: original ?? 8192)
+      let fitted = fit(factors, theta: theta, headSize: headSize, stated: original)
       guard let fitted, kind == nil || kind == "none", stated == nil else {
         throw ModelGraphError(
           .unsupportedField(GGUFDialect.rotaryFactors, value: "a scaling other than Llama 3.1's"))
@@ -31,20 +31,25 @@ enum GGUFRotary {
     return scaling
   }
 
+  /// Tries the context that is stated, the published one, and then every power of two: contexts
+  /// that give the same factors mean the same model.
   private static func fit(
-    _ factors: [Float], theta: Double, headSize: Int, original: Int
+    _ factors: [Float], theta: Double, headSize: Int, stated: Int?
   ) -> JSONObject? {
     guard factors.count == headSize / 2, let factor = factors.max(), factor.isFinite, factor >= 1
     else { return nil }
-    let scaling = RotaryEmbedding.Scaling.llama3(
-      factor: Double(factor), low: 1, high: 4, originalContext: original)
-    let wanted = self.factors(RotaryEmbedding(theta: theta, scaling: scaling), headSize: headSize)
-    // The writers compute in float32.
-    let isSame = zip(factors, wanted).allSatisfy { abs(Double($0) - $1) <= 1e-4 * $1 }
-    guard isSame else { return nil }
+    let contexts = (stated.map { [$0] } ?? []) + [8192] + (4...20).map { 1 << $0 }
+    let match = contexts.first { context in
+      let scaling = RotaryEmbedding.Scaling.llama3(
+        factor: Double(factor), low: 1, high: 4, originalContext: context)
+      let wanted = self.factors(RotaryEmbedding(theta: theta, scaling: scaling), headSize: headSize)
+      // The writers compute in float32.
+      return zip(factors, wanted).allSatisfy { abs(Double($0) - $1) <= 1e-4 * $1 }
+    }
+    guard let match else { return nil }
     return [
       "rope_type": "llama3", "factor": JSONValue(factor), "low_freq_factor": 1.0,
-      "high_freq_factor": 4.0, "original_max_position_embeddings": JSONValue(original),
+      "high_freq_factor": 4.0, "original_max_position_embeddings": JSONValue(match),
     ]
   }
 
