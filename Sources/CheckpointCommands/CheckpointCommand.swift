@@ -11,6 +11,7 @@ package struct CheckpointCommand: ParsableCommand {
       Retrofit.self,
       Trace.self,
       Eval.self,
+      Convert.self,
       Diff.self,
       Tokenize.self,
     ])

@@ -7,14 +7,19 @@ import ByteIO
 struct GGUFCursor {
   /// Longest string, in bytes (GG-6).
   static let stringLimit = 1 << 30
-  private static let firstWindow = 256 << 10
+  /// Bytes that are fetched at a time, unless a field takes more.
+  private static let step = 512 << 10
 
   private let region: ByteRegion
   /// The file's bytes from its start on, as many as were needed so far.
   private var window: [UInt8] = []
   private(set) var offset = 0
 
-  init(_ region: ByteRegion) { self.region = region }
+  init(_ region: ByteRegion) {
+    self.region = region
+    // Room for a large vocabulary; memory that is not touched costs nothing.
+    window.reserveCapacity(min(region.byteCount, 16 << 20))
+  }
 
   /// Bytes from `offset` to the end of the file.
   var left: Int { region.byteCount - offset }
@@ -93,7 +98,7 @@ struct GGUFCursor {
   private mutating func need(_ count: Int) throws(GGUFError) {
     guard count <= left else { throw GGUFError(.truncated(needed: count, left: left), at: offset) }
     guard offset + count > window.count else { return }
-    let size = max(offset + count, window.count * 2, Self.firstWindow)
+    let size = max(offset + count, window.count + Self.step)
     do throws(FileError) {
       window += try region.bytes(window.count..<min(size, region.byteCount))
     } catch { throw GGUFError(.file(error)) }

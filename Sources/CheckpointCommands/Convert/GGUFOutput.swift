@@ -72,58 +72,20 @@ struct GGUFOutput {
   }
 
   /// Creates the file at `path`, which must not exist, a few rows at a time.
-  ///
-  /// - Throws: `ConversionError` when values overflow and that is not allowed.
   func write(to path: String, allowOverflow: Bool) throws -> WrittenFile {
+    let stream = TensorStream(reader: source, allowOverflow: allowOverflow)
     var writer = try GGUFWriter(creating: path, layout: layout)
     for (entry, content) in zip(layout.entries, contents) {
-      let overflow: Overflow
       switch content {
+      case .recipe(let parameter):
+        try stream.append(parameter, as: entry.tensor.type, to: &writer)
       case .constant(let values):
         var bytes = [UInt8](repeating: 0, count: values.count * 4)
         var raw = bytes.mutableRawSpan
-        overflow = try encode(values.span, as: .f32, into: &raw)
+        _ = try encode(values.span, as: .f32, into: &raw)
         try writer.write(bytes.rawSpan)
-      case .recipe(let parameter):
-        overflow = try write(parameter, as: entry.tensor.type, to: &writer)
-      }
-      guard overflow.count == 0 || allowOverflow else {
-        throw ConversionError(
-          .overflow(overflow, entry.tensor.type), tensor: entry.tensor.name.string)
       }
     }
     return try writer.finish()
-  }
-
-  private func write(
-    _ parameter: Parameter, as type: StorageType, to writer: inout GGUFWriter
-  ) throws -> Overflow {
-    let shape = parameter.shape
-    let rowLength = shape.dropFirst().reduce(1, &*)
-    let count = shape.first ?? 1
-    let step = max(1, (1 << 18) / max(1, rowLength))
-    var overflow = Overflow.zero
-    for first in stride(from: 0, to: count, by: step) {
-      let rows = first..<min(count, first + step)
-      guard let size = type.byteCount(elements: rows.count * rowLength) else {
-        preconditionFailure("the layout's rows fill whole blocks")
-      }
-      var bytes = [UInt8](repeating: 0, count: size)
-      var raw = bytes.mutableRawSpan
-      switch type {
-      case .element(let element):
-        overflow += try source.read(
-          parameter.recipe, shape: shape, type: element, rows: rows, into: &raw)
-      case .block(.q80):
-        var values = [Float](repeating: 0, count: rows.count * rowLength)
-        var span = values.mutableSpan
-        try source.readFloats(parameter.recipe, shape: shape, rows: rows, into: &span)
-        overflow += quantiseQ80(values.span, into: &raw)
-      case .block:
-        throw GGUFError(.noStorage(type), tensor: parameter.name)
-      }
-      try writer.write(bytes.rawSpan)
-    }
-    return overflow
   }
 }

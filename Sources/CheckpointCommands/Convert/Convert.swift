@@ -1,0 +1,130 @@
+import ArgumentParser
+import ByteIO
+import Checkpoint
+import GGUF
+import ModelGraph
+import Tensors
+
+/// `ckpt convert`: the same tensors in another format, type or division into files.
+struct Convert: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a checkpoint in another format or type.",
+    discussion: """
+      The format follows from the output's ending: .safetensors, .gguf, or else a Hugging Face \
+      folder. Tensors get the names of such a folder, whatever the source calls them. Everything is \
+      streamed; the output appears whole or not at all.
+
+      Example:
+        ckpt convert SmolLM2.Q4_1.gguf -o SmolLM2 --dtype bf16
+        ckpt convert pytorch_model.bin -o model.safetensors
+        ckpt convert TinyLlama-1.1B -o TinyLlama.Q8_0.gguf --dtype q8_0
+      """)
+
+  @Argument(help: "Checkpoint: folder or file, any format.") var model: String
+  @Option(name: [.short, .customLong("output")], help: "File or folder to write.")
+  var outputPath: String
+  @Option(help: "Format of the output: folder, safetensors or gguf; by its ending otherwise.")
+  var to: ConvertTarget?
+  @Option(help: "Type of all floating-point tensors: f32, bf16, f16, f64, f8_e4m3, f8_e5m2, q8_0.")
+  var dtype: StorageTypeArgument?
+  @Option(help: "Most bytes of tensors in one file of a folder, such as 5GB.")
+  var maxShardSize: ByteCountArgument?
+  @Option(name: .customLong("tensor"), help: "Only tensors of this name, with * and ?; repeatable.")
+  var patterns: [String] = []
+  @Option(help: "OLD=NEW: replace OLD in tensors' names; repeatable.")
+  var rename: [RenameArgument] = []
+  @Flag(help: "Allow values too large for the type.") var allowOverflow = false
+  @OptionGroup var replacement: ForceOption
+  @OptionGroup var output: OutputOptions
+
+  private var target: ConvertTarget { to ?? ConvertTarget(path: outputPath) }
+
+  func validate() throws {
+    if [".bin", ".pt", ".pth"].contains(where: outputPath.hasSuffix) {
+      throw ValidationError("PyTorch files are read, not written; write .safetensors.")
+    }
+    if target == .gguf, !patterns.isEmpty || !rename.isEmpty {
+      throw ValidationError("--tensor and --rename are for folders and safetensors files.")
+    }
+    if target != .gguf, case .block? = dtype?.type {
+      throw ValidationError("Only GGUF files hold quantised blocks.")
+    }
+    if target != .folder, maxShardSize != nil {
+      throw ValidationError("--max-shard-size is for folders.")
+    }
+  }
+
+  func perform(_ console: Console) throws -> ConvertReport {
+    let source = try NamedTensors(Checkpoint.open(model))
+    let inputs = try source.checkpoint.inputs.map { try OpenFile($0) }
+    let written =
+      switch target {
+      case .gguf: try writeGGUF(source)
+      case .folder, .safetensors: try writeSafetensors(source)
+      }
+    for input in inputs { try input.requireUnchanged() }
+    try written.staged.publish()
+    return ConvertReport(
+      model: model, output: outputPath, target: target, tensors: written.tensors,
+      files: written.files, warnings: source.checkpoint.warnings)
+  }
+
+  /// What was staged, to be published when all checks have passed.
+  struct Staged {
+    var staged: StagedOutput
+    var tensors: Int
+    var files: [ConvertReport.File]
+  }
+
+  private func writeGGUF(_ source: NamedTensors) throws -> Staged {
+    guard let graph = try source.graph() else { throw ModelError(model, .noConfig) }
+    let file = try GGUFOutput(graph, from: source.checkpoint, as: dtype?.type)
+    let staged = try stage(source, isFolder: false, needed: file.layout.byteCount)
+    let written = try file.write(to: staged.temporary, allowOverflow: allowOverflow)
+    return Staged(
+      staged: staged, tensors: file.layout.entries.count,
+      files: [ConvertReport.File(name: outputPath, written)])
+  }
+
+  private func writeSafetensors(_ source: NamedTensors) throws -> Staged {
+    let parameters = try parameters(of: source)
+    let file = try SafetensorsOutput(
+      parameters, from: source, limit: maxShardSize?.byteCount,
+      type: dtype.flatMap { if case .element(let type) = $0.type { type } else { nil } })
+    let isFolder = target == .folder
+    let staged = try stage(source, isFolder: isFolder, needed: file.byteCount)
+    let files = try file.write(
+      to: staged, isFolder: isFolder, allowOverflow: allowOverflow)
+    return Staged(staged: staged, tensors: parameters.count, files: files)
+  }
+
+  private func stage(
+    _ source: NamedTensors, isFolder: Bool, needed: Int
+  ) throws(FileError) -> StagedOutput {
+    let inputs = [source.checkpoint.path] + source.checkpoint.inputs
+    return try StagedOutput(
+      at: outputPath, isFolder: isFolder, force: replacement.force, inputs: inputs, needed: needed)
+  }
+
+  /// The tensors that were asked for, under their new names and with their new type.
+  private func parameters(of source: NamedTensors) throws(UsageError) -> [Parameter] {
+    let patterns = patterns.map { NamePattern($0) }
+    var parameters = source.parameters
+    if !patterns.isEmpty {
+      parameters.removeAll { parameter in !patterns.contains { $0.matches(parameter.name) } }
+      guard !parameters.isEmpty else {
+        throw UsageError(
+          "no tensor's name matches", hint: "list the names with ckpt inspect --full")
+      }
+    }
+    for i in parameters.indices {
+      let name = rename.reduce(parameters[i].name.string) { $1.applied(to: $0) }
+      parameters[i].name = TensorName(name)
+      if case .element(let type)? = dtype?.type, parameters[i].type.isFloatingPoint {
+        parameters[i].type = type
+        parameters[i].recipe.type = type
+      }
+    }
+    return parameters
+  }
+}

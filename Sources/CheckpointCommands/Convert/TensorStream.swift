@@ -1,0 +1,74 @@
+import ByteIO
+import GGUF
+import ModelGraph
+import Safetensors
+import Tensors
+
+/// A weight file being written, tensor after tensor.
+protocol TensorSink: ~Copyable {
+  mutating func write(_ bytes: RawSpan) throws(FileError)
+  mutating func copy(_ region: ByteRegion) throws(FileError)
+}
+
+extension GGUFWriter: TensorSink {}
+extension SafetensorsWriter: TensorSink {}
+
+/// Carries out recipes a few rows at a time, and appends the results to a weight file.
+struct TensorStream {
+  let reader: RecipeReader
+  let allowOverflow: Bool
+
+  /// Elements that are computed at a time.
+  private static let tile = 1 << 18
+
+  /// Appends the tensor that `parameter` describes, stored as `type`.
+  ///
+  /// - Throws: `ConversionError` when values overflow and that is not allowed.
+  func append(
+    _ parameter: Parameter, as type: StorageType, to sink: inout some TensorSink & ~Copyable
+  ) throws {
+    if case .element(let element) = type,
+      let regions = try reader.regions(parameter.recipe, shape: parameter.shape, type: element)
+    {
+      for region in regions { try sink.copy(region) }
+      return
+    }
+    let shape = parameter.shape
+    let rowLength = shape.dropFirst().reduce(1, &*)
+    let count = shape.first ?? 1
+    // A multiple of eight rows fills whole bytes in every type.
+    let step = max(8, Self.tile / max(1, rowLength) & ~7)
+    var overflow = Overflow.zero
+    for first in stride(from: 0, to: count, by: step) {
+      let rows = first..<min(count, first + step)
+      guard let size = type.byteCount(elements: rows.count * rowLength) else {
+        throw RecipeError(.partialBytes(type), tensor: parameter.name)
+      }
+      var bytes = [UInt8](repeating: 0, count: size)
+      overflow += try compute(parameter, as: type, rows: rows, rowLength, into: &bytes)
+      try sink.write(bytes.rawSpan)
+    }
+    guard overflow.count == 0 || allowOverflow else {
+      throw ConversionError(.overflow(overflow, type), tensor: parameter.name.string)
+    }
+  }
+
+  private func compute(
+    _ parameter: Parameter, as type: StorageType, rows: Range<Int>, _ rowLength: Int,
+    into bytes: inout [UInt8]
+  ) throws -> Overflow {
+    let shape = parameter.shape
+    var raw = bytes.mutableRawSpan
+    switch type {
+    case .element(let element):
+      return try reader.read(parameter.recipe, shape: shape, type: element, rows: rows, into: &raw)
+    case .block(.q80):
+      let count = rows.count * rowLength
+      var values = [Float](repeating: 0, count: count)
+      var span = values.mutableSpan
+      try reader.readFloats(parameter.recipe, shape: shape, rows: rows, into: &span)
+      return quantiseQ80(values.span, into: &raw)
+    case .block: throw GGUFError(.noStorage(type), tensor: parameter.name)
+    }
+  }
+}
