@@ -22,22 +22,26 @@ extension TorchContents {
   }
 
   /// DeepSpeed splits a model between files; one of several is not read as if it were the model.
-  func refuseShard(_ table: TensorTable) throws(TorchError) {
+  func refuseShard() throws(TorchError) {
     guard isDeepSpeed else { return }
-    let problem: String? =
-      if let world = graph.value("mp_world_size", in: graph.root),
-        case .int(let count) = graph[world], count > 1
-      {
-        "one of \(count) tensor-parallel parts"
-      } else if graph.value("module", in: graph.root) == nil {
-        "it holds no module, but optimizer states"
-      } else if table.entries.allSatisfy({ $0.view.elementCount == 0 }) {
-        "its tensors are placeholders, the values are in the ZeRO-3 optimizer files"
-      } else {
-        nil
-      }
-    if let problem {
-      throw TorchError(.archive(.deepSpeed(problem)), path: graph.path)
+    if let world = graph.value("mp_world_size", in: graph.root), case .int(let count) = graph[world],
+      count > 1
+    {
+      throw deepSpeed("one of \(count) tensor-parallel parts")
     }
+    if graph.value("module", in: graph.root) == nil {
+      throw deepSpeed("it holds no module, but optimizer states")
+    }
+  }
+
+  /// ZeRO-3 leaves empty tensors where the weights were.
+  func refusePlaceholders(_ table: TensorTable) throws(TorchError) {
+    if isDeepSpeed, table.entries.allSatisfy({ $0.view.elementCount == 0 }) {
+      throw deepSpeed("its tensors are placeholders, the values are in the ZeRO-3 optimizer files")
+    }
+  }
+
+  private func deepSpeed(_ what: String) -> TorchError {
+    TorchError(.archive(.deepSpeed(what)), path: graph.path)
   }
 }

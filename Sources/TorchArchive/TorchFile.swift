@@ -35,9 +35,10 @@ package struct TorchFile: TensorContainer {
 
   package init(_ region: ByteRegion) throws(TorchError) {
     let contents = try TorchContents(region)
+    try contents.refuseShard()
     let dictionary = try StateDictionary(contents.graph)
     let table = try TensorTable(dictionary, contents)
-    try contents.refuseShard(table)
+    try contents.refusePlaceholders(table)
     self.region = region
     path = region.path
     layout = contents.layout

@@ -24,7 +24,7 @@ struct TensorRuleTests {
     Pickle.call(Pickle.global(module, name), Pickle.none)
   }
 
-  private static func class_(_ name: String) -> [UInt8] {
+  private static func ofClass(_ name: String) -> [UInt8] {
     Pickle.tensor(Pickle.storage(type: Pickle.global("torch", name)))
   }
 
@@ -65,8 +65,8 @@ struct TensorRuleTests {
     tensor(
       53, "pt.expanded_too_large", "windows that overlap a thousandfold",
       Pickle.tensor(sizes: [1 << 30, 6], strides: [0, 1])),
-    tensor(57, "pt.storage_type", "an unknown storage class", class_("FancyStorage")),
-    tensor(57, "pt.storage_type", "a quantised storage class", class_("QUInt8Storage")),
+    tensor(57, "pt.storage_type", "an unknown storage class", ofClass("FancyStorage")),
+    tensor(57, "pt.storage_type", "a quantised storage class", ofClass("QUInt8Storage")),
     tensor(
       57, "pt.storage_type", "a type that does not exist",
       Pickle.typedTensor("float7", byteCount: 24, sizes: [24], strides: [1])),
