@@ -23,7 +23,7 @@ package enum TensorProblem: Equatable, Sendable {
   case viewPastEnd(last: Int, elements: Int)
   /// PT-46: views repeat elements beyond all measure.
   case expanded(byteCount: Int, limit: Int)
-  /// PT-47: a strided view of a large compressed storage.
+  /// PT-48: a strided view of a large compressed storage.
   case compressedView(byteCount: Int, limit: Int)
   /// PT-33: two tensors with one name.
   case nameTwice

@@ -9,7 +9,7 @@ extension TorchContents {
   private static let protocolVersion = 1001
 
   /// Reads five pickles (magic, protocol, system, object, storage keys) and the storages after them,
-  /// as PyTorch 0.1.10 to 1.5 wrote (PT-50 to PT-54).
+  /// as PyTorch 0.1.10 to 1.5 wrote (PT-50 to PT-53).
   ///
   /// The storages' bytes are little-endian whatever machine wrote them: the writer swaps them.
   init(legacy region: ByteRegion) throws(TorchError) {

@@ -24,8 +24,8 @@ extension TorchContents {
   /// DeepSpeed splits a model between files; one of several is not read as if it were the model.
   func refuseShard() throws(TorchError) {
     guard isDeepSpeed else { return }
-    if let world = graph.value("mp_world_size", in: graph.root), case .int(let count) = graph[world],
-      count > 1
+    if let world = graph.value("mp_world_size", in: graph.root),
+      case .int(let count) = graph[world], count > 1
     {
       throw deepSpeed("one of \(count) tensor-parallel parts")
     }

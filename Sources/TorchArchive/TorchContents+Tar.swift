@@ -3,7 +3,7 @@ import Tensors
 
 extension TorchContents {
   /// Reads a tar archive of `sys_info`, `pickle`, `tensors` and `storages`, as PyTorch before 0.1.10
-  /// wrote (PT-55 to PT-58).
+  /// wrote (PT-55 to PT-57).
   init(tar region: ByteRegion) throws(TorchError) {
     let members = try TarDirectory(region)
     func member(_ name: String) throws(TorchError) -> PickleSequence {

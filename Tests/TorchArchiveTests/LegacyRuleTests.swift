@@ -74,7 +74,8 @@ struct LegacyRuleTests {
       63, "pt.tar", "a storage count of 2^40",
       tar.bytes { $0.storages = Pickle.document(Pickle.int(1 << 40)) }),
     .init(
-      63, "pt.tar", "a storage cut off", tar.bytes { $0.storages = Array($0.storages.dropLast(12)) }),
+      63, "pt.tar", "a storage cut off", tar.bytes { $0.storages = Array($0.storages.dropLast(12)) }
+    ),
     .init(
       63, "pt.storage_missing", "a tensor of no storage",
       tar.bytes { $0.tensors = TarBytes.tensorTable(sizes: [1], strides: [1], storage: 78) }),
@@ -123,7 +124,7 @@ struct LegacyRuleTests {
       Pickle.document(Pickle.dictionary([("ds_version", Pickle.text("0.16"))] + items)))
   }
 
-  @Test("refuses", arguments: refused)
+  @Test("PT-34, PT-50, PT-51, PT-53, PT-55, PT-56, PT-57: refuses", arguments: refused)
   func refuses(_ sample: Refused) { #expect(sample.verdict() == sample.code) }
 
   @Test("a legacy file gives its tensors where they lie")
@@ -136,7 +137,7 @@ struct LegacyRuleTests {
     #expect(file.warnings.isEmpty)
   }
 
-  @Test("60: storages are little-endian whatever machine wrote them, so nothing is swapped")
+  @Test("PT-52: storages are little-endian whatever machine wrote them, so nothing is swapped")
   func bigEndian() throws {
     let file = try TorchFile(
       ByteRegion(
@@ -200,7 +201,7 @@ struct LegacyRuleTests {
         == ["pt.nested", "pt.deepspeed"])
   }
 
-  @Test("32: which dictionary is taken")
+  @Test("PT-31, PT-32: which dictionary is taken")
   func nesting() throws {
     func names(_ items: [(String, [UInt8])]) throws -> [String] {
       let bytes = TorchBytes.pickle(Pickle.document(Pickle.dictionary(items)))

@@ -34,7 +34,7 @@ struct PickleGlobalTests {
     ])
   func unknown(_ name: String) { #expect(severity(name) == .unknown) }
 
-  @Test("are listed in order, once each, whether they are used or not")
+  @Test("PT-29: are listed in order, once each, whether they are used or not")
   func listed() throws {
     let evil = Pickle.call(Pickle.global("os", "system"), Pickle.text("id"))
     let bytes = TorchBytes.pickle(

@@ -311,10 +311,12 @@ struct PickleRuleTests {
     + Pickle.storage() + Pickle.int(0) + Pickle.ints([2, 3]) + Pickle.ints([3, 1]) + Pickle.op("t")
     + Pickle.op("R")
 
-  @Test("refuses", arguments: refused)
+  @Test(
+    "PT-20, PT-21, PT-22, PT-23, PT-24, PT-25, PT-26, PT-27, PT-28, PT-30: refuses",
+    arguments: refused)
   func refuses(_ sample: Refused) { #expect(sample.verdict() == sample.code) }
 
-  @Test("reads", arguments: accepted)
+  @Test("PT-29, PT-33: reads", arguments: accepted)
   func reads(_ sample: Accepted) throws {
     let file = try TorchFile(ByteRegion(sample.bytes))
     #expect(file.tensors.map(\.name.string) == ["w"])

@@ -119,7 +119,7 @@ struct TensorRuleTests {
 
   private static func ones(_ count: Int) -> [Int] { [Int](repeating: 1, count: count) }
 
-  @Test("refuses", arguments: refused)
+  @Test("PT-40, PT-41, PT-42, PT-43, PT-44, PT-45, PT-46: refuses", arguments: refused)
   func refuses(_ sample: Refused) { #expect(sample.verdict() == sample.code) }
 
   @Test("an error names the tensor")

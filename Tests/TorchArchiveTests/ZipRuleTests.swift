@@ -234,7 +234,9 @@ struct ZipRuleTests {
     ]
   }()
 
-  @Test("refuses", arguments: refused + archive)
+  @Test(
+    "PT-1, PT-2, PT-3, PT-4, PT-5, PT-6, PT-7, PT-8, PT-9, PT-10, PT-11, PT-12, PT-13, PT-14: refuses",
+    arguments: refused + archive)
   func refuses(_ sample: Refused) { #expect(sample.verdict() == sample.code) }
 
   @Test("reads", arguments: accepted)
@@ -255,7 +257,7 @@ struct ZipRuleTests {
     #expect(throws: TorchError.self) { try file.check() }
   }
 
-  @Test("a large deflated storage is read in order, backwards and by views that fit")
+  @Test("PT-48: a large deflated storage is read in order, backwards and by views that fit")
   func largeDeflated() throws {
     // A prime length, so that no two megabytes are alike.
     let pattern = (0..<104_729).map { UInt8(truncatingIfNeeded: $0 * $0 >> 3) }
