@@ -3,23 +3,13 @@ import Tensors
 /// A class or function that a pickle names.
 package struct PickleGlobal: Equatable, Sendable, CustomStringConvertible {
   /// What a program that executed the pickle would risk.
-  package enum Severity: String, Sendable, Comparable {
+  package enum Severity: String, Sendable {
     /// Interpreted here, with one fixed meaning.
     case ok
     /// Opaque here; harmless as far as is known.
     case unknown
     /// Known to run code, start programs or reach files and networks.
     case dangerous
-
-    package static func < (a: Self, b: Self) -> Bool { a.rank < b.rank }
-
-    private var rank: Int {
-      switch self {
-      case .ok: 0
-      case .unknown: 1
-      case .dangerous: 2
-      }
-    }
   }
 
   package let module: String

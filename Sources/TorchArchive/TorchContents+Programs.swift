@@ -17,6 +17,15 @@ extension TorchContents {
     return notes
   }
 
+  /// A warning for each name that would have run code.
+  var dangers: [Warning] {
+    graph.globals.filter { $0.severity == .dangerous }.map {
+      Warning(
+        "pt.dangerous_name", "the pickle names \($0), which can run code; nothing was executed",
+        file: graph.path)
+    }
+  }
+
   private var isDeepSpeed: Bool {
     ["ds_version", "ds_config"].contains { graph.value($0, in: graph.root) != nil }
   }

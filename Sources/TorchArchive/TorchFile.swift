@@ -50,7 +50,8 @@ package struct TorchFile: TensorContainer {
     views = table.entries.map(\.view)
     ties = table.ties
     warnings =
-      contents.warnings + dictionary.warnings + contents.notes + table.warnings(path: region.path)
+      contents.warnings + contents.dangers + dictionary.warnings + contents.notes
+      + table.warnings(path: region.path)
     let isBigEndian = contents.isBigEndian
     tensors = table.entries.map { entry in
       let part = Self.direct(entry.view, contents.storages, isBigEndian: isBigEndian)

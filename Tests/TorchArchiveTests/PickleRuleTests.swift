@@ -232,7 +232,8 @@ struct PickleRuleTests {
             + Pickle.op("1") + Pickle.text("w") + tensorByStackGlobal + Pickle.op("s"), version: 4))
     ),
     .init(
-      42, "a call to os.system beside the weights, which is not made", warnings: ["pt.ignored"],
+      42, "a call to os.system beside the weights, which is not made",
+      warnings: ["pt.dangerous_name", "pt.ignored"],
       TorchBytes.pickle(
         Pickle.state(
           ("evil", Pickle.call(Pickle.global("os", "system"), Pickle.text("id"))), ("w", tensor)))),

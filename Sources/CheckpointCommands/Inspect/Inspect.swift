@@ -54,7 +54,11 @@ struct Inspect: Verb {
       report.only = record
       if stats { report.statistics = try TensorStatistics(of: record, in: checkpoint) }
     }
-    if check { report.dataFaults = try dataFaults(checkpoint) }
+    if globals { report.globals = checkpoint.pickleGlobals }
+    if check {
+      try checkpoint.verifyChecksums()
+      report.dataFaults = try dataFaults(checkpoint)
+    }
     return report
   }
 

@@ -2,6 +2,7 @@ import ByteIO
 import Checkpoint
 import ModelGraph
 import Tensors
+import TorchArchive
 
 extension InspectReport {
   var text: String {
@@ -10,6 +11,9 @@ extension InspectReport {
     page += summaryTable.text(indent: 2)
     if let graph { page += "\nparameters\n" + graph.partTable.text(indent: 2) }
     page += "\ntensors\n" + tensorTable.text(indent: 2)
+    if let globals {
+      page += "\nnames in the pickle, none executed\n" + Self.table(globals).text(indent: 2)
+    }
     if let dataFaults {
       page += "\n" + faultText(dataFaults)
     }
@@ -61,6 +65,17 @@ extension InspectReport {
         group.name, group.type.description, "\(group.shape)", "\(group.count)",
         grouped(group.byteCount),
       ])
+    }
+    return table
+  }
+
+  /// The worst first.
+  private static func table(_ globals: [PickleGlobal]) -> TextTable {
+    var table = TextTable([.left, .left])
+    for severity in [PickleGlobal.Severity.dangerous, .unknown, .ok] {
+      for global in globals where global.severity == severity {
+        table.add([severity.rawValue, global.description])
+      }
     }
     return table
   }

@@ -3,6 +3,7 @@ import Checkpoint
 import JSON
 import ModelGraph
 import Tensors
+import TorchArchive
 
 /// What `ckpt inspect` found.
 struct InspectReport: Report {
@@ -18,6 +19,8 @@ struct InspectReport: Report {
   var statistics: TensorStatistics?
   /// Nil when the data was not checked.
   var dataFaults: [DataFault]?
+  /// What the pickles name; nil when it was not asked for.
+  var globals: [PickleGlobal]?
 
   init(checkpoint: Checkpoint, isFull: Bool) {
     self.checkpoint = checkpoint
@@ -70,6 +73,15 @@ struct InspectReport: Report {
           [
             "tensor": .string($0.tensor.string), "nan": JSONValue($0.notANumberCount),
             "infinite": JSONValue($0.infinityCount),
+          ]
+        })
+    }
+    if let globals {
+      object["globals"] = .array(
+        globals.map {
+          [
+            "module": .string($0.module), "name": .string($0.name),
+            "severity": .string($0.severity.rawValue),
           ]
         })
     }
