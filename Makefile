@@ -6,10 +6,11 @@
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
-#   fuzz-safetensors, fuzz-torch, fuzz-gguf    libFuzzer on a reader, SECONDS=60 (Fuzz/README.md)
+#   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
 #   clean      remove build products
 
-.PHONY: check test demo format smollm2 oracles fixtures fuzz-safetensors fuzz-torch fuzz-gguf clean
+.PHONY: check test demo format smollm2 oracles fixtures fuzz fuzz-safetensors fuzz-torch fuzz-gguf \
+	clean
 
 check:
 	Scripts/check.sh
@@ -37,6 +38,8 @@ fixtures: oracles
 	.venv/bin/python Scripts/make_embedded_model.py
 
 SECONDS ?= 60
+
+fuzz: fuzz-safetensors fuzz-torch fuzz-gguf
 
 fuzz-safetensors fuzz-torch fuzz-gguf:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
