@@ -21,7 +21,7 @@ struct CheckpointTests {
     return layout.header + names.indices.map { UInt8($0 + 1) }
   }
 
-  static func index(_ map: [(String, String)]) -> [UInt8] {
+  static func index(_ map: some Sequence<(String, String)>) -> [UInt8] {
     let members = map.map { JSONObject.Member(key: $0.0, value: .string($0.1)) }
     return Array(
       JSONValue.object(["weight_map": .object(JSONObject(members))]).text().utf8)
