@@ -120,8 +120,9 @@ struct SafetensorsHeader {
       }
       end = entry.range.upperBound
     }
-    // A begin of at most `end` and a size of at most 2⁶⁰ bytes: the sum cannot overflow.
-    let (expected, actual) = (dataStart + end, dataStart + dataCount)
+    // The spans alone can reach 2⁶³ - 1.
+    let sum = dataStart.addingReportingOverflow(end)
+    let (expected, actual) = (sum.overflow ? .max : sum.partialValue, dataStart + dataCount)
     if actual < expected {
       throw SafetensorsError(.dataShort(expected: expected, actual: actual), at: actual)
     }

@@ -244,6 +244,13 @@ struct RejectsTests {
       .offsetsReversed(begin: 4, end: 0)),
   ]
 
+  /// Eight tensors of the largest size, one after another.
+  static let hugeEntries = (0..<8).map {
+    let size = (1 << 60) - 1
+    return entry("\($0)", "\"U8\"", "[\(size)]", "[\($0 * size),\(($0 + 1) * size)]")
+  }.joined(separator: ",")
+  static let hugeCount = sample("{\(hugeEntries)}").count
+
   static let cover: [Rejected] = [
     .init(
       "ST-12 st.hole: before the first tensor", tensor(offsets: "[4,8]", data: 8),
@@ -273,6 +280,9 @@ struct RejectsTests {
     .init(
       "ST-13 st.data_short: span past the end",
       tensor(shape: "[100]", offsets: "[0,100]"), .dataShort(expected: 172, actual: 76)),
+    .init(
+      "ST-13 st.data_short: spans up to 2^63 - 8", sample("{\(hugeEntries)}"),
+      .dataShort(expected: .max, actual: hugeCount)),
     .init(
       "ST-13 st.data_trailing: one byte", tensor(data: 5), .dataTrailing(expected: 68, actual: 69)),
     .init(
