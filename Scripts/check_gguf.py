@@ -54,15 +54,19 @@ def digest(path: str, names: list[str]) -> None:
 
 
 def compare(path: str, folder: str) -> None:
-    import pathlib
-
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    file = pathlib.Path(path)
-    a = AutoModelForCausalLM.from_pretrained(
-        str(file.parent), gguf_file=file.name, dtype=torch.float32)
     b = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    read = load_gguf_checkpoint(path, return_tensors=True, model_to_load=b)
+    config = dict(read["config"])
+    a = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(config.pop("model_type"), **config), dtype=torch.float32)
+    result = a.load_state_dict(read["tensors"], strict=False)
+    print("missing:", result.missing_keys, "unexpected:", result.unexpected_keys)
+    a.tie_weights()
+    a.eval()
     for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
                 "num_key_value_heads", "vocab_size", "rms_norm_eps", "max_position_embeddings"):
         x, y = getattr(a.config, key), getattr(b.config, key)

@@ -1,5 +1,7 @@
 import ArgumentParser
+import ByteIO
 import Foundation
+import GGUF
 import JSON
 import TestSupport
 import Testing
@@ -46,6 +48,9 @@ struct ConvertTests {
   @Test("GGUF to a folder and back is the same model; twice gives the same bytes")
   func fromGGUF() throws {
     #expect(try convert(gguf, "-o", folder.file("hf")).code == 0)
+    let alone = try convert(folder.file("hf"), "-o", folder.file("v.gguf"), "--json")
+    #expect(
+      alone.json?["warnings"]?.array?.map { $0["code"]?.string } == ["convert.no_tokenizer"])
     #expect(try diff(gguf, folder.file("hf")) == 1)  // Q8_0 against F32: another type
     for name in ["x.gguf", "y.gguf"] {
       #expect(try convert(folder.file("hf"), "-o", folder.file(name)).code == 0)
@@ -57,6 +62,11 @@ struct ConvertTests {
     #expect(again.code == 0)
     let distance = try outcome(Diff.self, [gguf, folder.file("z.gguf"), "--json"])
     #expect(distance.code == 0)
+    #expect(try convert(gguf, "-o", folder.file("w.gguf")).code == 0)
+    let copy = try GGUFFile(ByteRegion(path: folder.file("w.gguf")))
+    let source = try GGUFFile(ByteRegion(path: gguf))
+    #expect(copy["tokenizer.ggml.tokens"] == source["tokenizer.ggml.tokens"])
+    #expect(copy["tokenizer.ggml.merges"]?.array?.count == 2)
   }
 
   @Test("--dtype casts floating-point tensors and tells the configuration")

@@ -66,7 +66,7 @@ struct Convert: Verb {
     try written.staged.publish()
     return ConvertReport(
       model: model, output: outputPath, target: target, tensors: written.tensors,
-      files: written.files, warnings: source.checkpoint.warnings)
+      files: written.files, warnings: warnings(source.checkpoint))
   }
 
   /// What was staged, to be published when all checks have passed.
@@ -78,12 +78,32 @@ struct Convert: Verb {
 
   private func writeGGUF(_ source: NamedTensors) throws -> Staged {
     guard let graph = try source.graph() else { throw ModelError(model, .noConfig) }
-    let file = try GGUFOutput(graph, from: source.checkpoint, as: dtype?.type)
+    let file = try GGUFOutput(
+      graph, from: source.checkpoint, as: dtype?.type, tokenizer: tokenizer(of: source.checkpoint))
     let staged = try stage(source, isFolder: false, needed: file.layout.byteCount)
     let written = try file.write(to: staged.temporary, allowOverflow: allowOverflow)
     return Staged(
       staged: staged, tensors: file.layout.entries.count,
       files: [ConvertReport.File(name: outputPath, written)])
+  }
+
+  /// The tokenizer's entries of a GGUF source.
+  private func tokenizer(
+    of checkpoint: Checkpoint
+  ) throws -> [(key: String, value: GGUFValue)] {
+    guard checkpoint.format == .gguf, let path = checkpoint.inputs.first else { return [] }
+    return try GGUFFile(ByteRegion(path: path)).metadata.filter { $0.key.hasPrefix("tokenizer.") }
+  }
+
+  /// What the output lacks beside its weights.
+  private func warnings(_ checkpoint: Checkpoint) -> [Warning] {
+    let hasTokenizer =
+      target == .gguf
+      ? checkpoint.format == .gguf
+      : target == .safetensors || checkpoint.sideFiles.contains { $0.name.hasPrefix("tokenizer") }
+    if hasTokenizer { return checkpoint.warnings }
+    let lack = Warning("convert.no_tokenizer", "no tokenizer is written", file: outputPath)
+    return checkpoint.warnings + [lack]
   }
 
   private func writeSafetensors(_ source: NamedTensors) throws -> Staged {
