@@ -1,0 +1,146 @@
+import Kernels
+import ModelGraph
+
+/// Room that the gradient of every block uses and none keeps.
+struct BackwardWorkspace: Sendable {
+  let dNormed: Matrix  // [T, h]
+  let dBranch: Matrix?  // [T, h] gradient before a norm that follows
+  let dMixed: Matrix  // [T, heads * headSize]
+  let dFused: Matrix  // [T, W]
+
+  static func floatCount(_ network: Network, rows: Int) -> Int {
+    [2 * network.sizes.hidden, network.queryWidth, network.fusedWidth].reduce(0) {
+      $0 + Arena.rounded($1 * rows)
+    } + 16
+  }
+
+  init(_ network: Network, rows: Int, in arena: inout Arena) {
+    dNormed = arena.matrix(rows, network.sizes.hidden)
+    dBranch =
+      network.style.norms == .after ? arena.matrix(rows, network.sizes.hidden) : nil
+    dMixed = arena.matrix(rows, network.queryWidth)
+    dFused = arena.matrix(rows, network.fusedWidth)
+  }
+}
+
+/// A block's weights, where its gradients go, and which of them are wanted.
+struct BlockGradient {
+  let weights: BlockWeights
+  let gradients: BlockWeights
+  let isTrained: (BlockRole) -> Bool
+
+  /// Adds `dyᵀ · x` to the gradient of the weight `role`, and the sums of `dy` to its bias.
+  func add(
+    _ role: BlockRole, _ gradient: Weight, bias: Matrix?, _ dy: Matrix, _ x: Matrix,
+    on workers: Workers
+  ) {
+    guard isTrained(role), let gradient = gradient.matrix else { return }
+    multiply(gradient, dy.transposed, Operand(x), adding: true, on: workers)
+    if let bias { addBiasBackward(bias, dy, on: workers) }
+  }
+
+  func norm(_ role: BlockRole, _ gradient: Matrix?) -> Matrix? {
+    isTrained(role) ? gradient : nil
+  }
+}
+
+extension BlockContext {
+  /// Gradient of one block.
+  ///
+  /// - Parameters:
+  ///   - d: `[T, h]`, gradient of the block's output; becomes that of its input.
+  ///   - x: The block's input.
+  ///   - kept: What the forward pass kept; `gateUp` is overwritten.
+  func backward(
+    _ block: BlockGradient, _ d: Matrix, _ x: Matrix, kept: Activations, _ work: Workspace,
+    _ backward: BackwardWorkspace
+  ) {
+    feedBackward(block, d, kept: kept, work, backward)
+    attendBackward(block, d, x, kept: kept, work, backward)
+  }
+
+  private func feedBackward(
+    _ block: BlockGradient, _ d: Matrix, kept: Activations, _ work: Workspace,
+    _ backward: BackwardWorkspace
+  ) {
+    let (weights, gradients) = (block.weights, block.gradients)
+    let dBranch = branchGradient(
+      d, kept.fed, weights.mlpNorm, block.norm(.mlpNorm, gradients.mlpNorm), backward)
+    multiplyByWeight(work.activated, dBranch, weights.down)
+    swiGLUBackward(kept.gateUp, work.activated, work.activated, kept.gateUp, on: workers)
+    block.add(
+      .down, gradients.down, bias: gradients.downBias, dBranch, work.activated, on: workers)
+    let source = preNormed(work.normed, kept.middle, weights.mlpNorm)
+    block.add(
+      .gateUp, gradients.gateUp, bias: gradients.gateUpBias, kept.gateUp, source, on: workers)
+    addToStream(
+      d, kept.gateUp, weights.gateUp, kept.middle, weights.mlpNorm,
+      block.norm(.mlpNorm, gradients.mlpNorm), backward)
+  }
+
+  private func attendBackward(
+    _ block: BlockGradient, _ d: Matrix, _ x: Matrix, kept: Activations, _ work: Workspace,
+    _ backward: BackwardWorkspace
+  ) {
+    let (weights, gradients) = (block.weights, block.gradients)
+    let dBranch = branchGradient(
+      d, kept.attended, weights.attentionNorm,
+      block.norm(.attentionNorm, gradients.attentionNorm), backward)
+    multiplyByWeight(backward.dMixed, dBranch, weights.output)
+    block.add(
+      .output, gradients.output, bias: gradients.outputBias, dBranch, kept.mixed, on: workers)
+    rotateQueriesAndKeys(weights, work.rotated, kept.fused)
+    let dFused = backward.dFused
+    attentionBackward(
+      dq: queries(dFused), dk: keys(dFused), dv: values(dFused), dy: backward.dMixed,
+      y: kept.mixed, logSums: kept.logSums, q: queries(work.rotated), k: keys(work.rotated),
+      v: values(kept.fused), network.shape, visibility, on: workers)
+    let dRotated = dFused.columns(0..<network.rotatedWidth)
+    rotate(dRotated, dRotated, table, positions: positions, inverse: true, on: workers)
+    if let queryNorm = weights.queryNorm, let keyNorm = weights.keyNorm {
+      rmsNormBackward(
+        queries(dFused), block.norm(.queryNorm, gradients.queryNorm), queries(dFused),
+        queries(kept.fused), scale: queryNorm, epsilon: epsilon, adding: false, on: workers)
+      rmsNormBackward(
+        keys(dFused), block.norm(.keyNorm, gradients.keyNorm), keys(dFused), keys(kept.fused),
+        scale: keyNorm, epsilon: epsilon, adding: false, on: workers)
+    }
+    let source = preNormed(work.normed, x, weights.attentionNorm)
+    block.add(
+      .queryKeyValue, gradients.queryKeyValue, bias: gradients.queryKeyValueBias, dFused, source,
+      on: workers)
+    addToStream(
+      d, dFused, weights.queryKeyValue, x, weights.attentionNorm,
+      block.norm(.attentionNorm, gradients.attentionNorm), backward)
+  }
+
+  /// Gradient of what a half adds to the stream, before the norm that follows it, if any.
+  private func branchGradient(
+    _ d: Matrix, _ projected: Matrix?, _ scale: Matrix, _ dScale: Matrix?,
+    _ backward: BackwardWorkspace
+  ) -> Matrix {
+    guard let projected, let dBranch = backward.dBranch else { return d }
+    rmsNormBackward(
+      dBranch, dScale, d, projected, scale: scale, epsilon: epsilon, adding: false, on: workers)
+    return dBranch
+  }
+
+  /// Adds to `d` what comes back through a half's first projection, and through the norm before it.
+  private func addToStream(
+    _ d: Matrix, _ dy: Matrix, _ weight: Weight, _ x: Matrix, _ scale: Matrix, _ dScale: Matrix?,
+    _ backward: BackwardWorkspace
+  ) {
+    if network.style.norms == .after {
+      return multiplyByWeight(d, dy, weight, adding: true)
+    }
+    multiplyByWeight(backward.dNormed, dy, weight)
+    rmsNormBackward(
+      d, dScale, backward.dNormed, x, scale: scale, epsilon: epsilon, adding: true, on: workers)
+  }
+
+  /// `dx = dy · w`, the gradient of a linear layer's input.
+  func multiplyByWeight(_ dx: Matrix, _ dy: Matrix, _ weight: Weight, adding: Bool = false) {
+    guard let weight = weight.matrix else { preconditionFailure("trained weights are float32") }
+    multiply(dx, dy, weight, adding: adding, on: workers)
+  }
+}

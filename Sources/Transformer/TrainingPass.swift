@@ -1,0 +1,221 @@
+import Kernels
+import ModelGraph
+
+/// One training step of a batch: forward with what the gradient needs, then backward.
+///
+/// Executions of blocks are numbered in order: prelude, the passes with gradient, coda.
+struct TrainingPass {
+  let model: TrainableModel
+  let context: BlockContext
+  let room: TrainingRoom
+  let batch: Batch
+  let noGradSteps: Int
+  let gradSteps: Int
+
+  private var network: Network { model.network }
+  private var workers: Workers { model.workers }
+
+  private var executionCount: Int {
+    network.preludeBlocks.count + gradSteps * network.coreBlocks.count + network.codaBlocks.count
+  }
+
+  /// Executions before this one compute their activations again.
+  private var firstKept: Int { max(0, executionCount - room.slots.count) }
+
+  private func slot(_ execution: Int) -> Activations {
+    room.slots[max(0, execution - firstKept)]
+  }
+
+  private func execution(core step: Int, _ i: Int) -> Int {
+    network.preludeBlocks.count + step * network.coreBlocks.count + i
+  }
+
+  private func execution(coda i: Int) -> Int { execution(core: gradSteps, 0) + i }
+
+  // MARK: Forward
+
+  /// Fills `room.final`.
+  func forward(_ state: InitialState) throws(TransformerError) {
+    let output = network.recurrence == nil ? room.final : room.embedded
+    let first = room.preludeInputs.first ?? output
+    embed(first, tokens: batch.tokens, table: network.embedding, on: workers)
+    run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
+    guard let recurrence = network.recurrence else { return }
+    if let adapter = recurrence.adapter {
+      linear(room.injected, room.embedded, adapter.prelude, on: workers)
+    } else {
+      copy(room.injected, room.embedded, on: workers)
+    }
+    try state.fill(
+      room.states[0], embedded: room.embedded, recurrence.start, context.visibility, on: workers)
+    for _ in 0..<noGradSteps { passWithoutGradient(recurrence) }
+    for step in 0..<gradSteps { pass(recurrence, step) }
+    let inputs = [room.states[gradSteps]] + room.codaInputs
+    if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: workers) }
+    run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
+  }
+
+  /// Runs blocks, each from its input to the next one's, the last to `output`.
+  private func run(_ blocks: Range<Int>, _ inputs: [Matrix], to output: Matrix, from first: Int) {
+    for (i, block) in blocks.enumerated() {
+      let target = i + 1 < blocks.count ? inputs[i + 1] : output
+      context.forward(
+        network.blocks[block], target, inputs[i], keeping: slot(first + i), room.work)
+    }
+  }
+
+  /// u = A·[s ; e], or s + e.
+  private func inject(_ target: Matrix, _ state: Matrix, _ recurrence: Network.Recurrence) {
+    copy(target, room.injected, on: workers)
+    if let adapter = recurrence.adapter {
+      linear(target, state, adapter.state, adding: true, on: workers)
+    } else {
+      add(target, state, on: workers)
+    }
+  }
+
+  /// The state in `room.states[0]` moves on by one pass, in place.
+  private func passWithoutGradient(_ recurrence: Network.Recurrence) {
+    // The last slot's own execution is still to come.
+    let slot = room.slots[room.slots.count - 1]
+    inject(room.stream, room.states[0], recurrence)
+    for block in recurrence.core {
+      context.forward(
+        network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
+      copy(room.stream, room.dOther, on: workers)
+    }
+    finish(room.states[0], room.stream, recurrence)
+  }
+
+  private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
+    let inputs = room.coreInputs[step]
+    inject(inputs[0], room.states[step], recurrence)
+    let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
+    run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
+    if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
+  }
+
+  private func finish(_ state: Matrix, _ output: Matrix, _ recurrence: Network.Recurrence) {
+    if let norm = recurrence.coreNorm {
+      rmsNorm(state, output, scale: norm, epsilon: network.epsilon, on: workers)
+    } else {
+      copy(state, output, on: workers)
+    }
+  }
+
+  // MARK: Loss
+
+  /// Sum of the losses of `room.final`; with a weight, `room.d` becomes its gradient.
+  func loss(_ labels: [Int32], weight: Float?) -> Double {
+    let gradients = model.gradientNetwork
+    rmsNorm(
+      room.normed, room.final, scale: network.finalNorm, epsilon: network.epsilon, on: workers)
+    let headRole: Field.Role = model.graph.head == nil ? .embedding : .head
+    let isHeadTrained = weight != nil && model.trained.contains(headRole)
+    let sum = crossEntropy(
+      dHidden: weight == nil ? nil : room.dOther,
+      dHead: isHeadTrained ? gradients.head.matrix : nil, hidden: room.normed, head: network.head,
+      labels: labels, weight: weight ?? 0, logits: room.logits, on: workers)
+    if weight != nil {
+      rmsNormBackward(
+        room.d, model.trained.contains(.finalNorm) ? gradients.finalNorm : nil, room.dOther,
+        room.final, scale: network.finalNorm, epsilon: network.epsilon, adding: false, on: workers)
+    }
+    return sum
+  }
+
+  // MARK: Backward
+
+  /// Takes `room.d` from the last block's output to the embedding, adding to all gradients.
+  func backward() {
+    if let recurrence = network.recurrence {
+      let inputs = [room.states[gradSteps]] + room.codaInputs
+      backward(network.codaBlocks, inputs, from: execution(coda: 0))
+      if gradSteps == 0 { return }
+      for step in (0..<gradSteps).reversed() { passBackward(recurrence, step) }
+      injectionBackward(recurrence)
+    }
+    let isPreludeTrained = model.trained.contains { role in
+      if case .block(let index, _) = role { return network.preludeBlocks.contains(index) }
+      return role == .embedding
+    }
+    guard isPreludeTrained else { return }
+    backward(network.preludeBlocks, room.preludeInputs, from: 0)
+    if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
+      embedBackward(dTable, room.d, tokens: batch.tokens, on: workers)
+    }
+  }
+
+  private func backward(_ blocks: Range<Int>, _ inputs: [Matrix], from first: Int) {
+    for (i, block) in blocks.enumerated().reversed() {
+      let kept = slot(first + i)
+      if first + i < firstKept { recompute(network.blocks[block], inputs[i], keeping: kept) }
+      context.backward(
+        model.gradient(block), room.d, inputs[i], kept: kept, room.work, room.backward)
+    }
+  }
+
+  /// What the gradient reads of a block, again; its output is not needed.
+  private func recompute(_ block: BlockWeights, _ x: Matrix, keeping kept: Activations) {
+    if kept.fed != nil {
+      // The norm after the MLP wants the MLP's result.
+      context.forward(block, room.dOther, x, keeping: kept, room.work)
+    } else {
+      context.attend(block, x, keeping: kept, room.work)
+      context.expand(block, keeping: kept, room.work)
+    }
+  }
+
+  private func passBackward(_ recurrence: Network.Recurrence, _ step: Int) {
+    if let norm = recurrence.coreNorm {
+      rmsNormBackward(
+        room.d,
+        model.trained.contains(.coreNorm) ? model.gradientNetwork.recurrence?.coreNorm : nil,
+        room.d, room.coreOutputs[step], scale: norm, epsilon: network.epsilon, adding: false,
+        on: workers)
+    }
+    backward(recurrence.core, room.coreInputs[step], from: execution(core: step, 0))
+    if step == gradSteps - 1 {
+      copy(room.dInjected, room.d, on: workers)
+    } else {
+      add(room.dInjected, room.d, on: workers)
+    }
+    guard let adapter = recurrence.adapter else { return }
+    if model.trained.contains(.adapter),
+      let gradient = model.gradientNetwork.recurrence?.adapter?.state.matrix
+    {
+      multiply(
+        gradient, room.d.transposed, Operand(room.states[step]), adding: true, on: workers)
+    }
+    if step > 0 || startsFromEmbedding(recurrence) {
+      context.multiplyByWeight(room.dOther, room.d, adapter.state)
+      copy(room.d, room.dOther, on: workers)
+    }
+  }
+
+  /// Whether a gradient flows through s₀ into the prelude: not where passes without gradient stand
+  /// between.
+  private func startsFromEmbedding(_ recurrence: Network.Recurrence) -> Bool {
+    recurrence.start == .embedding && noGradSteps == 0
+  }
+
+  /// `room.d` becomes the gradient of the prelude's output, over all injections.
+  private func injectionBackward(_ recurrence: Network.Recurrence) {
+    let addsStart = startsFromEmbedding(recurrence)
+    guard let adapter = recurrence.adapter else {
+      if addsStart {
+        add(room.d, room.dInjected, on: workers)
+      } else {
+        copy(room.d, room.dInjected, on: workers)
+      }
+      return
+    }
+    if model.trained.contains(.adapter),
+      let gradient = model.gradientNetwork.recurrence?.adapter?.prelude.matrix
+    {
+      multiply(
+        gradient, room.dInjected.transposed, Operand(room.embedded), adding: true, on: workers)
+    }
+    context.multiplyByWeight(room.d, room.dInjected, adapter.prelude, adding: addsStart)
+  }
+}
