@@ -2,10 +2,6 @@
 #include "clones.h"
 #include "exponential.h"
 
-CLONES void ck_exp(float *y, const float *x, size_t count) {
-  for (size_t i = 0; i < count; i++) y[i] = ck_exp1(x[i]);
-}
-
 CLONES void ck_swiglu(float *y, size_t y_stride, const float *gate_up, size_t rows, size_t width) {
 #pragma clang fp contract(fast)
   for (size_t r = 0; r < rows; r++, y += y_stride, gate_up += 2 * width) {

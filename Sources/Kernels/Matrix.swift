@@ -91,4 +91,6 @@ package struct Operand: Sendable {
 
   var rows: Int { isTransposed ? matrix.columns : matrix.rows }
   var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+  var rowStride: Int { isTransposed ? 1 : matrix.stride }
+  var columnStride: Int { isTransposed ? matrix.stride : 1 }
 }

@@ -1,6 +1,9 @@
+import CKernels
 import COpenBLAS
 
-/// `c = a · b`, or `c += a · b` when `adding`; OpenBLAS computes each thread's part of `c`.
+/// `c = a · b`, or `c += a · b` when `adding`, in the precision of `workers`.
+///
+/// Each thread computes a part of `c`: OpenBLAS in float32, a kernel of our own with bf16 operands.
 ///
 /// - Parameters:
 ///   - c: `[m, n]`.
@@ -12,13 +15,14 @@ package func multiply(
   if c.rows == 0 || c.columns == 0 { return }
   let (across, down) = grid(c.rows, c.columns, a.columns, workers.count)
   if across * down == 1 {
-    return multiplyTile(c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding)
+    return multiplyTile(
+      c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding, worker: 0, workers)
   }
   workers.run { worker in
     let rows = part(c.rows, worker / across, of: down)
     let columns = part(c.columns, worker % across, of: across)
     if rows.isEmpty || columns.isEmpty { return }
-    multiplyTile(c, a, b, rows: rows, columns: columns, adding)
+    multiplyTile(c, a, b, rows: rows, columns: columns, adding, worker: worker, workers)
   }
 }
 
@@ -54,11 +58,19 @@ private func part(_ extent: Int, _ index: Int, of count: Int) -> Range<Int> {
 }
 
 private func multiplyTile(
-  _ c: Matrix, _ a: Operand, _ b: Operand, rows: Range<Int>, columns: Range<Int>, _ adding: Bool
+  _ c: Matrix, _ a: Operand, _ b: Operand, rows: Range<Int>, columns: Range<Int>, _ adding: Bool,
+  worker: Int, _ workers: Workers
 ) {
   let a = a.isTransposed ? a.matrix.columns(rows).transposed : Operand(a.matrix.rows(rows))
   let b = b.isTransposed ? b.matrix.rows(columns).transposed : Operand(b.matrix.columns(columns))
   let c = c.rows(rows).columns(columns)
+  if workers.precision == .bf16 {
+    unsafe ck_bf16_gemm(
+      c.pointer, c.stride, a.matrix.pointer, a.rowStride, a.columnStride, b.matrix.pointer,
+      b.rowStride, b.columnStride, c.rows, c.columns, a.columns, adding ? 1 : 0,
+      workers.scratch(worker, floats: ck_bf16_gemm_workspace() / 4 + 1))
+    return
+  }
   unsafe sgemm(
     c.pointer, c.stride, a.matrix.pointer, a.matrix.stride, a.isTransposed, b.matrix.pointer,
     b.matrix.stride, b.isTransposed, m: c.rows, n: c.columns, k: a.columns, adding: adding)

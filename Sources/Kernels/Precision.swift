@@ -1,6 +1,11 @@
+import CKernels
+
 /// How matrix products treat their operands; sums are float32 in either case.
-package enum Precision: String, Sendable {
+package enum Precision: String, CaseIterable, Sendable {
   case float32
-  /// Operands are rounded to bfloat16.
+  /// Operands are rounded to bfloat16, in the products of linear layers and their gradients.
   case bf16
+
+  /// Whether this processor can.
+  package var isSupported: Bool { self == .float32 || ck_bf16_gemm_is_supported() != 0 }
 }

@@ -47,6 +47,14 @@ package struct Weight: Sendable {
       ? Matrix(buffer, offset: offset, rows: rows, columns: columns, stride: stride) : nil
   }
 
+  /// The weights of some outputs.
+  package func rows(_ range: Range<Int>) -> Weight {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows of the weight")
+    return Weight(
+      buffer, offset: offset + range.lowerBound * stride, rows: range.count, columns: columns,
+      stride: stride, form: form)
+  }
+
   /// The weights of some inputs.
   package func columns(_ range: Range<Int>) -> Weight {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns of the weight")

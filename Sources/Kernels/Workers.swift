@@ -16,8 +16,11 @@ package final class Workers: Sendable {
   private let threads: [pthread_t]
   private let inUse = Mutex(())
 
-  /// - Parameter count: Threads, the caller's included; nil takes one for each processor.
+  /// - Parameters:
+  ///   - count: Threads, the caller's included; nil takes one for each processor.
+  ///   - precision: One that the processor supports.
   package init(_ count: Int? = nil, precision: Precision = .float32) {
+    precondition(precision.isSupported, "the processor has the precision; check before")
     openblas_set_num_threads(1)
     let count = min(max(1, count ?? Self.processorCount), 256)
     let crew = Crew(count)

@@ -28,10 +28,20 @@ struct WeightLoader {
       }
     }
     let weight = Weight(buffer, rows: field.rows, columns: field.columns, form: form)
-    guard weight.isFinite else {
-      throw TransformerError(.nonFiniteWeight(field.parts[0].name))
-    }
+    if form != .f32 { try check(weight, field) }
     return weight
+  }
+
+  /// Refuses weights that are NaN or infinite, by the name of the parameter.
+  private func check(_ weight: Weight, _ field: Field) throws(TransformerError) {
+    var start = 0
+    for part in field.parts {
+      let range = start..<(start + part.shape[0])
+      guard (part.shape.count == 1 ? weight.columns(range) : weight.rows(range)).isFinite else {
+        throw TransformerError(.nonFiniteWeight(part.name))
+      }
+      start = range.upperBound
+    }
   }
 
   /// The field as float32 into `buffer` from `offset` on, in floats.
@@ -45,6 +55,9 @@ struct WeightLoader {
       }
       start = range.upperBound
     }
+    let weight = Weight(
+      buffer, offset: offset, rows: field.rows, columns: field.columns, form: .f32)
+    try check(weight, field)
   }
 
   private func form(of field: Field) -> Weight.Form {

@@ -52,7 +52,6 @@ double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32
 // dot(a, b) by rows into out.
 void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
                  size_t rows, size_t width);
-void ck_exp(float *y, const float *x, size_t count);
 
 // MARK: gemv.c
 

@@ -1,0 +1,96 @@
+import Foundation
+import Kernels
+import Tensors
+import Testing
+
+/// Attention by its definition.
+private func textbook(
+  _ q: Rows, _ k: Rows, _ v: Rows, heads: Int, keyValueHeads: Int, size: Int, sequences: Int,
+  first: [Int32]?
+) -> Rows {
+  let queries = q.count / sequences
+  let keys = k.count / sequences
+  return q.indices.map { row in
+    let (b, t) = (row / queries, row % queries)
+    return (0..<heads).flatMap { head -> [Double] in
+      let column = head / (heads / keyValueHeads) * size
+      let seen = Int(first?[row] ?? 0)...(keys - queries + t)
+      let weights = seen.map { j in
+        exp(
+          (0..<size).reduce(0.0) {
+            $0 + q[row][head * size + $1] * k[b * keys + j][column + $1]
+          } / Double(size).squareRoot())
+      }
+      let total = weights.reduce(0, +)
+      return (0..<size).map { i in
+        zip(seen, weights).reduce(0.0) { $0 + $1.1 * v[b * keys + $1.0][column + i] } / total
+      }
+    }
+  }
+}
+
+@Suite("attention against its definition in Double")
+struct AttentionTests {
+  let workers = Workers(2)
+
+  @Test(
+    "forward, whole and packed, short and over several tiles",
+    arguments: [(1, 1, 8), (5, 2, 4), (150, 2, 8)], [false, true])
+  func forward(extents: (length: Int, heads: Int, size: Int), isPacked: Bool) throws {
+    let (length, heads, size) = extents
+    let q = try random(2 * length, 2 * heads * size, seed: 1)
+    let k = try random(2 * length, heads * size, seed: 2)
+    let v = try random(2 * length, heads * size, seed: 3, stride: heads * size + 5)
+    let first =
+      isPacked ? (0..<2 * length).map { Int32($0 % length / 3 * 3) } : nil
+    let y = try Matrix(rows: q.rows, columns: q.columns)
+    let sums = try Matrix(rows: 2 * heads, columns: q.rows)
+    let shape = AttentionShape(heads: 2 * heads, keyValueHeads: heads, headSize: size)
+    attention(
+      y, logSums: sums, q: q, k: k, v: v, shape,
+      Visibility(sequences: 2, queries: length, first: first), on: workers)
+    let want = textbook(
+      q.doubles, k.doubles, v.doubles, heads: 2 * heads, keyValueHeads: heads, size: size,
+      sequences: 2, first: first)
+    #expect(relativeError(y, want) < 1e-6)
+  }
+
+  @Test("one query over a cache is the last row of the whole", arguments: [1, 2, 70])
+  func cached(length: Int) throws {
+    let shape = AttentionShape(heads: 4, keyValueHeads: 2, headSize: 6)
+    let q = try random(1, 24, seed: 4)
+    let (k, v) = (try random(100, 12, seed: 5), try random(100, 12, seed: 6))
+    let y = try Matrix(rows: 1, columns: 24)
+    attention(
+      y, logSums: nil, q: q, k: k, v: v, shape,
+      Visibility(sequences: 1, queries: 1, past: length - 1, keyRows: 100), on: workers)
+    let want = textbook(
+      q.doubles, Array(k.doubles[..<length]), Array(v.doubles[..<length]), heads: 4,
+      keyValueHeads: 2, size: 6, sequences: 1, first: nil)
+    #expect(relativeError(y, want) < 1e-6)
+  }
+
+  @Test("gradients against central differences", arguments: [false, true])
+  func gradients(isPacked: Bool) throws {
+    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
+    let length = 19
+    let (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
+    let (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
+    let first = isPacked ? (0..<length).map { Int32($0 / 7 * 7) } : nil
+    let visibility = Visibility(sequences: 1, queries: length, first: first)
+    let (y, sums) = (try Matrix(rows: length, columns: 8), try Matrix(rows: 2, columns: length))
+    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    let dq = try Matrix(rows: length, columns: 8)
+    let (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
+    attentionBackward(
+      dq: dq, dk: dk, dv: dv, dy: dy, y: y, logSums: sums, q: q, k: k, v: v, shape, visibility,
+      on: workers)
+    func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
+      textbook(q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: first)
+    }
+    let (qs, ks, vs) = (q.doubles, k.doubles, v.doubles)
+    #expect(relativeError(dq, numericGradient(qs, dy.doubles) { run($0, ks, vs) }) < 1e-5)
+    #expect(relativeError(dk, numericGradient(ks, dy.doubles) { run(qs, $0, vs) }) < 1e-5)
+    #expect(relativeError(dv, numericGradient(vs, dy.doubles) { run(qs, ks, $0) }) < 1e-5)
+  }
+}

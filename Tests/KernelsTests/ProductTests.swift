@@ -1,0 +1,94 @@
+import Kernels
+import Tensors
+import Testing
+
+private func product(_ a: Rows, _ b: Rows) -> Rows {
+  a.map { row in
+    b[0].indices.map { c in row.indices.reduce(0.0) { $0 + row[$1] * b[$1][c] } }
+  }
+}
+
+private func transpose(_ a: Rows) -> Rows {
+  a[0].indices.map { c in a.map { $0[c] } }
+}
+
+@Suite("matrix products against the definition in Double")
+struct ProductTests {
+  @Test(
+    "every layout, any number of threads", arguments: [1, 2, 3],
+    [(1, 1, 1), (5, 7, 3), (65, 130, 33), (200, 90, 70)])
+  func layouts(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
+    let (m, n, k) = extents
+    let workers = Workers(threads)
+    let (a, b) = (try random(m, k, seed: 1), try random(k, n, seed: 2, stride: n + 4))
+    let (at, bt) = (try random(k, m, seed: 3), try random(n, k, seed: 4))
+    let c = try Matrix(rows: m, columns: n)
+    multiply(c, a, b, on: workers)
+    #expect(relativeError(c, product(a.doubles, b.doubles)) < 1e-6)
+    multiply(c, Operand(a), bt.transposed, on: workers)
+    #expect(relativeError(c, product(a.doubles, transpose(bt.doubles))) < 1e-6)
+    multiply(c, at.transposed, Operand(b), on: workers)
+    let want = product(transpose(at.doubles), b.doubles)
+    #expect(relativeError(c, want) < 1e-6)
+    multiply(c, at.transposed, Operand(b), adding: true, on: workers)
+    #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
+  }
+
+  /// Rows up to 4 go through one kernel, more through another.
+  @Test(
+    "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16],
+    [1, 2, 4, 5, 40])
+  func stored(form: Weight.Form, rows: Int) throws {
+    let (outputs, inputs) = (70, 1100)
+    let values = try random(outputs, inputs, seed: 5)
+    let buffer = try Buffer(byteCount: outputs * inputs * form.byteCount)
+    let type: ElementType = form == .f32 ? .f32 : form == .f16 ? .f16 : .bf16
+    try buffer.withMutableBytes { bytes in
+      _ = try encode(values.floats.span, as: type, into: &bytes)
+      var floats = values.floats
+      var span = floats.mutableSpan
+      try decode(bytes.bytes, as: type, into: &span)
+      values.assign(floats)
+    }
+    let weight = Weight(buffer, rows: outputs, columns: inputs, form: form)
+    let x = try random(rows, inputs, seed: 6)
+    let y = try Matrix(rows: rows, columns: outputs)
+    let workers = Workers(2)
+    linear(y, x, weight, on: workers)
+    let want = product(x.doubles, transpose(values.doubles))
+    #expect(relativeError(y, want) < 1e-6)
+    linear(y, x, weight, adding: true, on: workers)
+    #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < 1e-6)
+    let half = weight.columns(500..<1100)
+    linear(y, x.columns(500..<1100), half, on: workers)
+    let part = product(
+      x.columns(500..<1100).doubles, transpose(values.columns(500..<1100).doubles))
+    #expect(relativeError(y, part) < 1e-6)
+  }
+
+  @Test(
+    "operands rounded to bfloat16 stay within its precision, where the processor has it",
+    .enabled(if: Precision.bf16.isSupported), arguments: [1, 2])
+  func rounded(threads: Int) throws {
+    let (a, b) = (try random(130, 300, seed: 7), try random(300, 97, seed: 8))
+    let c = try Matrix(rows: 130, columns: 97)
+    multiply(c, a, b, on: Workers(threads, precision: .bf16))
+    let error = relativeError(c, product(a.doubles, b.doubles))
+    #expect(error > 1e-5 && error < 4e-3)
+  }
+}
+
+@Suite("a crew of threads")
+struct WorkersTests {
+  @Test("every part is done once, whatever the number of threads", arguments: [1, 2, 3, 7])
+  func parts(threads: Int) throws {
+    let workers = Workers(threads)
+    for count in [0, 1, 5, 100] {
+      let done = try Matrix(rows: 1, columns: max(count, 1))
+      workers.divide(count) { _, range in for i in range { done[0, i] += 1 } }
+      workers.each(count) { _, i in done[0, i] += 1 }
+      #expect(done.floats.allSatisfy { $0 == (count == 0 ? 0 : 2) })
+    }
+    for _ in 0..<1000 { workers.run { _ in } }
+  }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import Kernels
+import Tensors
+import Testing
+
+/// Float32 sums of a few hundred products.
+private let tolerance = 1e-6
+
+private func norm(_ x: Rows, _ scale: [Double], _ epsilon: Double) -> Rows {
+  x.map { row in
+    stride(from: 0, to: row.count, by: scale.count).flatMap { start in
+      let run = row[start..<(start + scale.count)]
+      let mean = run.reduce(0) { $0 + $1 * $1 } / Double(run.count)
+      return zip(run, scale).map { $0 * $1 / (mean + epsilon).squareRoot() }
+    }
+  }
+}
+
+private func swiGLU(_ x: Rows) -> Rows {
+  x.map { row in
+    let half = row.count / 2
+    return (0..<half).map { row[$0] / (1 + exp(-row[$0])) * row[half + $0] }
+  }
+}
+
+@Suite("row kernels against the definitions in Double")
+struct RowTests {
+  let workers = Workers(3)
+
+  @Test("rmsNorm and its gradient", arguments: [(1, 1, 1), (5, 16, 16), (7, 33, 33), (4, 24, 8)])
+  func rmsNorms(rows: Int, width: Int, run: Int) throws {
+    let x = try random(rows, width, seed: 1, stride: width + 3)
+    let scale = try random(1, run, seed: 2)
+    let y = try Matrix(rows: rows, columns: width)
+    rmsNorm(y, x, scale: scale, epsilon: 1e-5, on: workers)
+    let want = norm(x.doubles, scale.doubles[0], 1e-5)
+    #expect(relativeError(y, want) < tolerance)
+    rmsNorm(y, x, scale: scale, epsilon: 1e-5, adding: true, on: workers)
+    #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < tolerance)
+
+    let dy = try random(rows, width, seed: 3)
+    let (dx, dScale) = (try Matrix(rows: rows, columns: width), try Matrix(rows: 1, columns: run))
+    rmsNormBackward(dx, dScale, dy, x, scale: scale, epsilon: 1e-5, adding: false, on: workers)
+    let wantDx = numericGradient(x.doubles, dy.doubles) { norm($0, scale.doubles[0], 1e-5) }
+    let wantScale = numericGradient(scale.doubles, dy.doubles) { norm(x.doubles, $0[0], 1e-5) }
+    // One channel is normalised to its sign: the true gradient vanishes up to epsilon.
+    #expect(width == 1 || relativeError(dx, wantDx) < 1e-5)
+    #expect(relativeError(dScale, wantScale) < 1e-5)
+  }
+
+  @Test("SwiGLU and its gradient", arguments: [(1, 1), (3, 16), (5, 37)])
+  func gates(rows: Int, width: Int) throws {
+    let x = try random(rows, 2 * width, seed: 4)
+    x.assign(x.floats.map { 8 * $0 })
+    let y = try Matrix(rows: rows, columns: width)
+    Kernels.swiGLU(y, x, on: workers)
+    #expect(relativeError(y, swiGLU(x.doubles)) < tolerance)
+    let dy = try random(rows, width, seed: 5)
+    let want = numericGradient(x.doubles, dy.doubles, swiGLU)
+    let dx = try Matrix(rows: rows, columns: 2 * width)
+    swiGLUBackward(dx, dy, dy, x, on: workers)
+    #expect(relativeError(dx, want) < 1e-5)
+    #expect(relativeError(dy, swiGLU(x.doubles)) < tolerance)
+  }
+
+  @Test("rotation turns split-half pairs, and back")
+  func rotation() throws {
+    let frequencies: [Float] = [1, 0.25, 0.01]
+    let table = try RotationTable(frequencies: frequencies, positions: 100)
+    let positions: [Int32] = [0, 1, 99]
+    let x = try random(3, 12, seed: 6)
+    let y = try Matrix(rows: 3, columns: 12)
+    rotate(y, x, table, positions: positions, on: workers)
+    let want = zip(x.doubles, positions).map { row, position in
+      (0..<12).map { column in
+        let (head, i) = (column / 6 * 6, column % 6)
+        let angle = Double(Float(position) * frequencies[i % 3])
+        let (a, b) = (row[head + i % 3], row[head + i % 3 + 3])
+        return i < 3 ? a * cos(angle) - b * sin(angle) : b * cos(angle) + a * sin(angle)
+      }
+    }
+    #expect(relativeError(y, want) < tolerance)
+    rotate(y, y, table, positions: positions, inverse: true, on: workers)
+    #expect(relativeError(y, x.doubles) < tolerance)
+  }
+
+  @Test("bias and its gradient")
+  func biases() throws {
+    let (y, bias) = (try random(9, 5, seed: 7), try random(1, 5, seed: 8))
+    let before = y.doubles
+    addBias(y, bias, on: workers)
+    #expect(
+      relativeError(y, before.map { zip($0, bias.doubles[0]).map(+) }) < tolerance)
+    let d = try Matrix(rows: 1, columns: 5)
+    addBiasBackward(d, y, on: workers)
+    let want = (0..<5).map { c in y.doubles.reduce(0.0) { $0 + $1[c] } }
+    #expect(relativeError(d, [want]) < tolerance)
+  }
+
+  @Test("cross-entropy and its gradient; rows without a label count nothing")
+  func crossEntropies() throws {
+    let labels: [Int32] = [3, -100, 0, 6]
+    let logits = try random(4, 7, seed: 9)
+    logits.assign(logits.floats.map { 20 * $0 })
+    func losses(_ x: Rows) -> Rows {
+      zip(x, labels).map { row, label in
+        label < 0 ? [0] : [log(row.reduce(0) { $0 + exp($1) }) - row[Int(label)]]
+      }
+    }
+    let x = logits.doubles
+    let want = losses(x)
+    let each = try Matrix(rows: 1, columns: 4)
+    let sum = crossEntropy(losses: each, logits, labels: labels, weight: 0.5, on: workers)
+    #expect(abs(sum - want.reduce(0) { $0 + $1[0] }) < 1e-5 * abs(sum))
+    #expect(relativeError(each, [want.flatMap(\.self)]) < tolerance)
+    let gradient = numericGradient(x, [[0.5], [0.5], [0.5], [0.5]], losses)
+    #expect(relativeError(logits, gradient) < 1e-5)
+  }
+
+  @Test("embedding rows are gathered, and their gradients added where tokens repeat")
+  func embeddings() throws {
+    let table = try random(6, 19, seed: 10)
+    let tokens: [Int32] = [5, 0, 5]
+    let y = try Matrix(rows: 3, columns: 19)
+    embed(y, tokens: tokens, table: Weight(table), on: workers)
+    #expect(y.row(0) == table.row(5) && y.row(1) == table.row(0))
+    let d = try Matrix(rows: 6, columns: 19)
+    embedBackward(d, y, tokens: tokens, on: workers)
+    #expect(d.row(5) == table.row(5).map { 2 * $0 } && d.row(0) == table.row(0))
+    #expect(d.row(1).allSatisfy { $0 == 0 })
+  }
+}

@@ -1,0 +1,117 @@
+import Kernels
+import ModelGraph
+import Tensors
+import Testing
+
+@testable import Transformer
+
+@Suite("decoding with a cache")
+struct DecoderTests {
+  static let tolerance = 1e-5
+
+  /// Decodes the golden tokens, 5 at once and then one by one, against the full pass.
+  private func compare(_ model: Model, _ batch: Batch, recurrence: Int?) throws {
+    let full = try #require(
+      try model.forward(batch, ForwardOptions(recurrence: recurrence, state: .seeded(7))).logits)
+    let decoder = try Decoder(model, sequences: 2, recurrence: recurrence, seed: 7)
+    for range in [0..<5] + (5..<12).map({ $0..<($0 + 1) }) {
+      let tokens = (0..<2).flatMap { b in range.map { batch.tokens[b * 12 + $0] } }
+      let logits = try decoder.advance(tokens)
+      for b in 0..<2 {
+        let want = full.row(b * 12 + range.upperBound - 1)
+        #expect(relativeError(logits.row(b), want) < Self.tolerance, "after \(range.upperBound)")
+      }
+    }
+    let body = model.graph.recurrence
+    let core = (body?.core.count ?? 0) * (recurrence ?? 0)
+    #expect(decoder.entryCount == model.graph.blocks.count - (body?.core.count ?? 0) + core)
+  }
+
+  @Test("source models predict as in the full pass", arguments: Golden.sources)
+  func source(name: String) throws {
+    let golden = try Golden(name)
+    try compare(try golden.model("source"), try golden.batch(), recurrence: nil)
+  }
+
+  @Test("retrofits predict as in the full pass", arguments: Golden.retrofits, [1, 2, 4])
+  func retrofit(name: String, recurrence: Int) throws {
+    let golden = try Golden(name)
+    try compare(try golden.model("retrofit"), try golden.batch(), recurrence: recurrence)
+  }
+
+  @Test("a cache grows past its first size without a change")
+  func growth() throws {
+    let model = try Golden("tiny-llama3-rope").model("retrofit")
+    let tokens = (0..<100).map { Int32($0 * 7 % 80) }
+    let batch = try Batch(tokens: tokens, sequences: 1)
+    let full = try #require(
+      try model.forward(batch, ForwardOptions(recurrence: 2, logits: .last)).logits)
+    let decoder = try Decoder(model, recurrence: 2)
+    for token in tokens.dropLast() { _ = try decoder.advance([token]) }
+    let logits = try decoder.advance([tokens[99]])
+    #expect(relativeError(logits.floats, full.floats) < Self.tolerance)
+  }
+
+  @Test("padding on the left leaves predictions unchanged")
+  func padding() throws {
+    let golden = try Golden("tiny-llama")
+    let model = try golden.model("source")
+    let tokens = Array(try golden.batch().tokens[0..<6])
+    let plain = try Decoder(model).advance(tokens).floats
+    let padded = try Decoder(model, firstVisible: [3]).advance([0, 0, 0] + tokens).floats
+    #expect(relativeError(padded, plain) < Self.tolerance)
+    let batch = try Batch(
+      tokens: [0, 0, 0] + tokens, sequences: 1,
+      firstVisible: [Int32](repeating: 3, count: 9))
+    let full = try #require(try model.forward(batch, ForwardOptions(logits: .last)).logits)
+    #expect(relativeError(full.floats, plain) < Self.tolerance)
+  }
+
+  @Test("packed documents do not see each other")
+  func packing() throws {
+    let golden = try Golden("tiny-olmo2")
+    let model = try golden.model("source")
+    let tokens = Array(try golden.batch().tokens[0..<12])
+    let starts = [Int32](repeating: 0, count: 5) + [Int32](repeating: 5, count: 7)
+    let packed = try #require(
+      try model.forward(Batch(tokens: tokens, sequences: 1, firstVisible: starts)).logits)
+    let alone = try #require(
+      try model.forward(Batch(tokens: Array(tokens[5...]), sequences: 1)).logits)
+    #expect(relativeError(packed.rows(5..<12).floats, alone.floats) < Self.tolerance)
+  }
+
+  @Test("an exit that never comes changes nothing, one that comes at once makes one pass")
+  func exits() throws {
+    let golden = try Golden("tiny-llama")
+    let model = try golden.model("retrofit")
+    let token = try golden.batch().tokens[0]
+    let full = try Decoder(model, recurrence: 4).advance([token]).floats
+    for rule in [ExitRule.latent(0), .divergence(-1)] {
+      let decoder = try Decoder(model, recurrence: 4)
+      #expect(try decoder.advance([token], exit: rule).floats == full)
+      #expect(decoder.depth == 4)
+    }
+    let early = try Decoder(model, recurrence: 4)
+    let once = try Decoder(model, recurrence: 1).advance([token]).floats
+    #expect(try early.advance([token], exit: .latent(.infinity)).floats == once)
+    #expect(early.depth == 1)
+    let second = try Decoder(model, recurrence: 4)
+    _ = try second.advance([token], exit: .divergence(.infinity))
+    #expect(second.depth == 2)
+  }
+
+  @Test("passes that share a cache keep one entry for each core block")
+  func sharing() throws {
+    let golden = try Golden("tiny-llama")
+    let model = try golden.model("retrofit")
+    let tokens = Array(try golden.batch().tokens[0..<6])
+    let decoder = try Decoder(model, recurrence: 8, sharesCoreCache: true)
+    #expect(decoder.entryCount == model.graph.blocks.count)
+    #expect(isFinite(try decoder.advance(tokens)))
+    let (one, shared) = (
+      try Decoder(model, recurrence: 1),
+      try Decoder(model, recurrence: 1, sharesCoreCache: true)
+    )
+    #expect(try one.advance(tokens).floats == shared.advance(tokens).floats)
+  }
+}
