@@ -146,7 +146,8 @@ let testDependencies: [String: [Target.Dependency]] = [
     "Transformer",
   ],
   "CheckpointCommands": [
-    "ByteIO", "JSON", "Tensors", "Safetensors", "GGUF", "Checkpoint", "ModelGraph", argumentParser,
+    "ByteIO", "JSON", "Tensors", "Safetensors", "GGUF", "Checkpoint", "ModelGraph", "Tokenizers",
+    argumentParser,
   ],
 ]
 

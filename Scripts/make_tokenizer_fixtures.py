@@ -134,7 +134,9 @@ def smollm2():
 
 
 def olmo2():
-    tokenizer = byte_level(split(LLAMA3), specials=[])
+    words = pre.Split(Regex(LLAMA3), "removed", invert=True)
+    tokenizer = byte_level(pre.Sequence([words, pre.ByteLevel(add_prefix_space=False, use_regex=False)]),
+                           specials=[])
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False)])
     tokenizer.add_tokens([AddedToken(" " * n, normalized=False) for n in (4, 8)])
     tokenizer.add_special_tokens([AddedToken("<|im_start|>", lstrip=True), AddedToken("[MASK]", lstrip=True, rstrip=True)])

@@ -4,8 +4,18 @@ extension Tokenizer {
   /// Takes the special tokens and the chat template that a tokenizer_config.json names.
   ///
   /// Of several named templates it takes the one called `default`.
-  package mutating func apply(config: JSONValue) throws(TokenizerError) {
-    let root = JSONField(value: config, path: "")
+  /// - Parameter path: File named in errors.
+  package mutating func apply(
+    config: JSONValue, path: String? = nil
+  ) throws(TokenizerError) {
+    do throws(TokenizerError) {
+      try apply(JSONField(value: config, path: ""))
+    } catch {
+      throw TokenizerError(error.problem, path: path)
+    }
+  }
+
+  private mutating func apply(_ root: JSONField) throws(TokenizerError) {
     bosID = try special(root["bos_token"]) ?? bosID
     eosID = try special(root["eos_token"]) ?? eosID
     paddingID = try special(root["pad_token"]) ?? paddingID

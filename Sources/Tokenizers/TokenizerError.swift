@@ -27,6 +27,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case idOutOfRange(Int, vocabularySize: Int)
     /// A character has no token, and the model no token for unknown characters.
     case noUnknownToken
+    /// A chat template fails at a line.
+    case template(line: Int, TemplateProblem)
   }
 
   package var problem: Problem
@@ -44,6 +46,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
+    case .template(_, let problem): problem.kind
     default: .malformed
     }
   }
@@ -62,6 +65,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .unknownToken: "tokenizer.unknown_token"
     case .idOutOfRange: "tokenizer.id_out_of_range"
     case .noUnknownToken: "tokenizer.no_unknown_token"
+    case .template(_, let problem): problem.code
     }
   }
 
@@ -85,6 +89,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
       "token id \(id) is out of range: the vocabulary has ids 0 to \(size - 1)"
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
+    case .template(let line, let problem): "chat template, line \(line): \(problem.message)"
     }
   }
 

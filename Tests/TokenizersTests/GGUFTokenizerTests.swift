@@ -23,7 +23,7 @@ struct GGUFTokenizerTests {
   }
 
   @Test(
-    "encodes as the tokenizer.json of the same model",
+    "TK-12: encodes as the tokenizer.json of the same model",
     arguments: [
       ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("smollm2", "smollm"),
     ])

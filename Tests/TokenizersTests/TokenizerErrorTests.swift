@@ -109,7 +109,7 @@ struct TokenizerErrorTests {
       problem: .duplicateToken("a")),
   ]
 
-  @Test("is rejected by name", arguments: rejected)
+  @Test("TK-1, TK-2, TK-3, TK-11: is rejected by name", arguments: rejected)
   func rejects(_ sample: Rejected) {
     #expect(throws: TokenizerError(sample.problem, path: "t.json")) {
       _ = try Tokenizer(tokenizerJSON: Array(sample.json.utf8), path: "t.json")

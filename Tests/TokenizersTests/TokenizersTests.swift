@@ -38,7 +38,9 @@ extension Sample {
 
 @Suite("Tokenizer")
 struct TokenizersTests {
-  @Test("gives the reference's tokens of the mixed text", arguments: Sample.all)
+  @Test(
+    "TK-4, TK-5, TK-6, TK-7, TK-8: gives the reference's tokens of the mixed text",
+    arguments: Sample.all)
   func encodes(name: String) throws {
     let got = try Sample.tokenizer(name).encode(Sample.bytes("mixed.txt"))
     let want = try Sample.ids(name)
@@ -47,7 +49,7 @@ struct TokenizersTests {
     #expect(got.count == want.count)
   }
 
-  @Test("gives the reference's text of the tokens", arguments: Sample.all)
+  @Test("TK-9: gives the reference's text of the tokens", arguments: Sample.all)
   func decodes(name: String) throws {
     let got = try Sample.tokenizer(name).decodeText(Sample.ids(name))
     #expect("\(SHA256.digest(of: Array(got.utf8)))" == (try Sample.decodedDigest(name)))
@@ -63,7 +65,7 @@ struct TokenizersTests {
     #expect(bytes == (try tokenizer.decode(ids)))
   }
 
-  @Test("puts the special tokens around a text on request, and leaves them out of decoded text")
+  @Test("TK-10: special tokens stand around a text on request, and are left out of decoded text")
   func specialTokens() throws {
     let tokenizer = try Sample.tokenizer("llama2")
     let plain = try tokenizer.encode("ka to")
@@ -96,5 +98,22 @@ struct TokenizersTests {
     let tokenizer = try Sample.tokenizer(name)
     #expect(try tokenizer.encode("") == [])
     #expect(try tokenizer.decode([]) == [])
+  }
+
+  @Test("the example of formats/tokenizer-json.md")
+  func example() throws {
+    let ids: [Int32] = [42, 85, 8, 84, 205, 18, 19, 205, 463, 107, 183]
+    let tokenizer = try Sample.tokenizer("smollm2")
+    #expect(try tokenizer.encode("It's 12 €\n") == ids)
+    #expect(try tokenizer.decodeText(ids) == "It's 12 €\n")
+    #expect(try tokenizer.token(463) == Array("âĤ".utf8))
+  }
+
+  @Test("malformed UTF-8 counts as replacement characters, one a maximal part")
+  func malformed() throws {
+    let tokenizer = try Sample.tokenizer("gpt2")
+    let bytes: [UInt8] = [0x61, 0xE2, 0x82, 0x62, 0xF0, 0x9F, 0x98, 0xC0, 0xAF, 0xED, 0xA0, 0x80]
+    let text = "a\u{FFFD}b" + String(repeating: "\u{FFFD}", count: 6)
+    #expect(try tokenizer.encode(bytes) == tokenizer.encode(text))
   }
 }

@@ -1,12 +1,15 @@
 import ByteIO
 import Checkpoint
+import GGUF
+import JSON
 import Tokenizers
 
 extension Tokenizer {
   /// Largest tokenizer.json that is read, in bytes; those of 250,000 tokens have about 35 MB.
   private static let fileLimit = 256 << 20
 
-  /// The tokenizer at `path`: a tokenizer.json, or a folder that holds one. No weights are needed.
+  /// The tokenizer at `path`: a tokenizer.json, a GGUF file (of a vocabulary alone, too), or a
+  /// folder that holds one of them. No weights are needed.
   init(at path: String) throws {
     guard let tokenizer = try Tokenizer(findingAt: path) else {
       throw ModelError(path, .noTokenizer)
@@ -16,32 +19,46 @@ extension Tokenizer {
 
   /// The tokenizer of an open checkpoint; nil when it has none.
   init?(of checkpoint: Checkpoint) throws {
-    guard let file = checkpoint.sideFiles.first(where: { $0.name == "tokenizer.json" }) else {
-      return nil
+    let files = checkpoint.sideFiles
+    try self.init(gguf: checkpoint.format == .gguf ? checkpoint.inputs.first : nil) { name in
+      files.first { $0.name == name }?.region
     }
-    self = try Tokenizer(file.region)
   }
 
   private init?(findingAt path: String) throws {
-    switch pathKind(path) {
-    case .folder:
-      let file = path + "/tokenizer.json"
-      guard pathKind(file) != nil else { return nil }
-      self = try Tokenizer(ByteRegion(path: file))
-    default:
-      let region = try ByteRegion(path: path)
-      let start = try region.bytes(0..<min(1, region.byteCount))
-      guard start == [UInt8(ascii: "{")] else {
-        guard let tokenizer = try Tokenizer(of: Checkpoint.open(path)) else { return nil }
-        self = tokenizer
-        return
+    guard pathKind(path) != .folder else {
+      let folder = try CheckpointFolder(path: path)
+      if folder.names.contains("tokenizer.json") {
+        try self.init(gguf: nil) { try folder.open($0) }
+      } else {
+        try self.init(of: Checkpoint.open(path))
       }
-      self = try Tokenizer(region)
+      return
+    }
+    let region = try ByteRegion(path: path)
+    switch try region.bytes(0..<min(4, region.byteCount)) {
+    case let start where start.first == UInt8(ascii: "{"):
+      try self.init(tokenizerJSON: region.contents(limit: Self.fileLimit), path: path)
+    case Array("GGUF".utf8): try self.init(gguf: path) { _ in nil }
+    default: try self.init(of: Checkpoint.open(path))
     }
   }
 
-  private init(_ region: ByteRegion) throws {
-    try self.init(
-      tokenizerJSON: region.contents(limit: Self.fileLimit), path: region.path)
+  /// The tokenizer of the files that `open` finds by name, or else in a GGUF file's metadata.
+  private init?(gguf path: String?, open: (String) throws -> ByteRegion?) throws {
+    if let file = try open("tokenizer.json") {
+      try self.init(tokenizerJSON: file.contents(limit: Self.fileLimit), path: file.path)
+    } else if let path, let fields = try GGUFTokenizerFields(GGUFFile(ByteRegion(path: path))) {
+      try self.init(gguf: fields, path: path)
+    } else {
+      return nil
+    }
+    if let file = try open("tokenizer_config.json") {
+      let text = try file.contents(limit: Self.fileLimit)
+      try apply(config: JSONValue(parsing: text, path: file.path), path: file.path)
+    }
+    if let file = try open("chat_template.jinja") {
+      chatTemplate = String(decoding: try file.contents(limit: Self.fileLimit), as: UTF8.self)
+    }
   }
 }

@@ -1,0 +1,50 @@
+package import JSON
+
+/// A conversation's form as text: the part of Jinja that chat templates are written in.
+///
+/// Output equals that of Hugging Face's `apply_chat_template`: blocks take their line end and
+/// indentation with them, and `tojson` writes plain JSON. What a template may not use is refused
+/// when it is read, by name; `formats/tokenizer-json.md` lists what it may. The date function
+/// `strftime_now` is not defined, so that one conversation always gives one text.
+package struct ChatTemplate: Equatable, Sendable {
+  private let statements: [TemplateStatement]
+
+  /// Reads a template; throws where it is no template or uses something unsupported.
+  package init(_ source: String) throws(TokenizerError) {
+    var parser = try TemplateParser(source)
+    statements = try parser.template()
+  }
+
+  /// The text of a conversation.
+  ///
+  /// - Parameters:
+  ///   - messages: Objects with `role` and `content`.
+  ///   - addGenerationPrompt: Ends the text where the assistant is to go on.
+  ///   - variables: More names that the template may use, such as `bos_token` or `tools`.
+  package func render(
+    messages: [JSONValue], addGenerationPrompt: Bool, variables: JSONObject = [:]
+  ) throws(TokenizerError) -> String {
+    var names = variables
+    names["messages"] = .array(messages)
+    names["add_generation_prompt"] = .bool(addGenerationPrompt)
+    return try render(variables: names)
+  }
+
+  /// The text that the template makes of `variables`.
+  package func render(variables: JSONObject) throws(TokenizerError) -> String {
+    var renderer = TemplateRenderer(variables)
+    return try renderer.render(statements)
+  }
+}
+
+extension Tokenizer {
+  /// The spellings of the special tokens, by the names that chat templates use for them.
+  package var templateVariables: JSONObject {
+    var variables = JSONObject()
+    for (name, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", paddingID)] {
+      guard let id, let bytes = vocabulary.spelling(of: id) else { continue }
+      variables[name] = .string(String(decoding: bytes, as: UTF8.self))
+    }
+    return variables
+  }
+}

@@ -1,0 +1,228 @@
+/// What the filters of `TemplateFilter` do.
+enum TemplateFilters {
+  static func apply(
+    _ filter: TemplateFilter, to value: TemplateValue, _ arguments: TemplateArguments,
+    _ renderer: inout TemplateRenderer
+  ) throws(TokenizerError) -> TemplateValue {
+    switch filter {
+    case .trim: return .string(value.text.trimmed(arguments[0, "chars"]?.string))
+    case .upper: return .string(value.text.uppercased())
+    case .lower: return .string(value.text.lowercased())
+    case .capitalize: return .string(value.text.capitalizedFirst)
+    case .title: return .string(value.text.titled)
+    case .string, .safe: return .string(value.text)
+    case .tojson:
+      if value.isUndefined {
+        throw renderer.failure(.wrongType(wanted: "a value", found: "an undefined value"))
+      }
+      return .string(value.json(indent: arguments[0, "indent"]?.integer))
+    case .default, .d:
+      let replaces = value.isUndefined || arguments[1, "boolean"]?.isTrue ?? false && !value.isTrue
+      return replaces ? arguments[0, "default_value"] ?? .string("") : value
+    case .replace:
+      let old = try renderer.text(of: arguments[0, "old"] ?? .null)
+      let new = try renderer.text(of: arguments[1, "new"] ?? .null)
+      return .string(
+        value.text.replacingAll(old, with: new, atMost: arguments[2, "count"]?.integer))
+    case .int: return .integer(value.integer ?? truncated(value))
+    case .float: return .float(value.number ?? Double(value.text.trimmed()) ?? 0)
+    case .abs: return try absolute(value, renderer)
+    case .round: return try rounded(value, arguments, renderer)
+    case .indent: return .string(indented(value.text, arguments))
+    case .items:
+      guard case .dictionary(let members) = value else {
+        throw renderer.failure(.wrongType(wanted: "a mapping", found: value.typeName))
+      }
+      return .list(members.map { .list([.string($0.key), $0.value]) })
+    default: return try list(filter, renderer.elements(of: value), value, arguments, &renderer)
+    }
+  }
+
+  private static func truncated(_ value: TemplateValue) -> Int {
+    guard let number = value.number ?? Double(value.text.trimmed()) else { return 0 }
+    return Int(exactly: number.rounded(.towardZero)) ?? 0
+  }
+
+  private static func absolute(
+    _ value: TemplateValue, _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> TemplateValue {
+    if let number = value.integer, number != .min { return .integer(Swift.abs(number)) }
+    guard let number = value.number else {
+      throw renderer.failure(.wrongType(wanted: "a number", found: value.typeName))
+    }
+    return .float(Swift.abs(number))
+  }
+
+  private static func rounded(
+    _ value: TemplateValue, _ arguments: TemplateArguments, _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> TemplateValue {
+    guard let number = value.number else {
+      throw renderer.failure(.wrongType(wanted: "a number", found: value.typeName))
+    }
+    var scale = 1.0
+    for _ in 0..<min(max(arguments[0, "precision"]?.integer ?? 0, 0), 15) { scale *= 10 }
+    return .float((number * scale).rounded(.toNearestOrEven) / scale)
+  }
+
+  /// All lines but the first behind some spaces; empty lines stay empty.
+  private static func indented(_ text: String, _ arguments: TemplateArguments) -> String {
+    let width = min(max(arguments[0, "width"]?.integer ?? 4, 0), 1000)
+    let indentsFirst = arguments[1, "first"]?.isTrue ?? false
+    let prefix = String(repeating: " ", count: width)
+    return text.parted(by: "\n", atMost: nil).enumerated().map { i, line in
+      line.isEmpty && i > 0 || i == 0 && !indentsFirst ? line : prefix + line
+    }.joined(separator: "\n")
+  }
+
+  // MARK: Lists
+
+  private static func list(
+    _ filter: TemplateFilter, _ elements: [TemplateValue], _ value: TemplateValue,
+    _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
+  ) throws(TokenizerError) -> TemplateValue {
+    switch filter {
+    case .length, .count: return .integer(elements.count)
+    case .first: return elements.first ?? .undefined("the first element")
+    case .last: return elements.last ?? .undefined("the last element")
+    case .list: return .list(elements)
+    case .reverse:
+      let reversed = Array(elements.reversed())
+      return value.string == nil ? .list(reversed) : .string(reversed.map(\.text).joined())
+    case .unique:
+      var kept: [TemplateValue] = []
+      for element in elements where !kept.contains(where: { $0.equals(element) }) {
+        try renderer.count(kept.count)
+        kept.append(element)
+      }
+      return .list(kept)
+    case .sort: return .list(try sorted(elements, renderer))
+    case .join:
+      var parts = elements
+      if let attribute = arguments[1, "attribute"] {
+        parts = try members(of: elements, attribute, renderer)
+      }
+      return .string(parts.map(\.text).joined(separator: arguments[0, "d"]?.text ?? ""))
+    case .map: return try map(elements, arguments, &renderer)
+    default: return .list(try chosen(filter, elements, arguments, renderer))
+    }
+  }
+
+  private static func members(
+    of elements: [TemplateValue], _ key: TemplateValue, _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> [TemplateValue] {
+    var result: [TemplateValue] = []
+    for element in elements { result.append(try renderer.member(of: element, key)) }
+    return result
+  }
+
+  /// A stable sort by insertion from the back, so that an error can leave it.
+  private static func sorted(
+    _ elements: [TemplateValue], _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> [TemplateValue] {
+    guard elements.count <= 1000 else { throw renderer.failure(.tooMuchWork(limit: 1000)) }
+    var result: [TemplateValue] = []
+    for element in elements {
+      var place = result.count
+      while place > 0, try renderer.isLess(element, result[place - 1]) { place -= 1 }
+      result.insert(element, at: place)
+    }
+    return result
+  }
+
+  /// `map(attribute="x")` or `map("upper")`.
+  private static func map(
+    _ elements: [TemplateValue], _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
+  ) throws(TokenizerError) -> TemplateValue {
+    if let attribute = arguments.named.first(where: { $0.key == "attribute" })?.value {
+      return .list(try members(of: elements, attribute, renderer))
+    }
+    let name = try renderer.text(of: arguments[0, "filter"] ?? .null)
+    guard let filter = TemplateFilter(rawValue: name), filter != .map else {
+      throw renderer.failure(.unsupported("map by \(name)"))
+    }
+    let rest = TemplateArguments(positional: Array(arguments.positional.dropFirst()))
+    var result: [TemplateValue] = []
+    for element in elements { result.append(try apply(filter, to: element, rest, &renderer)) }
+    return .list(result)
+  }
+
+  /// `select`, `reject`, `selectattr`, `rejectattr`: by truth, or by a test.
+  private static func chosen(
+    _ filter: TemplateFilter, _ elements: [TemplateValue], _ arguments: TemplateArguments,
+    _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> [TemplateValue] {
+    let byMember = filter == .selectattr || filter == .rejectattr
+    let keeps = filter == .select || filter == .selectattr
+    var rest = arguments.positional[...]
+    let key = byMember ? rest.popFirst() ?? .null : .null
+    var test: TemplateTest?
+    if let name = rest.popFirst() {
+      let word = try renderer.text(of: name)
+      guard let known = TemplateTest(rawValue: word == "==" ? "eq" : word == "!=" ? "ne" : word)
+      else {
+        throw renderer.failure(.unsupported("the test \(word)"))
+      }
+      test = known
+    }
+    var result: [TemplateValue] = []
+    for element in elements {
+      let value = byMember ? try renderer.member(of: element, key) : element
+      let holds =
+        try test.map { (test) throws(TokenizerError) in
+          try TemplateTests.passes(value, test, Array(rest), renderer)
+        } ?? value.isTrue
+      if holds == keeps { result.append(element) }
+    }
+    return result
+  }
+}
+
+/// What the tests of `TemplateTest` ask.
+enum TemplateTests {
+  static func passes(
+    _ value: TemplateValue, _ test: TemplateTest, _ arguments: [TemplateValue],
+    _ renderer: TemplateRenderer
+  ) throws(TokenizerError) -> Bool {
+    let other = arguments.first ?? .null
+    switch test {
+    case .defined: return !value.isUndefined
+    case .undefined: return value.isUndefined
+    case .none: return value == .null
+    case .string: return value.string != nil
+    case .mapping:
+      switch value {
+      case .dictionary, .namespace: return true
+      default: return false
+      }
+    case .iterable, .sequence:
+      switch value {
+      case .list, .dictionary, .string, .undefined: return true
+      default: return false
+      }
+    case .number: return value.number != nil
+    case .integer: if case .integer = value { return true } else { return false }
+    case .float: if case .float = value { return true } else { return false }
+    case .boolean: if case .bool = value { return true } else { return false }
+    case .true: return value == .bool(true)
+    case .false: return value == .bool(false)
+    case .odd, .even, .divisibleby:
+      guard let number = value.integer, let divisor = test == .divisibleby ? other.integer : 2
+      else {
+        throw renderer.failure(.wrongType(wanted: "a whole number", found: value.typeName))
+      }
+      guard divisor != 0 else { throw renderer.failure(.divisionByZero) }
+      return number.isMultiple(of: divisor) != (test == .odd)
+    case .equalto, .eq: return value.equals(other)
+    case .ne: return !value.equals(other)
+    case .in: return try renderer.contains(other, value)
+    case .lt: return try renderer.isLess(value, other)
+    case .gt: return try renderer.isLess(other, value)
+    case .le: return try renderer.isLess(value, other) || value.equals(other)
+    case .ge: return try renderer.isLess(other, value) || value.equals(other)
+    case .upper:
+      return value.text.uppercased() == value.text && value.text.lowercased() != value.text
+    case .lower:
+      return value.text.lowercased() == value.text && value.text.uppercased() != value.text
+    }
+  }
+}

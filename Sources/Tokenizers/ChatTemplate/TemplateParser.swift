@@ -1,0 +1,202 @@
+/// Reads a template's words as statements.
+struct TemplateParser {
+  /// Deepest nesting of statements, and of brackets in expressions.
+  static let depthLimit = 50
+  /// Most parts of one expression, which bounds how deep its evaluation goes.
+  static let partLimit = 400
+
+  private let tokens: [TemplateToken]
+  private var position = 0
+  private var depth = 0
+  private var parts = 0
+
+  init(_ source: String) throws(TokenizerError) { tokens = try TemplateLexer.tokens(of: source) }
+
+  mutating func template() throws(TokenizerError) -> [TemplateStatement] {
+    let body = try statements(until: [])
+    guard current == .end else { throw syntax("the end") }
+    return body
+  }
+
+  // MARK: Words
+
+  var current: TemplateToken.Kind { tokens[position].kind }
+  /// The word after the current one.
+  var following: TemplateToken.Kind { tokens[min(position + 1, tokens.count - 1)].kind }
+  var line: Int { tokens[position].line }
+
+  mutating func step() { if position + 1 < tokens.count { position += 1 } }
+
+  /// Steps over the symbol or name `word`, if it stands here.
+  mutating func take(_ word: String) -> Bool {
+    guard current == .symbol(word) || current == .name(word) else { return false }
+    step()
+    return true
+  }
+
+  mutating func expect(_ word: String) throws(TokenizerError) {
+    guard take(word) else { throw syntax("\"\(word)\"") }
+  }
+
+  mutating func name() throws(TokenizerError) -> String {
+    guard case .name(let name) = current else { throw syntax("a name") }
+    step()
+    return name
+  }
+
+  func syntax(_ wanted: String) -> TokenizerError {
+    let found =
+      switch current {
+      case .text: "text"
+      case .outputStart: "{{"
+      case .outputEnd: "}}"
+      case .blockStart: "{%"
+      case .blockEnd: "%}"
+      case .name(let name): name
+      case .string(let text): "\"\(text)\""
+      case .integer(let value): "\(value)"
+      case .float(let value): "\(value)"
+      case .symbol(let symbol): symbol
+      case .end: "the end"
+      }
+    return TokenizerError(.template(line: line, .syntax(wanted: wanted, found: found)))
+  }
+
+  func unsupported(_ what: String) -> TokenizerError {
+    TokenizerError(.template(line: line, .unsupported(what)))
+  }
+
+  /// Runs `body` one level deeper.
+  mutating func nested<Result>(
+    _ body: (inout Self) throws(TokenizerError) -> Result
+  ) throws(TokenizerError) -> Result {
+    guard depth < Self.depthLimit else {
+      throw TokenizerError(.template(line: line, .tooDeep(limit: Self.depthLimit)))
+    }
+    depth += 1
+    defer { depth -= 1 }
+    return try body(&self)
+  }
+
+  /// Counts one part of the expression being read.
+  mutating func countPart() throws(TokenizerError) {
+    parts += 1
+    guard parts <= Self.partLimit else {
+      throw TokenizerError(.template(line: line, .tooLong(limit: Self.partLimit)))
+    }
+  }
+
+  // MARK: Statements
+
+  private mutating func statements(
+    until ends: Set<String>
+  ) throws(TokenizerError) -> [TemplateStatement] {
+    var result: [TemplateStatement] = []
+    while true {
+      parts = 0
+      switch current {
+      case .end: return result
+      case .text(let text):
+        result.append(.text(text))
+        step()
+      case .outputStart:
+        let line = line
+        step()
+        result.append(.output(try expression(allowsTuple: true), line: line))
+        guard current == .outputEnd else { throw syntax("}}") }
+        step()
+      default:
+        step()
+        let keyword = try name()
+        if ends.contains(keyword) {
+          position -= 1
+          return result
+        }
+        let statement = try nested { (parser) throws(TokenizerError) in
+          try parser.statement(keyword)
+        }
+        result += statement
+        try blockEnd()
+      }
+    }
+  }
+
+  private mutating func blockEnd() throws(TokenizerError) {
+    guard current == .blockEnd else { throw syntax("%}") }
+    step()
+  }
+
+  /// The statements up to one of `ends`, after the rest of the tag; steps over that keyword.
+  private mutating func body(
+    until ends: Set<String>
+  ) throws(TokenizerError) -> (statements: [TemplateStatement], end: String) {
+    try blockEnd()
+    let statements = try statements(until: ends)
+    guard current != .end else { throw syntax(ends.sorted().joined(separator: " or ")) }
+    return (statements, try name())
+  }
+
+  private mutating func statement(_ keyword: String) throws(TokenizerError) -> [TemplateStatement] {
+    switch keyword {
+    case "if": return [try branch()]
+    case "for": return [try loop()]
+    case "set": return [try assignment()]
+    case "break": return [.leaveLoop]
+    case "continue": return [.continueLoop]
+    // Marks the assistant's words for training; prints what it holds.
+    case "generation": return try body(until: ["endgeneration"]).statements
+    case "elif", "else", "endif", "endfor", "endset", "endgeneration":
+      position -= 1
+      throw syntax("a statement")
+    default: throw unsupported("{% \(keyword) %}")
+    }
+  }
+
+  private mutating func branch() throws(TokenizerError) -> TemplateStatement {
+    var branches: [TemplateStatement.Branch] = []
+    var condition: TemplateExpression? = try expression(allowsTuple: false)
+    while true {
+      let line = line
+      let ends: Set = condition == nil ? ["endif"] : ["elif", "else", "endif"]
+      let (body, end) = try body(until: ends)
+      branches.append(.init(condition: condition, body: body, line: line))
+      if end == "endif" { return .branch(branches) }
+      parts = 0
+      condition = end == "elif" ? try expression(allowsTuple: false) : nil
+    }
+  }
+
+  private mutating func loop() throws(TokenizerError) -> TemplateStatement {
+    let line = line
+    let names = try names()
+    try expect("in")
+    let sequence = try disjunction()
+    let filter = take("if") ? try disjunction() : nil
+    if current == .name("recursive") { throw unsupported("a recursive loop") }
+    var (body, end) = try body(until: ["else", "endfor"])
+    var otherwise: [TemplateStatement] = []
+    if end == "else" { (otherwise, end) = try self.body(until: ["endfor"]) }
+    return .loop(
+      .init(
+        names: names, sequence: sequence, filter: filter, body: body, otherwise: otherwise,
+        line: line))
+  }
+
+  private mutating func names() throws(TokenizerError) -> [String] {
+    let hasBracket = take("(")
+    var names = [try name()]
+    while take(",") { names.append(try name()) }
+    if hasBracket { try expect(")") }
+    return names
+  }
+
+  private mutating func assignment() throws(TokenizerError) -> TemplateStatement {
+    let line = line
+    let names = try names()
+    var target = TemplateStatement.Target.names(names)
+    if names.count == 1, take(".") { target = .member(namespace: names[0], try name()) }
+    if take("=") { return .set(target, try expression(allowsTuple: true), line: line) }
+    if current == .symbol("|") { throw unsupported("{% set %} with a filter over a block") }
+    return .capture(target, try body(until: ["endset"]).statements, line: line)
+  }
+}

@@ -1,0 +1,200 @@
+import JSON
+
+/// A value in a chat template: Python's, as far as templates see them.
+enum TemplateValue: Equatable, Sendable {
+  /// A name that nothing defines; prints as nothing and counts as false.
+  case undefined(String)
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case float(Double)
+  case string(String)
+  case list([TemplateValue])
+  /// Members in order; keys are strings.
+  case dictionary([Member])
+  /// Number of a namespace in the renderer, the one kind of value that can be changed.
+  case namespace(Int)
+
+  struct Member: Equatable, Sendable {
+    var key: String
+    var value: TemplateValue
+  }
+
+  init(_ json: JSONValue) {
+    switch json {
+    case .null: self = .null
+    case .bool(let value): self = .bool(value)
+    case .number(let number):
+      self = number.integer.map { .integer($0) } ?? .float(number.double ?? .nan)
+    case .string(let text): self = .string(text)
+    case .array(let elements): self = .list(elements.map { TemplateValue($0) })
+    case .object(let object):
+      self = .dictionary(object.members.map { Member(key: $0.key, value: TemplateValue($0.value)) })
+    }
+  }
+
+  /// Whether a condition takes the value as true.
+  var isTrue: Bool {
+    switch self {
+    case .undefined, .null: false
+    case .bool(let value): value
+    case .integer(let value): value != 0
+    case .float(let value): value != 0
+    case .string(let text): !text.isEmpty
+    case .list(let elements): !elements.isEmpty
+    case .dictionary(let members): !members.isEmpty
+    case .namespace: true
+    }
+  }
+
+  var isUndefined: Bool { if case .undefined = self { true } else { false } }
+
+  /// The number, for arithmetic: Python counts truth values as 0 and 1.
+  var number: Double? {
+    switch self {
+    case .bool(let value): value ? 1 : 0
+    case .integer(let value): Double(value)
+    case .float(let value): value
+    default: nil
+    }
+  }
+
+  var integer: Int? {
+    switch self {
+    case .bool(let value): value ? 1 : 0
+    case .integer(let value): value
+    default: nil
+    }
+  }
+
+  var string: String? { if case .string(let text) = self { text } else { nil } }
+
+  /// Name of the type in messages.
+  var typeName: String {
+    switch self {
+    case .undefined: "an undefined value"
+    case .null: "none"
+    case .bool: "a truth value"
+    case .integer, .float: "a number"
+    case .string: "a string"
+    case .list: "a list"
+    case .dictionary, .namespace: "a mapping"
+    }
+  }
+
+  /// The member `key` of a mapping.
+  func member(_ key: String) -> TemplateValue? {
+    guard case .dictionary(let members) = self else { return nil }
+    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+  }
+
+  /// Equality as Python has it: 1 is 1.0 and true, and strings compare by code points.
+  func equals(_ other: TemplateValue) -> Bool {
+    if let a = number, let b = other.number { return a == b }
+    switch (self, other) {
+    case (.undefined, .undefined), (.null, .null): return true
+    case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
+    case (.list(let a), .list(let b)): return a.elementsEqual(b) { $0.equals($1) }
+    case (.dictionary(let a), .dictionary(let b)):
+      return a.count == b.count
+        && a.allSatisfy { member in other.member(member.key).map(member.value.equals) ?? false }
+    case (.namespace(let a), .namespace(let b)): return a == b
+    default: return false
+    }
+  }
+
+  // MARK: Text
+
+  /// What `{{ value }}` prints: Python's `str`.
+  var text: String {
+    switch self {
+    case .undefined: ""
+    case .string(let text): text
+    default: representation
+    }
+  }
+
+  /// Python's `repr`, which lists and mappings print of their members.
+  private var representation: String {
+    switch self {
+    case .undefined: return "Undefined"
+    case .null: return "None"
+    case .bool(let value): return value ? "True" : "False"
+    case .integer(let value): return "\(value)"
+    case .float(let value): return Self.spelling(value)
+    case .string(let text):
+      let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
+      return quote + text.unicodeScalars.map { Self.escaped($0, quote) }.joined() + quote
+    case .list(let elements):
+      return "[" + elements.map(\.representation).joined(separator: ", ") + "]"
+    case .dictionary(let members):
+      let list = members.map {
+        TemplateValue.string($0.key).representation + ": " + $0.value.representation
+      }
+      return "{" + list.joined(separator: ", ") + "}"
+    case .namespace: return "<Namespace>"
+    }
+  }
+
+  private static func escaped(_ scalar: Unicode.Scalar, _ quote: String) -> String {
+    switch scalar {
+    case "\n": "\\n"
+    case "\r": "\\r"
+    case "\t": "\\t"
+    case "\\": "\\\\"
+    default: String(scalar) == quote ? "\\" + quote : String(scalar)
+    }
+  }
+
+  /// A float as Python spells it: `1e+16`, `1.5`.
+  private static func spelling(_ value: Double) -> String {
+    if value.isNaN { return "nan" }
+    if value.isInfinite { return value < 0 ? "-inf" : "inf" }
+    return "\(value)"
+  }
+
+  /// JSON as Python's `json.dumps` writes it, with its spaces, or indented.
+  func json(indent: Int? = nil, level: Int = 0) -> String {
+    func list(_ items: [String], _ open: String, _ close: String) -> String {
+      guard let indent, !items.isEmpty else {
+        return open + items.joined(separator: ", ") + close
+      }
+      let inner = "\n" + String(repeating: " ", count: indent * (level + 1))
+      let outer = "\n" + String(repeating: " ", count: indent * level)
+      return open + inner + items.joined(separator: "," + inner) + outer + close
+    }
+    switch self {
+    case .undefined, .null: return "null"
+    case .bool(let value): return value ? "true" : "false"
+    case .string(let text): return Self.quoted(text)
+    case .list(let elements):
+      return list(elements.map { $0.json(indent: indent, level: level + 1) }, "[", "]")
+    case .dictionary(let members):
+      let items = members.map {
+        Self.quoted($0.key) + ": " + $0.value.json(indent: indent, level: level + 1)
+      }
+      return list(items, "{", "}")
+    case .integer, .float, .namespace: return representation
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      case "\u{8}": result += "\\b"
+      case "\u{C}": result += "\\f"
+      case "\u{0}"..."\u{1F}":
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}
