@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "bf16_gemm.h"
+#include "optimizer.h"
 #include "transformer.h"
 
 // Loops that need per-CPU clones, which only C has: element conversion, row kernels, optimizer
