@@ -93,8 +93,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Kernels", "CKernels", "ModelGraph", "Transformer",
-        "Tokenizers", yams,
+        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
+        "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(

@@ -18,6 +18,10 @@ package enum Interruption {
   /// Whether a signal has arrived.
   package static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
+  /// Takes note of the signal, so that what must still be written can be; gives whether there was
+  /// one.
+  package static func acknowledge() -> Bool { requested.exchange(false, ordering: .relaxed) }
+
   /// Throws when a signal has arrived; long loops call it between steps.
   package static func check() throws(FileError) {
     if isRequested { throw FileError("", .interrupted) }

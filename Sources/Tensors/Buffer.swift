@@ -77,6 +77,17 @@ package final class Buffer: @unchecked Sendable {
     return try body(&span)
   }
 
+  /// Copies bytes from `offset` on into `bytes`.
+  package func read(at offset: Int, into bytes: inout MutableRawSpan) {
+    let count = bytes.byteCount
+    precondition(offset >= 0 && count <= byteCount - offset, "bytes of the buffer")
+    // SAFETY: as above.
+    unsafe bytes.withUnsafeMutableBytes { target in
+      unsafe target.copyMemory(
+        from: UnsafeRawBufferPointer(start: address + offset, count: count))
+    }
+  }
+
   /// A copy of the floats of `range`.
   package func floats(_ range: Range<Int>) -> [Float] {
     withFloats(range) { span in

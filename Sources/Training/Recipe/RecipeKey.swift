@@ -1,0 +1,209 @@
+import Kernels
+
+/// A setting as a recipe spells it.
+struct RecipeKey: Sendable {
+  /// Keys from the outermost on, such as `optimizer.muon.learning_rate`.
+  let path: String
+  let get: @Sendable (TrainingSettings) -> String
+  /// Takes the value's text; gives what is allowed when it is something else.
+  let set: @Sendable (inout TrainingSettings, String) -> String?
+
+  static func find(_ path: String) -> RecipeKey? { all.first { $0.path == path } }
+
+  /// Every setting, in the order of a printed recipe.
+  static let all: [RecipeKey] =
+    run + recurrence + optimizer + schedule + data + beside
+
+  private static let run: [RecipeKey] = [
+    whole("steps", \.steps, 1...),
+    whole("batch_size", \.batchSize, 1...),
+    whole("micro_batch_size", \.microBatchSize, 1...),
+    whole("sequence_length", \.sequenceLength, 1...),
+    RecipeKey(
+      path: "seed", get: { "\($0.seed)" },
+      set: { settings, text in
+        guard let seed = UInt64(text) else { return "a whole number from 0" }
+        settings.seed = seed
+        return nil
+      }),
+    choice("precision", \.precision, [.float32, .bf16]),
+    choice("mode", \.mode, TrainingSettings.Mode.allCases),
+  ]
+
+  private static let recurrence: [RecipeKey] =
+    [whole("recurrence.fixed", \.recurrence.fixed, 0...)]
+    + curriculum(
+      "recurrence.mean", \.recurrence.mean.shape, \.recurrence.mean.start,
+      \.recurrence.mean.end, \.recurrence.mean.extent)
+    + curriculum(
+      "recurrence.backprop_depth", \.recurrence.backpropDepth.shape,
+      \.recurrence.backpropDepth.start, \.recurrence.backpropDepth.end,
+      \.recurrence.backpropDepth.extent)
+
+  private static let optimizer: [RecipeKey] = [
+    RecipeKey(
+      path: "optimizer.kind", get: { $0.optimizer.kind.rawValue },
+      set: { settings, text in
+        guard let kind = OptimizerSettings.Kind(rawValue: text) else {
+          return names(OptimizerSettings.Kind.allCases)
+        }
+        // Epsilon's default depends on the kind.
+        if kind != settings.optimizer.kind {
+          settings.optimizer.adam.epsilon = OptimizerSettings(kind).adam.epsilon
+        }
+        settings.optimizer.kind = kind
+        return nil
+      }),
+    real("optimizer.clip", \.optimizer.clip, 0...),
+    real("optimizer.muon.learning_rate", \.optimizer.muon.learningRate, 0...),
+    real("optimizer.muon.momentum", \.optimizer.muon.momentum, 0...1),
+    real("optimizer.muon.weight_decay", \.optimizer.muon.weightDecay, 0...),
+    flag("optimizer.muon.nesterov", \.optimizer.muon.isNesterov),
+    real("optimizer.adam.learning_rate", \.optimizer.adam.learningRate, 0...),
+    real("optimizer.adam.beta1", \.optimizer.adam.beta1, 0...1),
+    real("optimizer.adam.beta2", \.optimizer.adam.beta2, 0...1),
+    real("optimizer.adam.epsilon", \.optimizer.adam.epsilon, 0...),
+    real("optimizer.adam.weight_decay", \.optimizer.adam.weightDecay, 0...),
+  ]
+
+  private static let schedule: [RecipeKey] = [
+    choice("schedule.shape", \.schedule.shape, LearningRateSchedule.Shape.allCases),
+    extent("schedule.warmup", \.schedule.warmup),
+    extent("schedule.cooldown", \.schedule.cooldown),
+    real("schedule.floor", \.schedule.floor, 0...1),
+  ]
+
+  private static let data: [RecipeKey] = [
+    RecipeKey(
+      path: "data.format", get: { $0.data.format },
+      set: { settings, text in
+        let known = ["auto", "text", "jsonl", "npy", "bin"]
+        guard known.contains(text) else { return known.joined(separator: ", ") }
+        settings.data.format = text
+        return nil
+      }),
+    flag("data.blank_lines_divide", \.data.splitsAtBlankLines),
+    text("data.fields.text", \.data.fields.text),
+    text("data.fields.prompt", \.data.fields.prompt),
+    text("data.fields.completion", \.data.fields.completion),
+    text("data.fields.messages", \.data.fields.messages),
+    choice("data.chat_template", \.data.chat, TextFormat.ChatTemplate.allCases),
+    real("data.held_out", \.data.heldOut, 0...1),
+    whole("data.epochs", \.data.epochs, 0...),
+    flag("data.skip_bad_records", \.data.skipsBadRecords),
+  ]
+
+  private static let beside: [RecipeKey] = [
+    whole("evaluation.every", \.evaluation.every, 0...),
+    whole("evaluation.rows", \.evaluation.rows, 1...),
+    whole("checkpoints.every", \.checkpoints.every, 0...),
+    whole("checkpoints.keep", \.checkpoints.keep, 1...),
+  ]
+}
+
+// MARK: Kinds of settings
+
+private typealias Place<Value> = any WritableKeyPath<TrainingSettings, Value> & Sendable
+
+private func names(_ values: [some RawRepresentable<String>]) -> String {
+  values.map(\.rawValue).joined(separator: ", ")
+}
+
+private func key(
+  _ path: String, get: @escaping @Sendable (TrainingSettings) -> String,
+  set: @escaping @Sendable (inout TrainingSettings, String) -> String?
+) -> RecipeKey {
+  RecipeKey(path: path, get: get, set: set)
+}
+
+private func whole(_ path: String, _ place: Place<Int>, _ range: PartialRangeFrom<Int>) -> RecipeKey
+{
+  key(
+    path, get: { "\($0[keyPath: place])" },
+    set: { settings, text in
+      guard let value = Int(text), range.contains(value) else {
+        return "a whole number from \(range.lowerBound)"
+      }
+      settings[keyPath: place] = value
+      return nil
+    })
+}
+
+private func real(
+  _ path: String, _ place: Place<Double>, _ range: some RangeExpression<Double> & Sendable
+) -> RecipeKey {
+  key(
+    path, get: { "\($0[keyPath: place])" },
+    set: { settings, text in
+      guard let value = Double(text), value.isFinite, range.contains(value) else {
+        return range is ClosedRange<Double> ? "a number from 0 to 1" : "a number from 0"
+      }
+      settings[keyPath: place] = value
+      return nil
+    })
+}
+
+private func flag(_ path: String, _ place: Place<Bool>) -> RecipeKey {
+  key(
+    path, get: { "\($0[keyPath: place])" },
+    set: { settings, text in
+      guard let value = Bool(text) else { return "true, false" }
+      settings[keyPath: place] = value
+      return nil
+    })
+}
+
+private func text(_ path: String, _ place: Place<String>) -> RecipeKey {
+  key(
+    path, get: { $0[keyPath: place] },
+    set: { settings, text in
+      settings[keyPath: place] = text
+      return nil
+    })
+}
+
+private func choice<Value: RawRepresentable<String> & Sendable>(
+  _ path: String, _ place: Place<Value>, _ values: [Value]
+) -> RecipeKey {
+  key(
+    path, get: { $0[keyPath: place].rawValue },
+    set: { settings, text in
+      guard let value = Value(rawValue: text) else { return names(values) }
+      settings[keyPath: place] = value
+      return nil
+    })
+}
+
+/// Steps when it is a whole number, a share of the run when it has a point.
+private func extent(_ path: String, _ place: Place<Extent>) -> RecipeKey {
+  key(
+    path,
+    get: { settings in
+      switch settings[keyPath: place] {
+      case .steps(let count): "\(count)"
+      case .share(let share): "\(share)"
+      }
+    },
+    set: { settings, text in
+      if let count = Int(text), count >= 0 {
+        settings[keyPath: place] = .steps(count)
+      } else if let share = Double(text), (0...1).contains(share) {
+        settings[keyPath: place] = .share(share)
+      } else {
+        return "a number of steps, or a share from 0.0 to 1.0"
+      }
+      return nil
+    })
+}
+
+private func curriculum(
+  _ path: String, _ shape: Place<Curriculum.Shape>, _ start: Place<Int>, _ end: Place<Int>,
+  _ ramp: Place<Extent>
+) -> [RecipeKey] {
+  [
+    choice("\(path).shape", shape, Curriculum.Shape.allCases),
+    whole("\(path).start", start, 0...),
+    whole("\(path).end", end, 1...),
+    extent("\(path).ramp", ramp),
+  ]
+}

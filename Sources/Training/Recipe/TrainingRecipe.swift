@@ -1,0 +1,164 @@
+import ByteIO
+import Yams
+
+/// Settings as YAML: nested mappings of the keys of `RecipeKey`.
+package enum TrainingRecipe {
+  /// Sets one setting from its text.
+  package static func set(
+    _ path: String, to text: String, in settings: inout TrainingSettings
+  ) throws(TrainingError) {
+    guard let key = RecipeKey.find(path) else {
+      throw TrainingError(.unknownKey(path, suggestion: suggestion(for: path)))
+    }
+    if let allowed = key.set(&settings, text) {
+      throw TrainingError(.badSetting(key: path, value: text, allowed: allowed))
+    }
+  }
+
+  /// Applies the recipe in the file `path`; what it does not name stays.
+  package static func apply(_ path: String, to settings: inout TrainingSettings) throws {
+    let bytes = try ByteRegion(path: path).contents(limit: 1 << 20)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw TrainingError(.badYAML("not valid UTF-8"), path)
+    }
+    try apply(text: text, path: path, to: &settings)
+  }
+
+  package static func apply(
+    text: String, path: String? = nil, to settings: inout TrainingSettings
+  ) throws(TrainingError) {
+    let root: Node?
+    do { root = try Yams.compose(yaml: text) } catch {
+      throw TrainingError(.badYAML("\(error)"), path)
+    }
+    guard let root, root.scalar?.string != "" else { return }
+    var pending = [(name: "", node: root)]
+    while let (name, node) = pending.popLast() {
+      do throws(TrainingError) {
+        switch node {
+        case .mapping(let mapping):
+          if RecipeKey.find(name) != nil {
+            throw TrainingError(.badSetting(key: name, value: "a mapping", allowed: "one value"))
+          }
+          // The kind of optimizer goes first, because other defaults depend on it.
+          for (key, value) in mapping.reversed() {
+            let key = key.string ?? "?"
+            let child = name.isEmpty ? key : "\(name).\(key)"
+            pending.append((child, value))
+          }
+        case .sequence(let items): try setList(name, items, in: &settings)
+        case .scalar(let scalar): try set(name, to: scalar.string, in: &settings)
+        case .alias:
+          throw TrainingError(.badSetting(key: name, value: "an alias", allowed: "one value"))
+        }
+      } catch {
+        throw TrainingError(error.problem, path, line: node.mark?.line)
+      }
+    }
+  }
+
+  private static func setList(
+    _ name: String, _ items: Node.Sequence, in settings: inout TrainingSettings
+  ) throws(TrainingError) {
+    let texts = items.compactMap { $0.scalar?.string }
+    switch name {
+    case "data.sources": settings.data.sources = texts
+    case "evaluation.recurrences":
+      let numbers = texts.compactMap { Int($0) }
+      guard numbers.count == items.count, numbers.allSatisfy({ $0 > 0 }) else {
+        throw TrainingError(
+          .badSetting(
+            key: name, value: texts.joined(separator: ", "), allowed: "whole numbers from 1"))
+      }
+      settings.evaluation.recurrences = numbers
+    default:
+      guard RecipeKey.find(name) != nil else {
+        throw TrainingError(.unknownKey(name, suggestion: suggestion(for: name)))
+      }
+      throw TrainingError(.badSetting(key: name, value: "a list", allowed: "one value"))
+    }
+  }
+
+  private static let lists = ["data.sources", "evaluation.recurrences"]
+
+  /// The settings as a recipe that gives them back.
+  package static func text(of settings: TrainingSettings) -> String {
+    var lines: [String] = []
+    var open: [Substring] = []
+    func add(_ path: String, _ value: String) {
+      let parts = path.split(separator: ".")
+      let folders = Array(parts.dropLast())
+      let shared = zip(open, folders).prefix { $0 == $1 }.count
+      for depth in shared..<folders.count {
+        lines.append(String(repeating: "  ", count: depth) + folders[depth] + ":")
+      }
+      open = folders
+      lines.append(
+        String(repeating: "  ", count: folders.count) + (parts.last ?? "") + ": " + value)
+    }
+    for key in RecipeKey.all {
+      if key.path == "data.format" { add("data.sources", list(settings.data.sources.map(quoted))) }
+      add(key.path, quoted(key.get(settings)))
+      if key.path == "evaluation.rows" {
+        add("evaluation.recurrences", list(settings.evaluation.recurrences.map { "\($0)" }))
+      }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func list(_ items: [String]) -> String {
+    "[" + items.joined(separator: ", ") + "]"
+  }
+
+  /// `text`, in quotes where YAML would read something else.
+  private static func quoted(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy {
+      switch $0 {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2E, 0x2D, 0x5F, 0x2F, 0x2B: true
+      default: false
+      }
+    }
+    if isPlain, let first = text.utf8.first, first != 0x2D { return text }
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": result += "\\\(scalar)"
+      case "\u{0}"..."\u{1F}":
+        let digits = String(scalar.value, radix: 16)
+        result += "\\x" + (digits.count < 2 ? "0" : "") + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+
+  /// The known setting that is spelled most like `path`; nil when none is near.
+  static func suggestion(for path: String) -> String? {
+    let known = RecipeKey.all.map(\.path) + lists
+    let scored = known.map { key in
+      // A key given without its mapping counts as near.
+      let last = key.split(separator: ".").last.map(String.init) ?? key
+      return (key, min(distance(path, key), distance(path, last) + 1))
+    }
+    guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= max(2, path.count / 3) else {
+      return nil
+    }
+    return best.0
+  }
+
+  /// Levenshtein's distance.
+  private static func distance(_ a: String, _ b: String) -> Int {
+    let b = Array(b)
+    var row = Array(0...b.count)
+    for (i, x) in a.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, y) in b.enumerated() {
+        let substituted = diagonal + (x == y ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
+      }
+    }
+    return row[b.count]
+  }
+}

@@ -1,0 +1,137 @@
+import ByteIO
+import JSON
+
+/// The folder of a run: where its files are, and how they survive whatever happens.
+package struct RunFolder: Sendable {
+  package let path: String
+
+  package init(_ path: String) {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+  }
+
+  package var metrics: String { path + "/metrics.jsonl" }
+  package var evaluations: String { path + "/evaluations.jsonl" }
+  package var recipe: String { path + "/recipe.yaml" }
+  package var curve: String { path + "/curve.svg" }
+  /// The trained package.
+  package var package: String { path + "/package" }
+  package var checkpoints: String { path + "/checkpoints" }
+
+  package func checkpoint(_ step: Int) -> String { "\(checkpoints)/step-\(step)" }
+
+  /// Makes the folder for a new run.
+  ///
+  /// - Parameter force: Remove the run that is there.
+  package func create(force: Bool) throws {
+    if pathKind(path) != nil {
+      guard pathKind(path) == .folder else { throw FileError(path, .exists) }
+      let names = try folderEntries(path)
+      if !names.isEmpty {
+        // Anything but a run stays, whatever was asked.
+        guard names.contains("recipe.yaml") else { throw FileError(path, .exists) }
+        guard force else { throw TrainingError(.runExists, path) }
+        removeTree(path)
+      }
+    }
+    try createFolders(checkpoints)
+  }
+
+  /// Steps of the checkpoints, ascending.
+  package func checkpointSteps() -> [Int] {
+    let names = (try? folderEntries(checkpoints)) ?? []
+    return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
+  }
+
+  /// Removes what a killed run left half-written, and the log lines after `step`.
+  package func rewind(to step: Int) throws {
+    for name in try folderEntries(checkpoints) where name.hasSuffix(".partial") {
+      removeTree(checkpoints + "/" + name)
+    }
+    for log in [metrics, evaluations] where pathKind(log) == .file {
+      let kept = try Self.lines(log).filter { line in
+        guard let number = line.value["step"]?.integer else { return false }
+        return number <= step
+      }
+      let staged = try StagedOutput(at: log, isFolder: false, force: true, inputs: [], needed: 0)
+      var output = try OutputFile(creating: staged.temporary)
+      try output.write(Array(kept.map { $0.text + "\n" }.joined().utf8))
+      _ = try output.finish()
+      try staged.publish()
+    }
+  }
+
+  /// Removes all checkpoints but the last `count` and that of step `best`.
+  package func prune(keeping count: Int, best: Int?) {
+    for step in checkpointSteps().dropLast(max(1, count)) where step != best {
+      removeTree(checkpoint(step))
+    }
+  }
+
+  /// Writes a small file, whole or not at all.
+  package func write(_ text: String, to file: String) throws {
+    let staged = try StagedOutput(
+      at: file, isFolder: false, force: true, inputs: [], needed: text.utf8.count)
+    var output = try OutputFile(creating: staged.temporary)
+    try output.write(Array(text.utf8))
+    _ = try output.finish()
+    try staged.publish()
+  }
+
+  // MARK: Reading
+
+  package func steps() throws -> [StepRecord] {
+    try Self.lines(metrics).enumerated().map { i, line in
+      guard let record = StepRecord(line.value) else {
+        throw TrainingError(.brokenMetrics(line: i + 1), metrics)
+      }
+      return record
+    }
+  }
+
+  package func evaluationRecords() throws -> [EvaluationRecord] {
+    guard pathKind(evaluations) == .file else { return [] }
+    return try Self.lines(evaluations).enumerated().map { i, line in
+      guard let record = EvaluationRecord(line.value) else {
+        throw TrainingError(.brokenMetrics(line: i + 1), evaluations)
+      }
+      return record
+    }
+  }
+
+  /// The JSON lines of a log; a last line that was cut off by a crash is left out.
+  private static func lines(_ path: String) throws -> [(text: String, value: JSONValue)] {
+    let bytes = try ByteRegion(path: path).contents(limit: 1 << 30)
+    var lines: [(String, JSONValue)] = []
+    for (i, line) in bytes.split(separator: 0x0A).enumerated() {
+      do {
+        let value = try JSONValue(parsing: Array(line), path: path)
+        lines.append((String(decoding: line, as: UTF8.self), value))
+      } catch {
+        if bytes.last != 0x0A, line.endIndex == bytes.endIndex { break }
+        throw TrainingError(.brokenMetrics(line: i + 1), path)
+      }
+    }
+    return lines
+  }
+
+  /// The loss curve of the run.
+  package func chart() throws -> LineChart {
+    let training = try steps().map { LineChart.Point(Double($0.step), $0.loss) }
+    var series = [LineChart.Series("training", training)]
+    let evaluations = try evaluationRecords()
+    for recurrence in Set(evaluations.flatMap { $0.results.map(\.recurrence) })
+      .sorted(by: { ($0 ?? 0) < ($1 ?? 0) })
+    {
+      let points = evaluations.flatMap { record in
+        record.results.filter { $0.recurrence == recurrence }.map {
+          LineChart.Point(Double(record.step), $0.loss)
+        }
+      }
+      let name = recurrence.map { "held out, r = \($0)" } ?? "held out"
+      series.append(.init(name, points, isMarked: true))
+    }
+    return LineChart(title: "Loss", xLabel: "step", yLabel: "nats a token", series: series)
+  }
+}

@@ -1,0 +1,129 @@
+package import JSON
+
+/// A line of `metrics.jsonl`: one step of a run.
+package struct StepRecord: Equatable, Sendable {
+  /// From 1.
+  package var step: Int
+  /// Tokens trained on so far.
+  package var tokens: Int
+  package var loss: Double
+  /// The scheduled mean.
+  package var meanRecurrence: Int
+  /// What was drawn, averaged over the step's micro-batches.
+  package var recurrence: Double
+  /// Passes with gradient, averaged likewise.
+  package var backpropDepth: Double
+  package var learningRate: Double
+  /// Before clipping.
+  package var gradientNorm: Double
+  package var tokensPerSecond: Double
+  /// So far, by the paper's formula.
+  package var flops: Double
+  /// So far, everything counted.
+  package var fullFLOPs: Double
+  /// Since the run began, pauses between resumed parts left out.
+  package var seconds: Double
+
+  package var json: JSONValue {
+    [
+      "step": JSONValue(step), "tokens": JSONValue(tokens), "loss": JSONValue(loss),
+      "mean_recurrence": JSONValue(meanRecurrence), "recurrence": Self.short(recurrence),
+      "backprop_depth": Self.short(backpropDepth), "lr": JSONValue(learningRate),
+      "grad_norm": JSONValue(gradientNorm), "tokens_per_second": JSONValue(tokensPerSecond),
+      "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
+    ]
+  }
+
+  /// A whole number without a fraction.
+  private static func short(_ value: Double) -> JSONValue {
+    Int(exactly: value).map { JSONValue($0) } ?? JSONValue(value)
+  }
+
+  /// Reads what `json` writes; nil when a field is missing.
+  package init?(_ value: JSONValue) {
+    func number(_ key: String) -> Double? {
+      guard let field = value[key] else { return nil }
+      return field.double ?? ["NaN": .nan, "Infinity": .infinity][field.string ?? ""]
+    }
+    guard let step = value["step"]?.integer, let tokens = value["tokens"]?.integer,
+      let loss = number("loss"), let mean = value["mean_recurrence"]?.integer,
+      let recurrence = number("recurrence"), let depth = number("backprop_depth"),
+      let rate = number("lr"), let norm = number("grad_norm"),
+      let speed = number("tokens_per_second"), let flops = number("flops"),
+      let seconds = number("seconds")
+    else { return nil }
+    self.init(
+      step: step, tokens: tokens, loss: loss, meanRecurrence: mean, recurrence: recurrence,
+      backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
+      flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
+  }
+
+  package init(
+    step: Int, tokens: Int, loss: Double, meanRecurrence: Int, recurrence: Double,
+    backpropDepth: Double, learningRate: Double, gradientNorm: Double, tokensPerSecond: Double,
+    flops: Double, fullFLOPs: Double, seconds: Double
+  ) {
+    self.step = step
+    self.tokens = tokens
+    self.loss = loss
+    self.meanRecurrence = meanRecurrence
+    self.recurrence = recurrence
+    self.backpropDepth = backpropDepth
+    self.learningRate = learningRate
+    self.gradientNorm = gradientNorm
+    self.tokensPerSecond = tokensPerSecond
+    self.flops = flops
+    self.fullFLOPs = fullFLOPs
+    self.seconds = seconds
+  }
+}
+
+/// A line of `evaluations.jsonl`: held-out loss at several recurrences.
+package struct EvaluationRecord: Equatable, Sendable {
+  package struct Result: Equatable, Sendable {
+    /// nil for a model that is not recurrent.
+    package var recurrence: Int?
+    package var loss: Double
+
+    package init(recurrence: Int?, loss: Double) {
+      self.recurrence = recurrence
+      self.loss = loss
+    }
+  }
+
+  /// Steps done; 0 before the first.
+  package var step: Int
+  package var tokens: Int
+  package var results: [Result]
+
+  package init(step: Int, tokens: Int, results: [Result]) {
+    self.step = step
+    self.tokens = tokens
+    self.results = results
+  }
+
+  package var json: JSONValue {
+    [
+      "step": JSONValue(step), "tokens": JSONValue(tokens),
+      "results": .array(
+        results.map { ["recurrence": JSONValue($0.recurrence), "loss": JSONValue($0.loss)] }),
+    ]
+  }
+
+  /// Reads what `json` writes; nil when a field is missing.
+  package init?(_ value: JSONValue) {
+    guard let step = value["step"]?.integer, let tokens = value["tokens"]?.integer,
+      let list = value["results"]?.array
+    else { return nil }
+    self.init(
+      step: step, tokens: tokens,
+      results: list.compactMap { result in
+        result["loss"]?.double.map { Result(recurrence: result["recurrence"]?.integer, loss: $0) }
+      })
+  }
+
+  /// The mean over all recurrences: what "best" means.
+  package var meanLoss: Double {
+    results.reduce(0) { $0 + $1.loss } / Double(max(results.count, 1))
+  }
+}

@@ -1,0 +1,70 @@
+import ByteIO
+import JSON
+import Kernels
+import Safetensors
+import Tensors
+
+/// A run between two steps: parameters, moments and progress, written and read bit for bit.
+///
+/// The file is a safetensors file of flat F32 tensors; `formats/run-folder.md` has the details.
+package struct TrainerState {
+  package var progress: TrainerProgress
+  package static let fileName = "trainer_state.safetensors"
+
+  private static let progressKey = "ckpt.trainer"
+
+  /// Writes the state of `optimizer` and `model` to the new file `path`.
+  package func write(model: any TrainingModel, optimizer: Optimizer, to path: String) throws {
+    let buffers = Self.buffers(model, optimizer)
+    let layout = try SafetensorsLayout(
+      buffers.map { .init(name: $0.name, type: .f32, shape: [$0.buffer.floatCount]) },
+      metadata: [(Self.progressKey, progress.json.text())])
+    var output = try OutputFile(creating: path)
+    try output.write(layout.header)
+    for entry in layout.entries {
+      guard let buffer = buffers.first(where: { $0.name == entry.tensor.name })?.buffer else {
+        continue
+      }
+      let tile = 1 << 22
+      for start in stride(from: 0, to: buffer.byteCount, by: tile) {
+        var bytes = [UInt8](repeating: 0, count: min(tile, buffer.byteCount - start))
+        var span = bytes.mutableRawSpan
+        buffer.read(at: start, into: &span)
+        try output.write(bytes)
+      }
+    }
+    _ = try output.finish()
+  }
+
+  /// Reads the file `path` into `optimizer` and `model`, which must have the same tensors.
+  package init(from path: String, model: any TrainingModel, optimizer: Optimizer) throws {
+    let file = try SafetensorsFile(ByteRegion(path: path))
+    func broken(_ reason: String) -> TrainingError { TrainingError(.brokenState(reason), path) }
+    guard let text = file.metadata?[Self.progressKey]?.string,
+      let progress = TrainerProgress(try JSONValue(parsing: Array(text.utf8), path: path))
+    else { throw broken("no progress in its metadata") }
+    for (name, buffer) in Self.buffers(model, optimizer) {
+      guard let index = file.tensors.firstIndex(where: { $0.name == name }) else {
+        throw broken("no tensor \(name)")
+      }
+      let found = file.tensors[index].byteCount
+      guard found == buffer.byteCount, file.tensors[index].type == .element(.f32) else {
+        throw broken("tensor \(name) has \(found) bytes, this run needs \(buffer.byteCount)")
+      }
+      try buffer.withMutableBytes { try file.read(index, at: 0, into: &$0) }
+    }
+    optimizer.stepCount = progress.updates
+    self.progress = progress
+  }
+
+  package init(progress: TrainerProgress) { self.progress = progress }
+
+  private static func buffers(
+    _ model: any TrainingModel, _ optimizer: Optimizer
+  ) -> [(name: TensorName, buffer: Buffer)] {
+    [
+      ("parameters", model.parameters), ("first_moments", optimizer.first),
+      ("second_moments", optimizer.second),
+    ]
+  }
+}

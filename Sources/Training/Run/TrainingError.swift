@@ -1,0 +1,97 @@
+package import ByteIO
+
+/// Why a run cannot start, go on, or be read.
+package struct TrainingError: DiagnosedError, Equatable {
+  package enum Problem: Equatable, Sendable {
+    /// A signal came; the run can be resumed from the checkpoint of this step.
+    case stopped(step: Int)
+    /// The folder holds a run already.
+    case runExists
+    case nothingToResume
+    /// A setting differs from that of the run to be resumed.
+    case otherSetting(key: String, run: String, asked: String)
+    case brokenState(String)
+    case brokenMetrics(line: Int)
+    /// Updates were skipped this many times one after another.
+    case diverged(steps: Int)
+    case badSetting(key: String, value: String, allowed: String)
+    case unknownKey(String, suggestion: String?)
+    case badYAML(String)
+    case unknownPreset(String, known: [String])
+    case notTrainable(String)
+  }
+
+  package var problem: Problem
+  package var path: String?
+  package var line: Int?
+
+  package init(_ problem: Problem, _ path: String? = nil, line: Int? = nil) {
+    self.problem = problem
+    self.path = path
+    self.line = line
+  }
+
+  package var file: String? { path }
+
+  package var kind: FailureKind {
+    switch problem {
+    case .stopped: .interrupted
+    case .runExists: .outputExists
+    case .nothingToResume: .inputOutput
+    case .otherSetting, .badSetting, .unknownPreset: .usage
+    case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
+    case .diverged: .checkFailed
+    case .notTrainable: .unsupported
+    }
+  }
+
+  package var code: String {
+    switch problem {
+    case .stopped: "train.stopped"
+    case .runExists: "train.run_exists"
+    case .nothingToResume: "train.nothing_to_resume"
+    case .otherSetting: "train.other_setting"
+    case .brokenState: "train.broken_state"
+    case .brokenMetrics: "train.broken_metrics"
+    case .diverged: "train.diverged"
+    case .badSetting: "recipe.bad_value"
+    case .unknownKey: "recipe.unknown_key"
+    case .badYAML: "recipe.bad_yaml"
+    case .unknownPreset: "recipe.unknown_preset"
+    case .notTrainable: "train.not_trainable"
+    }
+  }
+
+  package var message: String { (line.map { "line \($0): " } ?? "") + sentence }
+
+  private var sentence: String {
+    switch problem {
+    case .stopped(let step): "stopped by a signal after step \(step)"
+    case .runExists: "the folder holds a run already"
+    case .nothingToResume: "there is no checkpoint to resume from"
+    case .otherSetting(let key, let run, let asked):
+      "the run was started with \(key) = \(run), not \(asked)"
+    case .brokenState(let reason): "the trainer's state is broken: \(reason)"
+    case .brokenMetrics(let line): "line \(line) is no record of a step"
+    case .diverged(let steps): "gradients were not finite in \(steps) steps one after another"
+    case .badSetting(let key, let value, let allowed): "\(key) is \(value); allowed: \(allowed)"
+    case .unknownKey(let key, _): "there is no setting \"\(key)\""
+    case .badYAML(let reason): "not a recipe: \(reason)"
+    case .unknownPreset(let name, let known):
+      "there is no preset \"\(name)\"; presets: \(known.joined(separator: ", "))"
+    case .notTrainable(let reason): reason
+    }
+  }
+
+  package var hint: String? {
+    switch problem {
+    case .stopped: "go on with the same command and --resume"
+    case .runExists: "choose another folder, go on with --resume, or replace it with --force"
+    case .nothingToResume: "start the run without --resume"
+    case .otherSetting: "leave the setting out, or start a new run"
+    case .unknownKey(_, let suggestion): suggestion.map { "did you mean \"\($0)\"?" }
+    case .diverged: "lower the learning rate, or lengthen the warm-up"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package import Tensors
+
+/// What the trainer needs of a model: flat buffers, and a loss with its gradient.
+package protocol TrainingModel: AnyObject {
+  /// All trained parameters, float32.
+  var parameters: Buffer { get }
+  /// As `parameters`.
+  var gradients: Buffer { get }
+  var tensors: [TrainedTensor] { get }
+  /// Whether there is a core to repeat; recurrences mean nothing otherwise.
+  var isRecurrent: Bool { get }
+
+  /// The mean loss over the labels of a micro-batch; its gradient is added to `gradients`.
+  ///
+  /// - Parameters:
+  ///   - draw: Passes through the core without and with gradient.
+  ///   - stateSeed: Seed of the random initial state.
+  func accumulate(_ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64) throws -> Double
+
+  /// The mean loss over the labels of a batch, without gradients.
+  ///
+  /// - Parameter recurrence: nil for a model that is not recurrent.
+  func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double
+}
+
+/// Several processes that train one model, each on sequences of its own.
+///
+/// The bundled trainer runs alone; another transport conforms to this and nothing else changes.
+package protocol GradientExchange {
+  /// Replaces the values by their sum over all members of the group.
+  func sum(_ values: Buffer) throws
+  var memberCount: Int { get }
+}
+
+/// A group of one.
+package struct SingleProcess: GradientExchange {
+  package init() {}
+
+  package var memberCount: Int { 1 }
+  package func sum(_ values: Buffer) {}
+}

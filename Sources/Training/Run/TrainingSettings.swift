@@ -1,0 +1,82 @@
+package import Kernels
+
+/// Every setting of a run but its package and its output folder.
+package struct TrainingSettings: Equatable, Sendable {
+  package var steps = 1000
+  /// Sequences a step.
+  package var batchSize = 8
+  /// Sequences that run at once; the gradients of a step's micro-batches are added up.
+  package var microBatchSize = 4
+  /// Tokens a sequence.
+  package var sequenceLength = 256
+  package var seed: UInt64 = 74
+  package var precision = Precision.float32
+  package var mode = Mode.full
+  package var recurrence = Recurrence()
+  package var optimizer = OptimizerSettings(.muon)
+  package var schedule = LearningRateSchedule(
+    .warmupStableDecay, warmup: .share(0.0025), cooldown: .share(0.6))
+  package var data = Data()
+  package var evaluation = Evaluation()
+  package var checkpoints = Checkpoints()
+
+  package init() {}
+
+  /// What is trained.
+  package enum Mode: String, CaseIterable, Sendable {
+    case full
+    /// The adapter alone.
+    case adapter
+  }
+
+  package struct Recurrence: Equatable, Sendable {
+    /// r in every micro-batch; 0 draws it.
+    package var fixed = 0
+    package var mean = Curriculum(.oneMinusSquareRoot, to: 8, over: .share(0.75))
+    package var backpropDepth = Curriculum.constant(8)
+
+    package init() {}
+  }
+
+  package struct Data: Equatable, Sendable {
+    /// `PATH` or `PATH:WEIGHT`.
+    package var sources: [String] = []
+    /// `auto` decides by the file's name.
+    package var format = "auto"
+    package var splitsAtBlankLines = false
+    package var fields = TextFormat.Fields()
+    package var chat = TextFormat.ChatTemplate.chatML
+    /// Share of the rows that is held out.
+    package var heldOut = 0.05
+    /// How often the data may be read; 0 as often as the steps need.
+    package var epochs = 0
+    package var skipsBadRecords = false
+
+    package init() {}
+  }
+
+  package struct Evaluation: Equatable, Sendable {
+    /// Steps between evaluations; 0 only before the first and after the last step.
+    package var every = 0
+    /// Held-out rows, at most.
+    package var rows = 16
+    package var recurrences = [1, 2, 4, 8]
+
+    package init() {}
+  }
+
+  package struct Checkpoints: Equatable, Sendable {
+    /// Steps between checkpoints; 0 only when a signal stops the run.
+    package var every = 0
+    /// Checkpoints kept beside the best one.
+    package var keep = 2
+
+    package init() {}
+  }
+
+  package var sampler: RecurrenceSampler {
+    RecurrenceSampler(
+      mean: recurrence.mean, backpropDepth: recurrence.backpropDepth,
+      fixed: recurrence.fixed > 0 ? recurrence.fixed : nil, seed: seed)
+  }
+}

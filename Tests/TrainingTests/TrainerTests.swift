@@ -1,0 +1,191 @@
+import ByteIO
+import Foundation
+import JSON
+import Kernels
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("Trainer", .serialized)
+struct TrainerTests {
+  private let folder = TemporaryFolder()
+
+  private static func settings(steps: Int = 30) -> TrainingSettings {
+    var settings = TrainingSettings()
+    settings.steps = steps
+    settings.batchSize = 4
+    settings.microBatchSize = 2
+    settings.sequenceLength = 15
+    settings.optimizer = OptimizerSettings(.muon)
+    settings.optimizer.muon.learningRate = 0.1
+    settings.evaluation.every = 10
+    settings.evaluation.recurrences = [1, 4]
+    settings.checkpoints.every = 7
+    return settings
+  }
+
+  private func trainer(
+    _ name: String, _ settings: TrainingSettings, model: ToyModel,
+    writePackage: @escaping (String, TrainerProgress) throws -> Void = { path, _ in
+      try createFolders(path)
+    }, stopAfter: Int? = nil
+  ) throws -> Trainer {
+    let data = try Dataset(
+      [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
+      seed: settings.seed, vocabulary: model.vocabulary)
+    let run = RunFolder(folder.file(name))
+    if pathKind(run.path) == nil {
+      try run.create(force: false)
+      try run.write("steps: 1\n", to: run.recipe)
+    }
+    let ledger = FLOPLedger(
+      prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
+      coreBlocks: 1, codaBlocks: 1)
+    var job = Trainer.Job(
+      settings: settings, model: model, data: data, ledger: ledger, run: run,
+      workers: Workers(1), writePackage: writePackage)
+    var last = 0
+    job.shouldStop = { last == stopAfter }
+    return try Trainer(job) { if case .step(let record, _) = $0 { last = record.step } }
+  }
+
+  /// What must not depend on interruptions: everything but the clock.
+  private static func comparable(_ records: [StepRecord]) -> [StepRecord] {
+    records.map {
+      var record = $0
+      record.seconds = 0
+      record.tokensPerSecond = 0
+      return record
+    }
+  }
+
+  @Test("learns, logs every step, and leaves a package and a curve")
+  func learns() throws {
+    let model = try ToyModel(vocabulary: 12)
+    let trainer = try trainer("run", Self.settings(), model: model)
+    try trainer.run()
+    let run = trainer.job.run
+    let steps = try run.steps()
+    #expect(steps.map(\.step) == Array(1...30))
+    #expect(steps[29].tokens == 30 * 60)
+    #expect(steps[29].loss < 0.7 * steps[0].loss)
+    let evaluations = try run.evaluationRecords()
+    #expect(evaluations.map(\.step) == [0, 10, 20, 30])
+    #expect(evaluations[3].meanLoss < 0.7 * evaluations[0].meanLoss)
+    #expect(pathKind(run.package) == .folder)
+    #expect(pathKind(run.curve) == .file)
+    let line = try #require(
+      String(decoding: ByteRegion(path: run.metrics).contents(limit: 1 << 20), as: UTF8.self)
+        .split(separator: "\n").first)
+    let keys = try JSONValue(parsing: Array(line.utf8)).object?.members.map(\.key)
+    #expect(
+      keys == [
+        "step", "tokens", "loss", "mean_recurrence", "recurrence", "backprop_depth", "lr",
+        "grad_norm", "tokens_per_second", "flops", "flops_full", "seconds",
+      ])
+  }
+
+  @Test(
+    "a run stopped by a signal and resumed has the same losses, bit for bit",
+    arguments: [1, 6, 13])
+  func resumes(stop: Int) throws {
+    let whole = try trainer("whole", Self.settings(), model: ToyModel(vocabulary: 12))
+    try whole.run()
+    let stopped = try trainer(
+      "parts", Self.settings(), model: ToyModel(vocabulary: 12), stopAfter: stop)
+    #expect(throws: TrainingError(.stopped(step: stop), stopped.job.run.path)) {
+      try stopped.run()
+    }
+    let resumed = try trainer("parts", Self.settings(), model: ToyModel(vocabulary: 12))
+    try resumed.resume()
+    #expect(resumed.progress.step == stop)
+    try resumed.run()
+    let (a, b) = (whole.job, resumed.job)
+    #expect(Self.comparable(try a.run.steps()) == Self.comparable(try b.run.steps()))
+    #expect(try a.run.evaluationRecords() == b.run.evaluationRecords())
+    #expect(
+      a.model.parameters.floats(0..<144).map(\.bitPattern)
+        == b.model.parameters.floats(0..<144).map(\.bitPattern))
+  }
+
+  @Test("a run that died between checkpoints goes on from the last one")
+  func killed() throws {
+    struct Died: Error {}
+    var count = 0
+    let dying = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12)) { path, _ in
+      count += 1
+      try createFolders(path)
+      if count == 3 { throw Died() }  // a full disk, in the middle of the checkpoint of step 14
+    }
+    #expect(throws: Died.self) { try dying.run() }
+    let run = dying.job.run
+    #expect(run.checkpointSteps() == [7, 10])
+    try folder.write([1], to: "run/checkpoints/.step-14.ckpt-1.partial/trash")
+    let resumed = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12))
+    try resumed.resume()
+    #expect(try run.steps().map(\.step) == Array(1...10))
+    #expect(try folderEntries(run.checkpoints) == ["step-10", "step-7"])
+    try resumed.run()
+    let whole = try trainer("whole", Self.settings(), model: ToyModel(vocabulary: 12))
+    try whole.run()
+    #expect(Self.comparable(try whole.job.run.steps()) == Self.comparable(try run.steps()))
+  }
+
+  @Test("keeps the last checkpoints, and the best")
+  func prunes() throws {
+    var settings = Self.settings()
+    settings.checkpoints.keep = 1
+    settings.evaluation.every = 0
+    let trainer = try trainer("run", settings, model: ToyModel(vocabulary: 12))
+    try trainer.run()
+    #expect(trainer.job.run.checkpointSteps() == [28])
+  }
+
+  @Test("steps whose gradient is not finite are skipped and counted")
+  func skips() throws {
+    let model = try ToyModel(vocabulary: 12)
+    model.badCalls = [5, 6, 9]
+    let trainer = try trainer("run", Self.settings(), model: model)
+    try trainer.run()
+    #expect(trainer.progress.skipped == 2)
+    #expect(trainer.progress.updates == 28)
+    #expect(try trainer.job.run.steps()[2].gradientNorm.isNaN)
+    let diverging = try ToyModel(vocabulary: 12)
+    diverging.badCalls = Set(1...1000)
+    let bad = try self.trainer("bad", Self.settings(), model: diverging)
+    #expect(throws: TrainingError(.diverged(steps: 20), bad.job.run.path)) { try bad.run() }
+  }
+
+  @Test("a broken or foreign state is refused with its reason")
+  func brokenState() throws {
+    let trainer = try trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 12))
+    #expect(throws: TrainingError(.nothingToResume, trainer.job.run.path)) { try trainer.resume() }
+    try trainer.run()
+    let other = try self.trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 13))
+    #expect(throws: TrainingError.self) { try other.resume() }
+  }
+
+  @Test("a folder that is no run is never removed")
+  func foreignFolder() throws {
+    let path = folder.file("precious")
+    try folder.write([1], to: "precious/data")
+    #expect(throws: FileError(path, .exists)) { try RunFolder(path).create(force: true) }
+    #expect(pathKind(path + "/data") == .file)
+  }
+
+  @Test("the ledger counts the paper's formula and everything")
+  func ledger() {
+    let ledger = FLOPLedger(
+      prelude: 100, core: 200, coda: 50, adapter: 10, head: 1000, attention: 4,
+      preludeBlocks: 1, coreBlocks: 2, codaBlocks: 1)
+    #expect(ledger.paper(tokens: 10, mean: 16, depth: 8) == 10 * (6 * (150 + 1600) + 2 * 1600))
+    let draw = RecurrenceDraw(withoutGradient: 1, withGradient: 2)
+    // A token of a sequence of 5 sees 3 on average: 12 multiply-adds a block.
+    let pass = 210.0 + 24
+    #expect(
+      ledger.full(tokens: 10, sequenceLength: 5, draw)
+        == 10 * (6 * (1150 + 24 + pass * 2) + 2 * pass))
+  }
+}
