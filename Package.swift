@@ -110,7 +110,7 @@ let package = Package(
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
         "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-        "Training", "Verification", argumentParser, logging, systemPackage,
+        "Training", "Verification", "Kernels", argumentParser, logging, systemPackage,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 

@@ -14,6 +14,8 @@ package struct CheckpointCommand: ParsableCommand {
       Convert.self,
       Diff.self,
       Tokenize.self,
+      Train.self,
+      Runs.self,
     ])
 
   package init() {}

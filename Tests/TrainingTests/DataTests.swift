@@ -95,7 +95,7 @@ struct DataTests {
   }
 
   @Test(
-    "bad data is an error with its line",
+    "RF-5: bad data is an error with its line",
     arguments: [
       Rejected(content: [], layout: .text, problem: .empty),
       Rejected(content: Array("\n\n".utf8), layout: .jsonl, problem: .empty),
@@ -132,7 +132,7 @@ struct DataTests {
     #expect(stream.skippedCount == 2)
   }
 
-  @Test("a tokenizer whose ids exceed the embedding is refused")
+  @Test("RF-6: a tokenizer whose ids exceed the embedding is refused")
   func vocabulary() throws {
     let path = try folder.write(Array("az".utf8), to: "v.txt")
     #expect(throws: DataError(.tokenOutOfRange(id: 122, vocabulary: 110), path)) {
@@ -144,13 +144,16 @@ struct DataTests {
   @Test("long documents are cut into pieces and read whole")
   func long() throws {
     let line = Array("The quick brown fox jumps over the lazy dog. ".utf8) + [0x0A]
-    let content = (0..<120_000).flatMap { _ in line }  // 5.5 MB, more than one piece
+    // 4.6 MB, more than one piece.
+    let content = Array([[UInt8]](repeating: line, count: 100_000).joined())
     let stream = try read("long.txt", content, TextFormat(.text))
     #expect(stream.documentCount == 1)
-    #expect(try tokens(stream) == content.map { UInt32($0) } + [256])
+    let read = try tokens(stream)
+    #expect(read.last == 256)
+    #expect(read.dropLast().elementsEqual(content.lazy.map { UInt32($0) }))
   }
 
-  @Test("the cache is used again, and a broken file in it is an error")
+  @Test("RF-4: the cache is used again, and a broken file in it is an error")
   func cache() throws {
     let path = try folder.write(Array("once".utf8), to: "c.txt")
     let cache = TokenCache(folder.file("cache2"))

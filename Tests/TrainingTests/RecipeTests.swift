@@ -35,7 +35,7 @@ struct RecipeTests {
     #expect(settings.steps == 5)
   }
 
-  @Test("unknown keys are errors with a suggestion, and the line")
+  @Test("RF-2: unknown keys are errors with a suggestion, and the line")
   func unknown() throws {
     var settings = TrainingSettings()
     #expect(

@@ -158,13 +158,28 @@ struct TrainerTests {
     #expect(throws: TrainingError(.diverged(steps: 20), bad.job.run.path)) { try bad.run() }
   }
 
-  @Test("a broken or foreign state is refused with its reason")
+  @Test("RF-3: a broken or foreign state is refused with its reason")
   func brokenState() throws {
     let trainer = try trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 12))
     #expect(throws: TrainingError(.nothingToResume, trainer.job.run.path)) { try trainer.resume() }
     try trainer.run()
     let other = try self.trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 13))
     #expect(throws: TrainingError.self) { try other.resume() }
+  }
+
+  @Test("RF-1: a broken log is an error, a line that a crash cut off is not")
+  func brokenLog() throws {
+    let run = RunFolder(folder.file("log"))
+    let good =
+      #"{"step":1,"tokens":4,"loss":2.5,"mean_recurrence":1,"recurrence":1,"#
+      + #""backprop_depth":1,"lr":0.1,"grad_norm":"NaN","tokens_per_second":1,"flops":1,"#
+      + #""seconds":1}"# + "\n"
+    try folder.write(Array((good + #"{"step":2,"tok"#).utf8), to: "log/metrics.jsonl")
+    #expect(try run.steps().map(\.step) == [1])
+    for line in ["{}\n", "nonsense\n"] {
+      try folder.write(Array((good + line).utf8), to: "log/metrics.jsonl")
+      #expect(throws: TrainingError(.brokenMetrics(line: 2), run.metrics)) { try run.steps() }
+    }
   }
 
   @Test("a folder that is no run is never removed")

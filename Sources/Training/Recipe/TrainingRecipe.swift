@@ -106,6 +106,22 @@ package enum TrainingRecipe {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// The first setting that differs; nil when none does.
+  package static func difference(
+    _ a: TrainingSettings, _ b: TrainingSettings
+  ) -> (key: String, old: String, new: String)? {
+    if a == b { return nil }
+    for (old, new) in zip(text(of: a).split(separator: "\n"), text(of: b).split(separator: "\n"))
+    where old != new {
+      func value(_ line: Substring) -> String {
+        String(line.drop { $0 != ":" }.dropFirst().drop { $0 == " " })
+      }
+      let key = old.prefix { $0 != ":" }.drop { $0 == " " }
+      return (String(key), value(old), value(new))
+    }
+    return nil
+  }
+
   private static func list(_ items: [String]) -> String {
     "[" + items.joined(separator: ", ") + "]"
   }

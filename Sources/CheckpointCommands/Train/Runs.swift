@@ -1,0 +1,144 @@
+import ArgumentParser
+import ByteIO
+import JSON
+import Training
+
+/// `ckpt runs`: compares training runs.
+struct Runs: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare training runs in a table and a chart.",
+    discussion: """
+      Example:
+        ckpt runs run-muon run-adamw
+        ckpt runs recurrent static --against flops --svg compare.svg
+      """)
+
+  /// What the chart's horizontal axis counts.
+  enum Axis: String, ExpressibleByArgument, CaseIterable {
+    case tokens
+    case flops
+  }
+
+  @Argument(help: "Run folders.") var runs: [String]
+  @Option(help: "What the loss is drawn against: tokens or flops.") var against = Axis.tokens
+  @Option(help: "File to write the chart to, as SVG.") var svg: String?
+  @OptionGroup var replacement: ForceOption
+  @OptionGroup var output: OutputOptions
+
+  func perform(_ console: Console) throws -> RunsReport {
+    let summaries = try runs.map { try RunSummary($0) }
+    let report = RunsReport(
+      runs: summaries, chart: chart(summaries), hasColor: console.hasColor)
+    if let svg {
+      let staged = try StagedOutput(
+        at: svg, isFolder: false, force: replacement.force, inputs: [], needed: 0)
+      var file = try OutputFile(creating: staged.temporary)
+      try file.write(Array(report.chart.svg().utf8))
+      _ = try file.finish()
+      try staged.publish()
+    }
+    return report
+  }
+
+  private func chart(_ runs: [RunSummary]) -> LineChart {
+    LineChart(
+      title: "Training loss", xLabel: against == .tokens ? "tokens" : "FLOPs",
+      yLabel: "nats a token",
+      series: runs.map { run in
+        LineChart.Series(
+          run.name,
+          run.smoothed.map { .init(against == .tokens ? Double($0.tokens) : $0.flops, $0.loss) })
+      })
+  }
+}
+
+/// One run, as far as it is compared.
+struct RunSummary {
+  var name: String
+  var steps: [StepRecord]
+  var evaluations: [EvaluationRecord]
+
+  init(_ path: String) throws {
+    let folder = RunFolder(path)
+    steps = try folder.steps()
+    evaluations = try folder.evaluationRecords()
+    name = folder.path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The steps with their losses averaged over windows, at most 200 points.
+  var smoothed: [StepRecord] {
+    let window = max(1, steps.count / 200)
+    return stride(from: 0, to: steps.count, by: window).map { start in
+      let part = steps[start..<min(start + window, steps.count)]
+      var record = part[part.index(before: part.endIndex)]
+      record.loss = part.reduce(0) { $0 + $1.loss } / Double(part.count)
+      return record
+    }
+  }
+
+  /// Mean loss of the last tenth of the steps.
+  var finalLoss: Double? {
+    if steps.isEmpty { return nil }
+    let last = steps.suffix(max(1, steps.count / 10))
+    return last.reduce(0) { $0 + $1.loss } / Double(last.count)
+  }
+
+  /// Tokens a second, over the whole run.
+  var speed: Double? {
+    steps.last.map { Double($0.tokens) / max($0.seconds, 1e-9) }
+  }
+}
+
+/// Several runs side by side.
+struct RunsReport: Report {
+  static let command = "runs"
+
+  var runs: [RunSummary]
+  var chart: LineChart
+  var hasColor: Bool
+
+  var json: JSONObject {
+    [
+      "runs": .array(
+        runs.map { run in
+          [
+            "name": .string(run.name), "steps": JSONValue(run.steps.last?.step),
+            "tokens": JSONValue(run.steps.last?.tokens),
+            "flops": run.steps.last.map { JSONValue($0.flops) } ?? .null,
+            "flops_full": run.steps.last.map { JSONValue($0.fullFLOPs) } ?? .null,
+            "loss": run.finalLoss.map { JSONValue($0) } ?? .null,
+            "tokens_per_second": run.speed.map { JSONValue($0) } ?? .null,
+            "evaluation": run.evaluations.last?.json ?? .null,
+          ]
+        })
+    ]
+  }
+
+  private var recurrences: [Int?] {
+    Set(runs.flatMap { $0.evaluations.last?.results.map(\.recurrence) ?? [] })
+      .sorted { ($0 ?? 0) < ($1 ?? 0) }
+  }
+
+  var text: String {
+    var table = TextTable(
+      [
+        ("Run", .left), ("Steps", .right), ("Tokens", .right), ("FLOPs", .right),
+        ("FLOPs, full", .right), ("Loss", .right), ("Tokens/s", .right),
+      ]
+        + recurrences.map { ($0.map { "Held out, r = \($0)" } ?? "Held out", .right) })
+    for run in runs {
+      let last = run.steps.last
+      let held = recurrences.map { recurrence in
+        run.evaluations.last?.results.first { $0.recurrence == recurrence }
+          .map { fixed($0.loss, 4) } ?? ""
+      }
+      table.add(
+        [
+          run.name, last.map { grouped($0.step) } ?? "0", last.map { grouped($0.tokens) } ?? "0",
+          last.map { scientific($0.flops) } ?? "", last.map { scientific($0.fullFLOPs) } ?? "",
+          run.finalLoss.map { fixed($0, 4) } ?? "", run.speed.map { fixed($0, 0) } ?? "",
+        ] + held)
+    }
+    return table.text() + "\n" + chart.terminal(hasColor: hasColor)
+  }
+}

@@ -1,0 +1,78 @@
+import Training
+
+/// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.
+struct StepMeter {
+  private let console: Console
+  private let isBar: Bool
+  private let isPlain: Bool
+  private let isQuiet: Bool
+
+  init(_ console: Console, _ options: OutputOptions) {
+    self.console = console
+    isPlain = options.progress == .plain
+    isBar = options.progress == .auto && console.isInteractive && !options.quiet
+    isQuiet = options.quiet
+  }
+
+  var hasColor: Bool { console.hasColor }
+
+  func show(_ event: Trainer.Event) {
+    switch event {
+    case .step(let record, let total):
+      if isBar {
+        console.noteRaw("\r\u{1B}[K" + bar(record.step, total) + " " + line(record, total))
+        if record.step == total { console.noteRaw("\n") }
+      } else if isPlain {
+        console.note("step \(record.step)/\(total)  " + line(record, total))
+      }
+    case .skipped(let step):
+      note("step \(step): the gradient is not finite, no update")
+    case .evaluated(let record):
+      let losses = record.results.map { result in
+        (result.recurrence.map { "r = \($0): " } ?? "") + fixed(result.loss, 4)
+      }
+      if isBar || isPlain {
+        note("held out, step \(record.step)  " + losses.joined(separator: "  "))
+      }
+    case .saved(let step, let path):
+      if isBar || isPlain { note("checkpoint of step \(step): \(path)") }
+    }
+  }
+
+  /// Tokens made so far from the source at `path`.
+  func tokenising(_ path: String, _ count: Int) {
+    if isBar { console.noteRaw("\r\u{1B}[K\(path): \(grouped(count)) tokens") }
+  }
+
+  func endLine() {
+    if isBar { console.noteRaw("\r\u{1B}[K") }
+  }
+
+  private func note(_ text: String) {
+    if isQuiet { return }
+    console.note((isBar ? "\r\u{1B}[K" : "") + text)
+  }
+
+  private func bar(_ step: Int, _ total: Int) -> String {
+    let width = 20
+    let full = step * width / max(total, 1)
+    return "\(step)/\(total) " + String(repeating: "█", count: full)
+      + String(repeating: "░", count: width - full)
+  }
+
+  private func line(_ record: StepRecord, _ total: Int) -> String {
+    let left = record.seconds / Double(max(record.step, 1)) * Double(total - record.step)
+    return "loss \(fixed(record.loss, 4))  r \(fixed(record.recurrence, 1))  "
+      + "\(fixed(record.tokensPerSecond, 0)) tokens/s  ETA \(Self.clock(left))"
+  }
+
+  /// `1:02:03`, or `2:03`.
+  static func clock(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e9 else { return "?" }
+    let whole = Int(seconds.rounded())
+    func two(_ value: Int) -> String { (value < 10 ? "0" : "") + "\(value)" }
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    return hours > 0
+      ? "\(hours):\(two(minutes)):\(two(whole % 60))" : "\(minutes):\(two(whole % 60))"
+  }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import ByteIO
+import Kernels
+import Training
+
+/// `ckpt train`: carries a package through a training run.
+struct Train: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a recurrent package, or the source model itself, on the CPU.",
+    discussion: """
+      The run folder receives metrics.jsonl, evaluations.jsonl, curve.svg, recipe.yaml, checkpoints \
+      and the trained package. A run that was stopped goes on with --resume, and gives the same \
+      losses as one that was not.
+
+      Example:
+        ckpt train smollm2-r --data corpus.jsonl -o run --steps 300 --sequence-length 256
+        ckpt train smollm2-r --data a.jsonl:0.7 b.txt:0.3 -o run --preset healing --print-recipe
+      """)
+
+  @Argument(help: "Package, or source model.") var model: String
+  @Option(name: [.short, .customLong("output")], help: "Run folder to write.")
+  var outputPath: String?
+  @OptionGroup var choices: TrainChoices
+  @Option(help: "Threads that compute; all processors without it.") var threads: Int?
+  @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.") var cache: String?
+  @Option(help: "Type of the trained package's tensors: f32, f16 or bf16.")
+  var saveDtype = SaveType.f32
+  @Flag(help: "Go on with the run in the output folder.") var resume = false
+  @Flag(help: "Print the whole recipe and train nothing.") var printRecipe = false
+  @OptionGroup var replacement: ForceOption
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard printRecipe || outputPath != nil else {
+      throw ValidationError("Say where the run goes with -o, or pass --print-recipe.")
+    }
+    guard !(resume && replacement.force) else {
+      throw ValidationError("--resume and --force exclude each other.")
+    }
+  }
+
+  func perform(_ console: Console) throws -> TrainReport {
+    guard let outputPath, !printRecipe else {
+      return .recipe(try choices.applied(to: TrainingSettings()))
+    }
+    let run = RunFolder(outputPath)
+    let settings = try settings(of: run)
+    guard settings.precision.isSupported else {
+      throw TrainingError(
+        .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
+    }
+    let session = try TrainSession(
+      model: OpenedModel(model), settings: settings, run: run, saveType: saveDtype.elementType,
+      workers: Workers(threads, precision: settings.precision), cache: TokenCache(cacheFolder),
+      meter: StepMeter(console, output))
+    if !resume {
+      try run.create(force: replacement.force)
+      try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+    }
+    return .run(try session.train(resuming: resume))
+  }
+
+  /// The settings of a new run, or of the one that goes on, which flags may repeat but not change.
+  private func settings(of run: RunFolder) throws -> TrainingSettings {
+    guard resume else {
+      let settings = try choices.applied(to: TrainingSettings())
+      guard !settings.data.sources.isEmpty else {
+        throw UsageError("there is nothing to train on", hint: "name text or tokens with --data")
+      }
+      return settings
+    }
+    guard pathKind(run.recipe) == .file else {
+      throw TrainingError(.nothingToResume, run.path)
+    }
+    var settings = TrainingSettings()
+    try TrainingRecipe.apply(run.recipe, to: &settings)
+    let asked = try choices.applied(to: settings)
+    if let change = TrainingRecipe.difference(settings, asked) {
+      throw TrainingError(
+        .otherSetting(key: change.key, run: change.old, asked: change.new), run.path)
+    }
+    return settings
+  }
+
+  private var cacheFolder: String {
+    if let cache { return cache }
+    if let folder = environment("XDG_CACHE_HOME"), !folder.isEmpty { return folder + "/ckpt" }
+    return (environment("HOME") ?? ".") + "/.cache/ckpt"
+  }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Training
+
+/// Settings of a run that have a flag of their own, over the recipe's.
+struct TrainChoices: ParsableArguments {
+  @Option(help: "A recipe in YAML; flags override what it says.") var recipe: String?
+  @Option(help: "Settings of one of the paper's runs: healing, task, math, static or adamw.")
+  var preset: String?
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "Any setting of a recipe, such as optimizer.clip=0.5.", valueName: "key=value"))
+  var assignments: [String] = []
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      """
+      Text, JSONL (also .gz, .zst, .xz), or tokens (.npy, .bin); FILE:WEIGHT mixes several.
+      """, valueName: "file"))
+  var data: [String] = []
+  @Option(help: "Optimizer steps.") var steps: Int?
+  @Option(help: "Sequences a step.") var batchSize: Int?
+  @Option(help: "Sequences that run at once.") var microBatchSize: Int?
+  @Option(help: "Tokens a sequence.") var sequenceLength: Int?
+  @Option(help: "Recurrences in every micro-batch; drawn at random without it.")
+  var recurrence: Int?
+  @Option(help: "Mean recurrence that the curriculum ends at.") var meanRecurrence: Int?
+  @Option(help: "Recurrences that are trained through.") var backpropDepth: Int?
+  @Option(help: "muon, adamw or adamw-atan2.") var optimizer: String?
+  @Option(help: "Peak learning rate: of the matrices under Muon, else of all.")
+  var learningRate: Double?
+  @Option(help: "Warm-up, in steps (20) or as a share of the run (0.01).") var warmup: String?
+  @Option(help: "float32 or bf16.") var precision: String?
+  @Option(help: "What is trained: full or adapter.") var mode: String?
+  @Option(help: "Seed of everything random.") var seed: UInt64?
+  @Option(help: "Steps between evaluations on held-out rows; 0: at start and end only.")
+  var evalEvery: Int?
+  @Option(help: "Recurrences at which held-out rows are evaluated, such as 1,2,4,8.")
+  var evalRecurrence: String?
+  @Option(help: "Steps between checkpoints; 0: only when a signal stops the run.")
+  var checkpointEvery: Int?
+  @Flag(help: "Leave bad records out and count them.") var skipBadRecords = false
+
+  /// `settings` with the preset, the recipe and the flags applied, in this order.
+  func applied(to settings: TrainingSettings) throws -> TrainingSettings {
+    var settings = settings
+    if let preset { try Preset.apply(preset, to: &settings) }
+    if let recipe { try TrainingRecipe.apply(recipe, to: &settings) }
+    for (key, value) in values {
+      if let value { try TrainingRecipe.set(key, to: value, in: &settings) }
+    }
+    if let learningRate {
+      let key = settings.optimizer.kind == .muon ? "muon" : "adam"
+      try TrainingRecipe.set(
+        "optimizer.\(key).learning_rate", to: "\(learningRate)", in: &settings)
+    }
+    if let evalRecurrence {
+      try TrainingRecipe.apply(
+        text: "evaluation: {recurrences: [\(evalRecurrence)]}", to: &settings)
+    }
+    for assignment in assignments {
+      guard let equals = assignment.firstIndex(of: "=") else {
+        throw UsageError("\"\(assignment)\" is no setting", hint: "write --set key=value")
+      }
+      try TrainingRecipe.set(
+        String(assignment[..<equals]), to: String(assignment[assignment.index(after: equals)...]),
+        in: &settings)
+    }
+    if !data.isEmpty { settings.data.sources = data }
+    return settings
+  }
+
+  private var values: [(String, String?)] {
+    func text(_ value: Int?) -> String? { value.map { "\($0)" } }
+    return [
+      ("steps", text(steps)), ("batch_size", text(batchSize)),
+      ("micro_batch_size", text(microBatchSize)), ("sequence_length", text(sequenceLength)),
+      ("recurrence.fixed", text(recurrence)), ("recurrence.mean.end", text(meanRecurrence)),
+      ("recurrence.backprop_depth.end", text(backpropDepth)), ("optimizer.kind", optimizer),
+      ("schedule.warmup", warmup), ("precision", precision), ("mode", mode),
+      ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
+      ("checkpoints.every", text(checkpointEvery)),
+      ("data.skip_bad_records", skipBadRecords ? "true" : nil),
+    ]
+  }
+}

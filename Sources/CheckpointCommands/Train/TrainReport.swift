@@ -1,0 +1,68 @@
+import JSON
+import Training
+
+/// What a training run gave, or the recipe of one.
+enum TrainReport: Report {
+  case recipe(TrainingSettings)
+  case run(Outcome)
+
+  static let command = "train"
+
+  struct Outcome {
+    var run: RunFolder
+    var progress: TrainerProgress
+    var steps: [StepRecord]
+    var evaluations: [EvaluationRecord]
+    var chart: LineChart
+    var skippedRecords: Int
+    var hasColor: Bool
+  }
+
+  var json: JSONObject {
+    switch self {
+    case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
+    case .run(let outcome):
+      let progress = outcome.progress
+      return [
+        "run": .string(outcome.run.path), "package": .string(outcome.run.package),
+        "steps": JSONValue(progress.step), "tokens": JSONValue(progress.tokens),
+        "updates": JSONValue(progress.updates), "skipped_steps": JSONValue(progress.skipped),
+        "skipped_records": JSONValue(outcome.skippedRecords),
+        "loss": outcome.steps.last.map { JSONValue($0.loss) } ?? .null,
+        "flops": JSONValue(progress.flops), "flops_full": JSONValue(progress.fullFLOPs),
+        "seconds": JSONValue(progress.seconds),
+        "evaluations": .array(outcome.evaluations.map(\.json)),
+      ]
+    }
+  }
+
+  var text: String {
+    switch self {
+    case .recipe(let settings): TrainingRecipe.text(of: settings)
+    case .run(let outcome): outcome.text
+    }
+  }
+}
+
+extension TrainReport.Outcome {
+  fileprivate var text: String {
+    var text = chart.terminal(hasColor: hasColor) + "\n"
+    if let first = evaluations.first, let last = evaluations.last, evaluations.count > 1 {
+      var table = TextTable([
+        ("Held-out loss", .left), ("step \(first.step)", .right), ("step \(last.step)", .right),
+      ])
+      for (before, after) in zip(first.results, last.results) {
+        let name = before.recurrence.map { "r = \($0)" } ?? "all layers"
+        table.add([name, fixed(before.loss, 4), fixed(after.loss, 4)])
+      }
+      text += table.text() + "\n"
+    }
+    let speed = Double(progress.tokens) / max(progress.seconds, 1e-9)
+    text +=
+      "\(progress.step) steps, \(grouped(progress.tokens)) tokens, \(scientific(progress.flops))"
+      + " FLOPs, \(fixed(speed, 0)) tokens/s\n"
+    if progress.skipped > 0 { text += "\(progress.skipped) steps skipped\n" }
+    if skippedRecords > 0 { text += "\(skippedRecords) bad records left out\n" }
+    return text + "Package  \(run.package)\nCurve    \(run.curve)\n"
+  }
+}

@@ -1,0 +1,108 @@
+import ByteIO
+import Checkpoint
+import JSON
+import ModelGraph
+import Tokenizers
+import Training
+
+/// Opens the sources of a run as rows of tokens.
+struct TrainingData {
+  let settings: TrainingSettings
+  let model: OpenedModel
+  let cache: TokenCache
+  let meter: StepMeter
+
+  /// Bad records that were left out, of all sources.
+  private(set) var skipped = 0
+
+  init(_ settings: TrainingSettings, for model: OpenedModel, cache: TokenCache, meter: StepMeter) {
+    self.settings = settings
+    self.model = model
+    self.cache = cache
+    self.meter = meter
+  }
+
+  mutating func dataset() throws -> Dataset {
+    var streams: [(stream: any TokenStream, weight: Double)] = []
+    for source in settings.data.sources {
+      let (path, weight) = try Self.split(source)
+      streams.append((try open(path), weight))
+    }
+    meter.endLine()
+    return try Dataset(
+      streams, sequenceLength: settings.sequenceLength, heldOut: settings.data.heldOut,
+      seed: settings.seed, epochLimit: settings.data.epochs, vocabulary: vocabulary)
+  }
+
+  private var vocabulary: Int { model.graph.sizes.vocabulary }
+
+  /// `PATH:WEIGHT`; a path that exists as it stands has weight 1.
+  private static func split(_ source: String) throws -> (path: String, weight: Double) {
+    guard pathKind(source) == nil, let colon = source.lastIndex(of: ":") else { return (source, 1) }
+    let text = String(source[source.index(after: colon)...])
+    guard let weight = Double(text), weight > 0, weight.isFinite else {
+      throw DataError(.badWeight(text), source)
+    }
+    return (String(source[..<colon]), weight)
+  }
+
+  private mutating func open(_ path: String) throws -> any TokenStream {
+    switch settings.data.format == "auto" ? Self.format(of: path) : settings.data.format {
+    case "npy": return try checked(TokenFile(npy: path))
+    case "bin": return try checked(TokenFile(binary: path, width: vocabulary > 1 << 16 ? 4 : 2))
+    case let name:
+      guard let layout = TextFormat.Layout(rawValue: name) else {
+        throw DataError(.unknownFormat(name), path)
+      }
+      var format = TextFormat(layout)
+      format.splitsAtBlankLines = settings.data.splitsAtBlankLines
+      format.fields = settings.data.fields
+      format.chat = settings.data.chat
+      let request = TokenCache.Request(
+        path: path, format: format, encoder: try encoder(for: path), vocabulary: vocabulary,
+        skipsBadRecords: settings.data.skipsBadRecords)
+      let tokens = try cache.tokens(of: request) { meter.tokenising(path, $0) }
+      skipped += tokens.skippedCount
+      return tokens
+    }
+  }
+
+  private func checked(_ file: TokenFile) throws -> TokenFile {
+    try file.check(vocabulary: vocabulary)
+    return file
+  }
+
+  private static func format(of path: String) -> String {
+    var name = path.lowercased()
+    for suffix in [".gz", ".zst", ".xz", ".bz2", ".lz4"] where name.hasSuffix(suffix) {
+      name.removeLast(suffix.count)
+    }
+    let formats = [".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".bin": "bin"]
+    return formats.first { name.hasSuffix($0.key) }?.value ?? "text"
+  }
+
+  private func encoder(for path: String) throws -> TextEncoder {
+    let checkpoint = model.checkpoint
+    guard let tokenizer = try Tokenizer(of: checkpoint) else { throw DataError(.noTokenizer, path) }
+    let ending = endToken
+    return TextEncoder(
+      opening: try tokenizer.encode("", addSpecialTokens: true).filter { $0 != ending },
+      ending: ending, identity: try Self.identity(of: checkpoint),
+      encode: { try tokenizer.encode($0) })
+  }
+
+  /// The model's end-of-text token; nil when its configuration names none.
+  private var endToken: Int32? {
+    let config = model.graph.config["eos_token_id"] ?? model.checkpoint.config?["eos_token_id"]
+    let id = config?.integer ?? config?.array?.first?.integer
+    return id.flatMap { Int32(exactly: $0) }
+  }
+
+  private static func identity(of checkpoint: Checkpoint) throws -> Digest {
+    if let file = checkpoint.sideFiles.first(where: { $0.name == "tokenizer.json" }) {
+      return SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+    }
+    let members = checkpoint.metadata?.members.filter { $0.key.hasPrefix("tokenizer.") } ?? []
+    return SHA256.digest(of: Array(JSONValue.object(JSONObject(members)).text().utf8))
+  }
+}

@@ -1,0 +1,172 @@
+import ByteIO
+import Checkpoint
+import Foundation
+import JSON
+import ModelGraph
+import Tensors
+import TestSupport
+import Testing
+
+@testable import CheckpointCommands
+
+@Suite("ckpt train")
+struct TrainTests {
+  private let folder = TemporaryFolder()
+  private let text = Fixtures.path("text/heldout.txt")
+
+  private func package() throws -> String {
+    let path = folder.file("package")
+    let source = Fixtures.path("tiny-arithmetic")
+    let done = try outcome(
+      Retrofit.self, [source, "--prelude", "1", "--core", "2", "--coda", "1", "-o", path])
+    #expect(done.code == 0)
+    return path
+  }
+
+  private func train(_ model: String, _ arguments: [String], to run: String) throws -> Outcome {
+    try outcome(
+      Train.self,
+      [model, "-o", folder.file(run), "--cache", folder.file("cache")]
+        + ["--batch-size", "2", "--sequence-length", "32", "--mean-recurrence", "3"]
+        + ["--set", "evaluation.rows=4"] + arguments)
+  }
+
+  private func losses(_ run: String) throws -> [JSONValue] {
+    let bytes = try ByteRegion(path: folder.file(run) + "/metrics.jsonl").contents(limit: 1 << 20)
+    return try bytes.split(separator: 0x0A).map {
+      try JSONValue(parsing: Array($0))["loss"] ?? .null
+    }
+  }
+
+  @Test("trains a package, and the result is one again", arguments: ["muon", "adamw-atan2"])
+  func trains(optimizer: String) throws {
+    let package = try package()
+    let done = try train(
+      package, ["--data", text, "--steps", "6", "--optimizer", optimizer, "--json"], to: "run")
+    #expect(done.code == 0, "\(done.notes)")
+    let json = try #require(done.json)
+    #expect(json["steps"]?.integer == 6)
+    #expect(json["tokens"]?.integer == 6 * 64)
+    let evaluations = try #require(json["evaluations"]?.array)
+    #expect(evaluations.count == 2)
+    let result = folder.file("run") + "/package"
+    let model = try OpenedModel(result)
+    #expect(model.graph.recurrence?.meanRecurrence == 3)
+    #expect(model.checkpoint.tensors.allSatisfy { $0.type == .element(.f32) })
+    let manifest = try JSONValue(
+      parsing: ByteRegion(path: result + "/manifest.json").contents(limit: 1 << 24))
+    #expect(manifest["training"]?.array?.first?["steps"]?.integer == 6)
+    #expect(manifest["retrofit"] != nil)
+    let again = try train(
+      result, ["--data", text, "--steps", "1", "--save-dtype", "bf16"], to: "second")
+    #expect(again.code == 0, "\(again.notes)")
+    let second = try OpenedModel(folder.file("second") + "/package")
+    #expect(second.checkpoint.tensors.allSatisfy { $0.type == .element(.bf16) })
+  }
+
+  @Test("a killed run resumes with the same losses, and settings may not change")
+  func resumes() throws {
+    let package = try package()
+    let arguments = ["--data", text, "--steps", "7", "--checkpoint-every", "2"]
+    #expect(try train(package, arguments, to: "whole").code == 0)
+    #expect(try train(package, arguments, to: "part").code == 0)
+    // As a run that was killed after its second checkpoint left it.
+    let manager = FileManager.default
+    let part = folder.file("part")
+    try manager.removeItem(atPath: part + "/package")
+    try manager.removeItem(atPath: part + "/checkpoints/step-6")
+    #expect(try folderEntries(part + "/checkpoints") == ["step-4"])
+    let other = try train(package, arguments + ["--seed", "5", "--resume"], to: "part")
+    #expect(other.code == 64)
+    #expect(other.notes.contains("seed = 74, not 5"))
+    #expect(try train(package, arguments + ["--resume"], to: "part").code == 0)
+    #expect(try losses("part") == losses("whole"))
+    let weights = "/package/model.safetensors"
+    #expect(
+      manager.contentsEqual(atPath: part + weights, andPath: folder.file("whole") + weights))
+  }
+
+  @Test("trains the adapter alone, and the source model itself")
+  func modes() throws {
+    let package = try package()
+    let arguments = ["--data", text, "--steps", "2"]
+    #expect(try train(package, arguments + ["--mode", "adapter"], to: "adapter").code == 0)
+    let before = try OpenedModel(package)
+    let after = try OpenedModel(folder.file("adapter") + "/package")
+    for parameter in before.graph.parameters {
+      var values = [[Float]](repeating: [], count: 2)
+      for (i, model) in [before, after].enumerated() {
+        values[i] = [Float](repeating: 0, count: parameter.elementCount)
+        var span = values[i].mutableSpan
+        try model.checkpoint.readFloats(
+          parameter.name, elements: 0..<parameter.elementCount, into: &span)
+      }
+      let isAdapter = parameter.name == before.graph.recurrence?.adapter?.name
+      #expect((values[0] == values[1]) == !isAdapter, "\(parameter.name)")
+    }
+    let source = Fixtures.path("golden/tiny-llama/source")
+    let tokens = try folder.write((0..<4000).flatMap { [UInt8($0 % 7), 0] }, to: "tokens.bin")
+    let plain = try train(source, ["--data", tokens, "--steps", "2", "--json"], to: "plain")
+    #expect(plain.code == 0, "\(plain.notes)")
+    let results = plain.json?["evaluations"]?.array?.last?["results"]?.array
+    #expect(results?.count == 1)
+    #expect(results?.first?["recurrence"] == .null)
+    let adapter = try train(source, ["--data", tokens, "--mode", "adapter"], to: "x")
+    #expect(adapter.code == 4)
+  }
+
+  @Test("says what is wrong before it touches the run folder")
+  func rejects() throws {
+    let package = try package()
+    let empty = try folder.write([], to: "empty.txt")
+    for (arguments, code, words) in [
+      (["--data", empty], 3, "nothing in it"),
+      (["--data", folder.file("none.txt")], 5, "cannot open"),
+      ([], 64, "--data"),
+      (["--data", text, "--steps", "0"], 64, "whole number from 1"),
+      (["--data", text, "--set", "optimizer.clup=1"], 3, "optimizer.clip"),
+      (["--data", text, "--sequence-length", "999999"], 64, "context"),
+      (["--data", text + ":zero"], 64, "positive weight"),
+      (["--data", text, "--resume"], 5, "no checkpoint"),
+      (["--data", text, "--preset", "none"], 64, "healing"),
+    ] as [([String], Int32, String)] {
+      let done = try outcome(
+        Train.self,
+        [package, "-o", folder.file("never"), "--cache", folder.file("cache")] + arguments)
+      #expect(done.code == code, "\(arguments): \(done.notes)")
+      #expect(done.notes.contains(words), "\(done.notes)")
+      #expect(pathKind(folder.file("never")) == nil)
+    }
+  }
+
+  @Test("prints a recipe that gives itself again")
+  func recipe() throws {
+    let printed = try outcome(
+      Train.self, ["p", "--preset", "math", "--steps", "9", "--print-recipe"])
+    #expect(printed.code == 0)
+    #expect(printed.output.contains("steps: 9\n"))
+    let path = try folder.write(Array(printed.output.utf8), to: "recipe.yaml")
+    let again = try outcome(Train.self, ["p", "--recipe", path, "--print-recipe"])
+    #expect(again.output == printed.output)
+  }
+
+  @Test("runs compares runs in a table and one chart")
+  func runs() throws {
+    let package = try package()
+    for (name, rate) in [("slow", "1e-5"), ("fast", "1e-3")] {
+      let done = try train(
+        package, ["--data", text, "--steps", "3", "--learning-rate", rate], to: name)
+      #expect(done.code == 0)
+    }
+    let svg = folder.file("compare.svg")
+    let paths = ["slow", "fast"].map { folder.file($0) }
+    let page = try outcome(Runs.self, paths + ["--against", "flops", "--svg", svg])
+    #expect(page.code == 0)
+    #expect(page.output.contains("Held out, r = 8"))
+    #expect(page.output.contains("slow   fast"))
+    #expect(pathKind(svg) == .file)
+    let json = try outcome(Runs.self, paths + ["--json"]).json
+    #expect(json?["runs"]?.array?.compactMap { $0["name"]?.string } == ["slow", "fast"])
+    #expect(try outcome(Runs.self, [folder.file("nowhere")]).code == 5)
+  }
+}
