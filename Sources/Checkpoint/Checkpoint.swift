@@ -13,6 +13,11 @@ package struct Checkpoint: RecipeSource, Sendable {
   package struct SideFile: Sendable {
     package var name: String
     package var region: ByteRegion
+
+    package init(name: String, region: ByteRegion) {
+      self.name = name
+      self.region = region
+    }
   }
 
   /// The path, as it was given.
@@ -26,7 +31,7 @@ package struct Checkpoint: RecipeSource, Sendable {
   /// What the first weight file says of itself: `__metadata__`, or GGUF's keys and values.
   package let metadata: JSONObject?
   /// Everything else in the folder, in byte order of the names: tokenizer, licence, card.
-  package let sideFiles: [SideFile]
+  package var sideFiles: [SideFile]
   /// Paths of the weight files and their index, all that was read for the tensors.
   package let inputs: [String]
   /// What was odd but allowed.

@@ -1,4 +1,5 @@
 import ByteIO
+import Checkpoint
 import GGUF
 import TestSupport
 import Testing
@@ -34,6 +35,11 @@ struct TokenizerInputTests {
       #expect(tokenizer.bosID == nil)
       #expect(tokenizer.chatTemplate == "{{ eos_token }}")
     }
+    let checkpoint = try Checkpoint.open(path).withTokenizerFiles()
+    #expect(checkpoint.sideFiles.map(\.name) == ["tokenizer.json", "tokenizer_config.json"])
+    let written = try #require(Tokenizer(of: checkpoint))
+    #expect(try written.encode("Hi Hi<|end|>") == [3, 4, 3, 0])
+    #expect(written.chatTemplate == "{{ eos_token }}")
   }
 
   @Test("takes the configuration and the template file beside tokenizer.json")

@@ -60,8 +60,9 @@ struct Retrofit: Verb {
     options.selection = try selection(of: source.graph)
     options.adapter = adapter.start
     let plan = try RetrofitPlan(source.graph, options)
+    let checkpoint = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
-      plan, of: source.checkpoint, sources: source.inputs + adapter.inputs,
+      plan, of: checkpoint, sources: source.inputs + adapter.inputs,
       toolVersion: CheckpointCommand.configuration.version)
     var writing = WriteOptions()
     writing.shardLimit = maxShardSize?.byteCount
@@ -73,7 +74,7 @@ struct Retrofit: Verb {
       model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
       warnings: source.checkpoint.warnings + source.graph.notes
-        + PackageContents.warnings(for: source.checkpoint))
+        + PackageContents.warnings(for: checkpoint))
     if let outputPath, !dryRun {
       let written = try writer.write(to: outputPath)
       report.byteCount = written.byteCount
