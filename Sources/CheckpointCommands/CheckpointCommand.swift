@@ -9,6 +9,7 @@ package struct CheckpointCommand: ParsableCommand {
     subcommands: [
       Inspect.self,
       Retrofit.self,
+      Verify.self,
       Trace.self,
       Eval.self,
       Convert.self,

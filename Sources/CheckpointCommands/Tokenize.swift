@@ -37,7 +37,7 @@ struct Tokenize: Verb {
     return TokenizeReport(ids: ids, decoded: try tokenizer.decodeText(ids))
   }
 
-  private static func ids(_ text: String) throws -> [Int32] {
+  static func ids(_ text: String) throws -> [Int32] {
     try text.split { $0.isWhitespace || $0 == "," || $0 == "[" || $0 == "]" }.map { word in
       guard let id = Int32(word) else {
         throw UsageError("\"\(word)\" is no token id", hint: "give whole numbers")

@@ -1,0 +1,70 @@
+import JSON
+import ModelGraph
+import Verification
+
+/// What `ckpt verify` found.
+struct VerifyReport: Report {
+  static let command = "verify"
+
+  var path: String
+  /// Root digest of the package.
+  var root: String
+  var checks: [Check]
+
+  var isOK: Bool { !checks.contains { $0.verdict == .failed } }
+
+  private func count(_ verdict: Check.Verdict) -> Int { checks.count { $0.verdict == verdict } }
+
+  var json: JSONObject {
+    [
+      "path": .string(path), "root": .string(root),
+      "verdict": .string(isOK ? "passed" : "failed"), "checks": .array(checks.map(\.json)),
+    ]
+  }
+
+  var text: String {
+    var table = TextTable([.left, .left, .left])
+    for check in checks {
+      let mark = switch check.verdict {
+      case .passed: "ok"
+      case .failed: "FAILED"
+      case .skipped: "skipped"
+      }
+      table.add([mark, check.name, check.detail])
+    }
+    let verdict = isOK ? "verified" : "NOT verified"
+    return "\(path)\n" + table.text(indent: 2)
+      + "\(verdict): \(count(.passed)) checks passed, \(count(.failed)) failed, "
+      + "\(count(.skipped)) skipped\n"
+  }
+}
+
+extension Check {
+  /// Largest NMSE between two models' logits that counts as the same model.
+  static let sameModelNMSE = 1e-6
+  /// Largest mean divergence, in nats, that counts as the same model: a missed RoPE permutation is
+  /// thousands of times that.
+  static let sameModelKL = 1e-9
+
+  /// Compares a package's logits with another model's.
+  init(comparing found: [Float], with wanted: [Float], named path: String, _ model: ReadableModel) {
+    let name = "against"
+    guard found.count == wanted.count, !found.isEmpty else {
+      self.init(name, .failed, "\(path) gives \(wanted.count) logits, the package \(found.count)")
+      return
+    }
+    let distance = Distance(found, from: wanted)
+    let agreement = PredictionAgreement(
+      found, from: wanted, vocabulary: model.graph.sizes.vocabulary)
+    let isSame =
+      distance.isFinite && distance.nmse <= Self.sameModelNMSE
+      && agreement.meanKL <= Self.sameModelKL
+    var measures = distance.json
+    for member in agreement.json.members { measures[member.key] = member.value }
+    self.init(
+      name, isSame ? .passed : .failed,
+      "logits against \(path): NMSE \(distance.nmse) (at most \(Self.sameModelNMSE)), KL "
+        + "\(agreement.meanKL) (at most \(Self.sameModelKL)), top-1 \(agreement.top1)",
+      measures: measures)
+  }
+}

@@ -1,0 +1,44 @@
+import ByteIO
+import JSON
+import ModelGraph
+import RecurrentPackage
+import Tensors
+
+extension Verifier {
+  /// Puts each fault into a copy of the package, in memory, and asks whether it is caught: by the
+  /// tensors' digests, and by the numbers.
+  ///
+  /// A fault is missed, and the check fails, when the digests miss it, or when the numbers do where
+  /// they can see it.
+  package func selfTest(_ report: (Check) -> Void = { _ in }) throws -> [Check] {
+    try Fault.allCases.map { fault in
+      try Interruption.check()
+      let check = try self.check(fault)
+      report(check)
+      return check
+    }
+  }
+
+  private func check(_ fault: Fault) throws -> Check {
+    let name = "self_test.\(fault)"
+    guard let patches = try fault.patches(model) else {
+      return Check(name, .skipped, "\(fault.rawValue): this model has no place for it")
+    }
+    let digests = Dictionary(
+      package.manifest.tensors.map { ($0.name, $0.digest) }, uniquingKeysWith: { a, _ in a })
+    let byBytes = patches.contains { SHA256.digest(of: $0.value) != digests[$0.key] }
+    let faulty = ReadableModel(
+      graph: model.graph, source: PatchedSource(base: model.source, patches: patches))
+    let failed = try parity(faulty).filter { $0.verdict == .failed }
+    // Parity runs the adapter only where it passes the prelude's output through.
+    let isVisible = fault != .adapterHalves || passesPrelude
+    let isCaught = byBytes && (!failed.isEmpty || !isVisible)
+    let numbers =
+      failed.first.map { "\($0.name): \($0.detail)" }
+      ?? (isVisible ? "not by the numbers" : "out of sight of the numbers")
+    return Check(
+      name, isCaught ? .passed : .failed,
+      "\(fault.rawValue): \(byBytes ? "caught by the digests" : "not by the digests"); \(numbers)",
+      measures: ["digests": .bool(byBytes), "numbers": .bool(!failed.isEmpty)])
+  }
+}

@@ -1,0 +1,53 @@
+package import ByteIO
+
+/// Why a verification cannot be carried out; that a check fails is no error.
+package struct VerificationError: DiagnosedError, Equatable {
+  package enum Problem: Equatable, Sendable {
+    /// A block has no tensor for a part that its style needs.
+    case missingPart(String)
+    /// The package's model is not recurrent.
+    case notRecurrent
+    /// The source has fewer layers than the package says it was made from.
+    case sourceTooShort(layers: Int, needed: Int)
+    /// The source is no plain model.
+    case sourceRecurrent
+  }
+
+  package var problem: Problem
+
+  package init(_ problem: Problem) { self.problem = problem }
+
+  package var kind: FailureKind {
+    switch problem {
+    case .missingPart: .malformed
+    case .notRecurrent, .sourceTooShort, .sourceRecurrent: .unsupported
+    }
+  }
+
+  package var code: String {
+    switch problem {
+    case .missingPart: "verify.missing_part"
+    case .notRecurrent: "verify.not_recurrent"
+    case .sourceTooShort: "verify.source_too_short"
+    case .sourceRecurrent: "verify.source_recurrent"
+    }
+  }
+
+  package var message: String {
+    switch problem {
+    case .missingPart(let role): "a block has no \(role)"
+    case .notRecurrent: "the package's model is not recurrent"
+    case .sourceTooShort(let layers, let needed):
+      "the source has \(layers) layers, the package was made from one of at least \(needed)"
+    case .sourceRecurrent: "the source is a recurrent model itself"
+    }
+  }
+
+  package var hint: String? {
+    switch problem {
+    case .missingPart: nil
+    case .notRecurrent: "make a package with `ckpt retrofit`"
+    case .sourceTooShort, .sourceRecurrent: "give the model that the package was made from"
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import ByteIO
+import JSON
+package import Kernels
+package import ModelGraph
+package import RecurrentPackage
+import Tensors
+import Transformer
+
+/// Asks every question of a package: is it whole, is it made of the source's bytes, does its graph
+/// compute what the source computes, and does its state behave?
+package struct Verifier {
+  package let package: RecurrentPackage
+  package let model: ReadableModel
+  /// The model the package was made from, and the files that hold it; nil when none was given.
+  package let source: (model: ReadableModel, files: [ByteRegion])?
+  package let tokens: ProbeTokens
+  package let workers: Workers
+
+  package init(
+    package: RecurrentPackage, model: ReadableModel,
+    source: (model: ReadableModel, files: [ByteRegion])?, tokens: ProbeTokens, workers: Workers
+  ) throws(VerificationError) {
+    guard model.graph.recurrence != nil else { throw VerificationError(.notRecurrent) }
+    if let graph = source?.model.graph {
+      guard graph.recurrence == nil else { throw VerificationError(.sourceRecurrent) }
+      let needed = (model.graph.blocks.map(\.sourceLayer).max() ?? -1) + 1
+      guard graph.blocks.count >= needed else {
+        throw VerificationError(.sourceTooShort(layers: graph.blocks.count, needed: needed))
+      }
+    }
+    self.package = package
+    self.model = model
+    self.source = source
+    self.tokens = tokens
+    self.workers = workers
+  }
+
+  /// All checks, in order.
+  ///
+  /// - Parameter report: Called with each check as soon as it is answered.
+  package func run(_ report: (Check) -> Void = { _ in }) throws -> [Check] {
+    var checks: [Check] = []
+    func add(_ new: [Check]) {
+      for check in new { report(check) }
+      checks += new
+    }
+    add([try integrity()])
+    add([try sourceBytes()])
+    add(try parity(model))
+    add([try directEvaluation()])
+    let loaded = try Model(model.graph, from: model.source, on: workers)
+    add(try StateChecks(model: loaded, tokens: tokens).run())
+    return checks
+  }
+
+  // MARK: Bytes
+
+  private func integrity() throws -> Check {
+    let problems = try package.integrityProblems(threads: workers.count)
+    let count = package.manifest.files.count
+    guard problems.isEmpty else {
+      return Check(
+        "integrity", .failed, problems.map { "\($0)" }.joined(separator: "; "),
+        measures: ["problems": JSONValue(problems.count)])
+    }
+    return Check(
+      "integrity", .passed,
+      "\(count) files and \(package.manifest.tensors.count) tensors are as the manifest says; "
+        + "root \(package.manifest.root)",
+      measures: ["files": JSONValue(count)])
+  }
+
+  private func sourceBytes() throws -> Check {
+    guard let source else {
+      return Check(
+        "source.bytes", .skipped, "no source was given; name it with --source to compare its bytes")
+    }
+    let found = try package.sourceProblems(source.files, threads: workers.count)
+    guard found.problems.isEmpty else {
+      return Check(
+        "source.bytes", .failed, found.problems.map { "\($0)" }.joined(separator: "; "),
+        measures: ["problems": JSONValue(found.problems.count)])
+    }
+    let computed = package.manifest.tensors.count - found.tensors
+    return Check(
+      "source.bytes", .passed,
+      "\(found.tensors) copied tensors equal their source spans, \(found.byteCount) bytes; "
+        + "\(computed) were computed",
+      measures: ["tensors": JSONValue(found.tensors), "bytes": JSONValue(found.byteCount)])
+  }
+
+  // MARK: Numbers
+
+  /// Whether every weight of the package has exactly the source's value.
+  private var isExact: Bool {
+    source == nil
+      || !package.manifest.tensors.contains { tensor in
+        tensor.operations.contains { $0.hasPrefix("cast") }
+      }
+  }
+
+  /// Whether the adapter gives the prelude's output as it is, whatever the state.
+  var passesPrelude: Bool { model.graph.config["adapter_init"]?.string == "prelude" }
+
+  func parity(_ model: ReadableModel) throws -> [Check] {
+    let selection =
+      source == nil
+      ? Array(model.graph.blocks.indices) : model.graph.blocks.map(\.sourceLayer)
+    let straight = ReadableModel(graph: self.model.graph.straightened, source: self.model.source)
+    let checks = ParityChecks(
+      package: model, reference: source?.model ?? straight, selection: selection, tokens: tokens,
+      isExact: isExact)
+    return try checks.run(usesAdapter: passesPrelude, on: workers)
+  }
+
+  /// Compares the graph that ships, adapter included, with the textbook formulas in Double.
+  private func directEvaluation() throws -> Check {
+    let limit = 1e-5
+    let count = min(8, tokens.tokens.count / tokens.sequences)
+    let ids = Array(tokens.tokens.prefix(count))
+    let hidden = model.graph.sizes.hidden
+    let stream = RandomStream(seed: 11, stream: 0)
+    let state = (0..<(count * hidden)).map { Float(stream.truncatedNormal(at: UInt64($0)) * 0.1) }
+    let rows = (0..<count).map { row in
+      state[(row * hidden)..<((row + 1) * hidden)].map(Double.init)
+    }
+    let wanted = try ReferenceForward(model).latent(ids, recurrence: 2, state: rows)
+    let found = try Model(model.graph, from: model.source, on: workers)
+      .forward(
+        Batch(tokens: ids, sequences: 1),
+        ForwardOptions(recurrence: 2, state: .given(state), logits: .none))
+    let distance = Distance(
+      found.latent?.floats ?? [], from: wanted.flatMap { $0.map { Float($0) } })
+    let isClose = distance.isFinite && distance.relativeNorm <= limit
+    return Check(
+      "graph.direct", isClose ? .passed : .failed,
+      "two recurrences, adapter included, against the formulas in float64: relative norm "
+        + "\(distance.relativeNorm), at most \(limit) allowed", measures: distance.json)
+  }
+}
