@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 import Kernels
 import ModelGraph
@@ -53,11 +54,11 @@ struct ParityChecks {
         return Check(
           name, .failed,
           "the first hidden state that differs is that after \(place): relative norm "
-            + "\(distance.relativeNorm), largest difference \(distance.maximumAbsolute)",
+            + "\(scientific(distance.relativeNorm)), largest difference \(scientific(distance.maximumAbsolute))",
           measures: distance.json)
       }
     }
-    let how = isExact ? "bit for bit" : "within \(Self.roundedLimit) (largest \(worst))"
+    let how = isExact ? "bit for bit" : "within \(Self.roundedLimit) (largest \(scientific(worst)))"
     return Check(
       name, .passed,
       "\(names.count) hidden states equal at r = 1, \(how)"
@@ -78,8 +79,8 @@ struct ParityChecks {
     var measures = distance.json
     for member in agreement.json.members { measures[member.key] = member.value }
     let detail =
-      "logits at r = 1: NMSE \(distance.nmse), KL \(agreement.meanKL), "
-      + "top-1 \(agreement.top1), top-10 \(agreement.top10)"
+      "logits at r = 1: NMSE \(scientific(distance.nmse)), KL \(scientific(agreement.meanKL)), "
+      + "top-1 \(fixed(agreement.top1, 3)), top-10 \(fixed(agreement.top10, 3))"
     return Check(
       "parity.logits", isWithin(distance) ? .passed : .failed, detail, measures: measures)
   }

@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 import Kernels
 import ModelGraph
@@ -32,7 +33,7 @@ struct StateChecks {
     let growth = (sizes.last ?? 0) / (sizes.first ?? 1)
     return Check(
       "state.finite", .passed,
-      "the state is finite up to r = 64; its root mean square grows by \(growth)",
+      "the state is finite up to r = 64; its root mean square grows \(fixed(growth, 2)) times",
       measures: ["growth": JSONValue(growth), "norms": .array(norms)])
   }
 

@@ -1,7 +1,7 @@
-import ByteIO
+package import ByteIO
 import JSON
 package import Kernels
-package import ModelGraph
+import ModelGraph
 package import RecurrentPackage
 import Tensors
 import Transformer
@@ -135,6 +135,6 @@ package struct Verifier {
     return Check(
       "graph.direct", isClose ? .passed : .failed,
       "two recurrences, adapter included, against the formulas in float64: relative norm "
-        + "\(distance.relativeNorm), at most \(limit) allowed", measures: distance.json)
+        + "\(scientific(distance.relativeNorm)), at most \(limit) allowed", measures: distance.json)
   }
 }

@@ -50,7 +50,9 @@ struct Verify: Verb {
       package: opened, model: ReadableModel(graph: graph, source: opened.checkpoint),
       source: source.map { path in
         let model = try OpenedModel(path)
-        return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
+        return (
+          ReadableModel(graph: model.graph, source: model.checkpoint), try model.inputs
+        )
       },
       tokens: probe(graph), workers: compute.workers())
     var checks = try verifier.run { note($0, to: console) }

@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 import ModelGraph
 import Verification
@@ -25,11 +26,12 @@ struct VerifyReport: Report {
   var text: String {
     var table = TextTable([.left, .left, .left])
     for check in checks {
-      let mark = switch check.verdict {
-      case .passed: "ok"
-      case .failed: "FAILED"
-      case .skipped: "skipped"
-      }
+      let mark =
+        switch check.verdict {
+        case .passed: "ok"
+        case .failed: "FAILED"
+        case .skipped: "skipped"
+        }
       table.add([mark, check.name, check.detail])
     }
     let verdict = isOK ? "verified" : "NOT verified"
@@ -63,8 +65,8 @@ extension Check {
     for member in agreement.json.members { measures[member.key] = member.value }
     self.init(
       name, isSame ? .passed : .failed,
-      "logits against \(path): NMSE \(distance.nmse) (at most \(Self.sameModelNMSE)), KL "
-        + "\(agreement.meanKL) (at most \(Self.sameModelKL)), top-1 \(agreement.top1)",
+      "logits against \(path): NMSE \(scientific(distance.nmse)) (at most \(Self.sameModelNMSE)), KL "
+        + "\(scientific(agreement.meanKL)) (at most \(Self.sameModelKL)), top-1 \(fixed(agreement.top1, 3))",
       measures: measures)
   }
 }

@@ -1,0 +1,95 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@testable import CheckpointCommands
+
+@Suite("ckpt verify")
+struct VerifyTests {
+  /// A package made of a golden model, and the folder that holds it.
+  private func package(
+    of golden: String, _ more: [String] = []
+  ) throws -> (path: String, folder: TemporaryFolder) {
+    let folder = TemporaryFolder()
+    let path = folder.file("package")
+    let run = try outcome(
+      Retrofit.self,
+      [source(golden), "--prelude", "2", "--core", "3", "--coda", "2", "-o", path, "--quiet"] + more
+    )
+    #expect(run.code == 0)
+    return (path, folder)
+  }
+
+  private func source(_ golden: String) -> String { Fixtures.path("golden/\(golden)/source") }
+
+  private func checks(_ run: Outcome) throws -> [String: String] {
+    let checks = try #require(run.json?["checks"]?.array)
+    return Dictionary(
+      uniqueKeysWithValues: checks.compactMap { check in
+        guard let name = check["name"]?.string, let verdict = check["verdict"]?.string else {
+          return nil
+        }
+        return (name, verdict)
+      })
+  }
+
+  @Test(
+    "passes for every family, bit for bit, and its self-test catches each fault",
+    arguments: ["tiny-llama", "tiny-llama3-rope", "tiny-olmo2", "tiny-qwen2", "tiny-qwen3"])
+  func passes(golden: String) throws {
+    let (path, folder) = try package(of: golden)
+    let run = try outcome(
+      Verify.self, [path, "--source", source(golden), "--self-test", "--json"])
+    #expect(run.code == 0)
+    let verdicts = try checks(run)
+    #expect(verdicts["parity.hidden"] == "passed")
+    #expect(verdicts["source.bytes"] == "passed")
+    #expect(!verdicts.values.contains("failed"))
+    #expect(verdicts["self_test.bitFlipped"] == "passed")
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test(
+    "passes for every adapter start, against the formulas in float64",
+    arguments: ["state", "average", "uniform", "takase", "add"])
+  func adapters(start: String) throws {
+    let (path, folder) = try package(of: "tiny-llama", ["--adapter", start])
+    let run = try outcome(Verify.self, [path, "--source", source("tiny-llama"), "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(try checks(run)["graph.direct"] == "passed")
+    #expect(try checks(run)["parity.hidden_bypassed"] == "passed")
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("says no to a package with one flipped bit, and names the tensor")
+  func flippedBit() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    let file = path + "/model.safetensors"
+    var bytes = try Data(contentsOf: URL(filePath: file))
+    bytes[bytes.count - 5] ^= 1
+    try bytes.write(to: URL(filePath: file))
+    let run = try outcome(Verify.self, [path, "--source", source("tiny-llama"), "--json"])
+    #expect(run.code == 1)
+    #expect(try checks(run)["integrity"] == "failed")
+    #expect(run.output.contains("transformer."))
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("says no to another model's source")
+  func wrongSource() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    let run = try outcome(Verify.self, [path, "--source", source("tiny-olmo2"), "--json"])
+    #expect(run.code == 1)
+    #expect(try checks(run)["source.bytes"] == "failed")
+    #expect(try checks(run)["parity.hidden"] == "failed")
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("refuses what is no package")
+  func noPackage() throws {
+    let run = try outcome(Verify.self, [source("tiny-llama"), "--json"])
+    #expect(run.code != 0 && run.code != 1)
+    #expect(run.json?["ok"] == false)
+  }
+}
