@@ -135,6 +135,24 @@ package func pathKind(_ path: String) -> PathKind? {
   }
 }
 
+/// What is at `path` itself: a link is `other`; nil when nothing is there.
+package func linkKind(_ path: String) -> PathKind? {
+  var status = stat()
+  guard unsafe lstat(path, &status) == 0 else { return nil }
+  switch status.st_mode & S_IFMT {
+  case S_IFREG: return .file
+  case S_IFDIR: return .folder
+  default: return .other
+  }
+}
+
+/// Creates the folder `path`, which must not exist; the one it is in must.
+package func createFolder(_ path: String) throws(FileError) {
+  guard unsafe mkdir(path, 0o755) == 0 else {
+    throw FileError(path, .system(operation: "create folder", Errno(rawValue: errno)))
+  }
+}
+
 /// Removes `path` and everything below it; links are removed, not followed.
 package func removeTree(_ path: String) {
   // Depth is bounded by the path length the system allows, so a work list is enough.

@@ -10,13 +10,15 @@ package struct CheckpointCommand: ParsableCommand {
       Inspect.self,
       Retrofit.self,
       Verify.self,
-      Trace.self,
+      Train.self,
+      Runs.self,
       Eval.self,
+      Trace.self,
       Convert.self,
       Diff.self,
       Tokenize.self,
-      Train.self,
-      Runs.self,
+      Pack.self,
+      Unpack.self,
     ])
 
   package init() {}

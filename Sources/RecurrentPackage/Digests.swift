@@ -17,13 +17,12 @@ final class WriteProgress: Sendable {
   }
 }
 
-/// SHA-256 of `byteCount` bytes that `read` gives, a tile at a time.
-private func digest(
-  byteCount: Int, _ advance: (Int) -> Void,
+/// Adds `byteCount` bytes that `read` gives to a running digest, a tile at a time.
+private func feedTiles(
+  _ hash: inout SHA256, byteCount: Int, _ advance: (Int) -> Void = { _ in },
   read: (Int, inout MutableRawSpan) throws -> Void
-) throws -> Digest {
+) throws {
   let tile = 1 << 20
-  var hash = SHA256()
   var bytes = [UInt8](repeating: 0, count: min(tile, byteCount))
   for start in stride(from: 0, to: byteCount, by: tile) {
     try Interruption.check()
@@ -33,12 +32,31 @@ private func digest(
     hash.update(part.bytes)
     advance(part.byteCount)
   }
-  return hash.finish()
 }
 
 extension ByteRegion {
+  /// SHA-256 of all bytes.
   func digest(_ advance: (Int) -> Void = { _ in }) throws -> Digest {
-    try RecurrentPackage.digest(byteCount: byteCount, advance) { try read(at: $0, into: &$1) }
+    var hash = SHA256()
+    try feedTiles(&hash, byteCount: byteCount, advance) { try read(at: $0, into: &$1) }
+    return hash.finish()
+  }
+
+  /// Adds all bytes to a running digest.
+  func feed(_ hash: inout SHA256) throws {
+    try feedTiles(&hash, byteCount: byteCount) { try read(at: $0, into: &$1) }
+  }
+
+  /// Gives all bytes in order, a tile at a time.
+  func forEachTile(_ body: (RawSpan) throws -> Void) throws {
+    let tile = 1 << 20
+    var bytes = [UInt8](repeating: 0, count: min(tile, byteCount))
+    for start in stride(from: 0, to: byteCount, by: tile) {
+      var all = bytes.mutableRawSpan
+      var part = all._mutatingExtracting(0..<min(tile, byteCount - start))
+      try read(at: start, into: &part)
+      try body(part.bytes)
+    }
   }
 
   /// Throws when the region's file changed since it was opened.
@@ -50,7 +68,9 @@ extension ByteRegion {
 extension PositionedOutput {
   /// SHA-256 of what was written.
   func digest(_ advance: (Int) -> Void) throws -> Digest {
-    try RecurrentPackage.digest(byteCount: byteCount, advance) { try read(at: $0, into: &$1) }
+    var hash = SHA256()
+    try feedTiles(&hash, byteCount: byteCount, advance) { try read(at: $0, into: &$1) }
+    return hash.finish()
   }
 }
 

@@ -37,8 +37,8 @@ struct Diff: Verb {
   }
 
   func perform(_ console: Console) throws -> DiffReport {
-    let a = try NamedTensors(Checkpoint.open(first))
-    let b = try NamedTensors(Checkpoint.open(second))
+    let a = try NamedTensors(Checkpoint.opening(first))
+    let b = try NamedTensors(Checkpoint.opening(second))
     let patterns = tensor.map { NamePattern($0) }
     func isWanted(_ parameter: Parameter) -> Bool {
       patterns.isEmpty || patterns.contains { $0.matches(parameter.name) }

@@ -43,7 +43,7 @@ struct Inspect: Verb {
   }
 
   func perform(_ console: Console) throws -> InspectReport {
-    let checkpoint = try Checkpoint.open(model)
+    let checkpoint = try Checkpoint.opening(model)
     var report = InspectReport(checkpoint: checkpoint, isFull: full)
     if let tensor {
       guard let record = checkpoint.record(TensorName(tensor)) else {

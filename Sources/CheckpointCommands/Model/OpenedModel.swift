@@ -9,10 +9,12 @@ import Transformer
 struct OpenedModel {
   let checkpoint: Checkpoint
   let graph: ModelGraph
+  /// The files the tensors are read from.
+  let inputs: [ByteRegion]
 
   /// Opens what is at `path`, a source model or a package.
   init(_ path: String) throws {
-    checkpoint = try Checkpoint.open(path)
+    (checkpoint, inputs) = try Checkpoint.openingFiles(path)
     guard let graph = try NamedTensors(checkpoint).graph() else {
       throw ModelError(path, .noConfig)
     }
@@ -20,11 +22,6 @@ struct OpenedModel {
   }
 
   var path: String { checkpoint.path }
-
-  /// The files the tensors are read from.
-  var inputs: [ByteRegion] {
-    get throws { try checkpoint.inputs.map { try ByteRegion(path: $0) } }
-  }
 
   /// Reads all weights into memory, to be run.
   func load(on workers: Workers) throws -> Model {

@@ -31,7 +31,7 @@ extension Tokenizer {
       if folder.names.contains("tokenizer.json") {
         try self.init(gguf: nil) { try folder.open($0) }
       } else {
-        try self.init(of: Checkpoint.open(path))
+        try self.init(of: Checkpoint.opening(path))
       }
       return
     }
@@ -40,7 +40,7 @@ extension Tokenizer {
     case let start where start.first == UInt8(ascii: "{"):
       try self.init(tokenizerJSON: region.contents(limit: Self.fileLimit), path: path)
     case Array("GGUF".utf8): try self.init(gguf: path) { _ in nil }
-    default: try self.init(of: Checkpoint.open(path))
+    default: try self.init(of: Checkpoint.opening(path))
     }
   }
 

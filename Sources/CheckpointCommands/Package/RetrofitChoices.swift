@@ -76,6 +76,8 @@ struct RetrofitChoices: ParsableArguments {
 /// How the adapter starts, and the checkpoint it is read from if it is.
 struct AdapterChoice {
   var start: AdapterStart
+  /// The files the adapter is read from.
+  private(set) var inputs: [ByteRegion] = []
   private var checkpoint: Checkpoint?
   private var record: TensorRecord?
 
@@ -83,7 +85,7 @@ struct AdapterChoice {
 
   /// The tensor of shape `[hidden, 2 * hidden]` in a weight file that is alone, or called adapter.
   init(file: String, hidden: Int) throws {
-    let checkpoint = try Checkpoint.open(file)
+    let (checkpoint, inputs) = try Checkpoint.openingFiles(file)
     let shape = [hidden, 2 * hidden]
     let candidates = checkpoint.tensors.filter { $0.shape == shape }
     let names = ["adapter", "adapter.weight", "transformer.adapter.weight"]
@@ -92,13 +94,9 @@ struct AdapterChoice {
     else { throw RecurrenceError(.noAdapter(file: file, shape: shape)) }
     let type: ElementType = if case .element(let type) = record.type { type } else { .f32 }
     start = .tensor(OverlaidSource.name, type)
+    self.inputs = inputs
     self.checkpoint = checkpoint
     self.record = record
-  }
-
-  /// The files the adapter is read from.
-  var inputs: [ByteRegion] {
-    get throws { try checkpoint?.inputs.map { try ByteRegion(path: $0) } ?? [] }
   }
 
   /// `source` with the adapter's tensor beside its own.

@@ -51,7 +51,7 @@ struct Verify: Verb {
       source: source.map { path in
         let model = try OpenedModel(path)
         return (
-          ReadableModel(graph: model.graph, source: model.checkpoint), try model.inputs
+          ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs
         )
       },
       tokens: probe(graph), workers: compute.workers())

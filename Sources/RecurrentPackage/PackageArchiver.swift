@@ -1,0 +1,124 @@
+package import Archives
+import ByteIO
+
+extension RecurrentPackage {
+  /// Writes the package as one file: an uncompressed tar that is read in place, or a compressed one
+  /// for shipping. Digests are checked first; a damaged package is not packed.
+  ///
+  /// - Returns: Size of the file.
+  package func pack(
+    to destination: String, compression: Compression?, force: Bool
+  ) throws -> Int {
+    if let problem = try integrityProblems().first { throw problem }
+    let members = orderedMembers
+    let end = 2 * TarHeader.block
+    let size = members.reduce(end) {
+      $0 + $1.header.count + $1.region.byteCount + TarHeader.padding($1.region.byteCount)
+    }
+    let staged = try StagedOutput(
+      at: destination, isFolder: false, force: force, inputs: [path] + files.map(\.region.path),
+      needed: compression == nil ? size : 0)
+    if let compression {
+      let output = try CompressedOutput(creating: staged.temporary, compression)
+      for member in members {
+        try output.write(member.header.rawSpan)
+        try member.region.forEachTile { try output.write($0) }
+        let padding = [UInt8](repeating: 0, count: TarHeader.padding(member.region.byteCount))
+        try output.write(padding.rawSpan)
+      }
+      try output.write([UInt8](repeating: 0, count: end).rawSpan)
+      try output.finish()
+    } else {
+      // Gaps between members and the end mark stay zeros, as the file is created.
+      let output = try PositionedOutput(creating: staged.temporary, byteCount: size)
+      var position = 0
+      for member in members {
+        try output.write(member.header.rawSpan, at: position)
+        position += member.header.count
+        try output.copy(member.region, to: position)
+        position += member.region.byteCount + TarHeader.padding(member.region.byteCount)
+      }
+      try output.finish()
+    }
+    for file in files { try file.region.requireUnchanged() }
+    try staged.publish()
+    return try ByteRegion(path: destination).byteCount
+  }
+
+  /// The manifest, then the other files in byte order.
+  private var orderedMembers: [(header: [UInt8], region: ByteRegion)] {
+    let first = files.filter { $0.name == Manifest.name }
+    return (first + files.filter { $0.name != Manifest.name }).map {
+      (TarHeader(name: $0.name, byteCount: $0.region.byteCount).blocks, $0.region)
+    }
+  }
+
+  /// Writes the files of the archive at `source`, compressed or not, to a folder, after every rule
+  /// and digest was checked.
+  package static func unpack(
+    _ source: String, to destination: String, force: Bool
+  ) throws -> RecurrentPackage {
+    let region = try ByteRegion(path: source)
+    if TarArchive.isArchive(region) {
+      return try unpack(archive: region, from: source, to: destination, force: force)
+    }
+    let plain = try StagedOutput(
+      at: destination + ".tar", isFolder: false, force: true, inputs: [source], needed: 0)
+    let stream = try DecompressedStream(source)
+    var output = try OutputFile(creating: plain.temporary)
+    var buffer: [UInt8] = []
+    while try stream.read(1 << 20, into: &buffer) {
+      try output.write(buffer.rawSpan)
+      buffer.removeAll(keepingCapacity: true)
+    }
+    _ = try output.finish()
+    return try unpack(
+      archive: ByteRegion(path: plain.temporary), from: source, to: destination, force: force)
+  }
+
+  private static func unpack(
+    archive: ByteRegion, from source: String, to destination: String, force: Bool
+  ) throws -> RecurrentPackage {
+    let package = try RecurrentPackage(archive: archive)
+    if let problem = try package.integrityProblems().first { throw problem }
+    let staged = try StagedOutput(
+      at: destination, isFolder: true, force: force, inputs: [source],
+      needed: package.files.reduce(0) { $0 + $1.region.byteCount })
+    for file in package.files {
+      try makeFolders(above: file.name, in: staged.temporary)
+      let output = try PositionedOutput(
+        creating: staged.path(file.name), byteCount: file.region.byteCount)
+      try output.copy(file.region, to: 0)
+      try output.finish()
+    }
+    try archive.requireUnchanged()
+    try staged.publish()
+    return try RecurrentPackage.open(destination)
+  }
+
+  private static func makeFolders(above name: String, in root: String) throws {
+    let parts = name.split(separator: "/").dropLast()
+    for count in 0..<parts.count {
+      let folder = root + "/" + parts.prefix(count + 1).joined(separator: "/")
+      if linkKind(folder) == nil { try createFolder(folder) }
+    }
+  }
+}
+
+extension PositionedOutput {
+  /// Copies all of `region` to position `offset`.
+  fileprivate func copy(_ region: ByteRegion, to offset: Int) throws {
+    let run = 8 << 20
+    for start in stride(from: 0, to: region.byteCount, by: run) {
+      let count = min(run, region.byteCount - start)
+      guard try copyInKernel(region, from: start, count: count, to: offset + start) == 0,
+        let part = region.subregion(start..<start + count)
+      else { continue }
+      var position = offset + start
+      try part.forEachTile {
+        try write($0, at: position)
+        position += $0.byteCount
+      }
+    }
+  }
+}
