@@ -18,7 +18,7 @@ from model_signing._signing import signing
 
 folder = pathlib.Path(sys.argv[1])
 config = hashing.Config().set_ignored_paths(
-    paths=[folder / name for name in sys.argv[2:]], ignore_git_paths=True
+    paths=sys.argv[2:], ignore_git_paths=True
 )
 payload = signing.Payload(config.hash(folder))
 print(payload.statement.pb.subject[0].digest["sha256"])

@@ -10,12 +10,12 @@ struct TarArchive {
   /// Most members that are read.
   static let memberLimit = 100_000
 
-  init(_ region: ByteRegion) throws {
+  init(_ region: ByteRegion, memberLimit: Int = Self.memberLimit) throws {
     var cursor = TarCursor(region)
     var members: [(name: String, region: ByteRegion)] = []
     while let member = try cursor.next() {
-      guard members.count < Self.memberLimit else {
-        throw cursor.error(.tooManyMembers(limit: Self.memberLimit))
+      guard members.count < memberLimit else {
+        throw cursor.error(.tooManyMembers(limit: memberLimit))
       }
       if members.isEmpty, member.name != Manifest.name {
         throw PackageError(.archive(.manifestNotFirst(member.name)), path: region.path, at: 0)

@@ -62,7 +62,7 @@ struct ManifestTests {
     ("config.json", "model.safetensors", .pathTwice("model.safetensors", "model.safetensors")),
   ]
 
-  @Test("refused", arguments: changes)
+  @Test("RP-2, RP-3, RP-4: refused", arguments: changes)
   func refused(old: String, new: String, problem: PackageError.Problem) throws {
     let text = Self.manifest.text.replacing(old, with: new)
     #expect(text != Self.manifest.text)
@@ -71,7 +71,7 @@ struct ManifestTests {
     }
   }
 
-  @Test("a changed digest no longer agrees with the root")
+  @Test("RP-7: a changed digest no longer agrees with the root")
   func wrongRoot() throws {
     let other = SHA256.digest(of: [9])
     let text = Self.manifest.text.replacing(Self.digest.description, with: other.description)

@@ -268,6 +268,17 @@ struct TarTests {
     #expect(unnoticed.isEmpty)
   }
 
+  @Test("RP-28: more members than are read")
+  func members() {
+    var builder = TarBuilder()
+    builder.add("manifest.json", [])
+    for i in 0..<10 { builder.add("\(i)", []) }
+    builder.end()
+    #expect(throws: PackageError(.archive(.tooManyMembers(limit: 10)), path: "memory", at: 5632)) {
+      _ = try TarArchive(ByteRegion(builder.bytes), memberLimit: 10)
+    }
+  }
+
   @Test("a size of eight gibibytes and more takes an extended header")
   func large() throws {
     let size = 9 << 30
