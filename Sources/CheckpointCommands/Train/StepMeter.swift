@@ -1,3 +1,4 @@
+import ByteIO
 import Training
 
 /// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.

@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 import Training
 
