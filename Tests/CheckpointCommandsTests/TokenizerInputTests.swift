@@ -37,7 +37,7 @@ struct TokenizerInputTests {
     }
     let checkpoint = try Checkpoint.open(path).withTokenizerFiles()
     #expect(checkpoint.sideFiles.map(\.name) == ["tokenizer.json", "tokenizer_config.json"])
-    let written = try #require(Tokenizer(of: checkpoint))
+    let written = try #require(try Tokenizer(of: checkpoint))
     #expect(try written.encode("Hi Hi<|end|>") == [3, 4, 3, 0])
     #expect(written.chatTemplate == "{{ eos_token }}")
   }
