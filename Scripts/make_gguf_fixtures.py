@@ -124,7 +124,8 @@ def add_llama(writer: GGUFWriter) -> None:
     writer.add_rope_dimension_count(8)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
-    writer.add_token_list([f"t{i}" for i in range(24)])
+    pieces = ["<s0>", "<s1>", "<s2>", "t", "0", "1", "t0", "t1"]
+    writer.add_token_list(pieces + [f"x{i}" for i in range(16)])
     writer.add_token_types([3, 3, 3] + [1] * 21)
     writer.add_token_merges(["t 0", "t 1"])
     writer.add_bos_token_id(1)
