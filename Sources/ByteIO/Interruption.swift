@@ -13,6 +13,12 @@ package enum Interruption {
         _ = signal(number, SIG_DFL)
       }
     }
+    // A parent's worker thread may have passed on a mask that holds them back.
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGINT)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Whether a signal has arrived.

@@ -55,7 +55,7 @@ struct Convert: Verb {
   }
 
   func perform(_ console: Console) throws -> ConvertReport {
-    let source = try NamedTensors(Checkpoint.open(model).withTokenizerFiles())
+    let source = try NamedTensors(Checkpoint.opening(model).withTokenizerFiles())
     let inputs = try source.checkpoint.inputs.map { try OpenFile($0) }
     let written =
       switch target {
