@@ -13,6 +13,7 @@ package struct CheckpointCommand: ParsableCommand {
       Train.self,
       Runs.self,
       Eval.self,
+      Generate.self,
       Trace.self,
       Convert.self,
       Diff.self,

@@ -1,4 +1,4 @@
-import Glibc
+import ByteIO
 
 /// A bar on standard error that tells how far a piece of work is.
 struct Progress {
@@ -8,7 +8,7 @@ struct Progress {
   private let total: Int
   private var done = 0
   private var lastDrawn = 0.0
-  private let started = now()
+  private let started = monotonicSeconds()
 
   private enum Style {
     case none
@@ -33,7 +33,7 @@ struct Progress {
   /// Counts `steps` more steps as done; redraws ten times a second at most.
   mutating func advance(_ steps: Int = 1, note: String = "") {
     done += steps
-    let time = now()
+    let time = monotonicSeconds()
     let pause = style == .bar ? 0.1 : 5
     guard style != .none, time - lastDrawn >= pause || done == total else { return }
     lastDrawn = time
@@ -60,11 +60,4 @@ struct Progress {
     let seconds = Int((time - started) / Double(done) * Double(total - done))
     return "  \(seconds / 60):\(seconds % 60 < 10 ? "0" : "")\(seconds % 60) left"
   }
-}
-
-/// Seconds on a clock that never goes back.
-private func now() -> Double {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

@@ -35,6 +35,11 @@ struct RecurrenceDepth: ExpressibleByArgument, Equatable {
   var withoutGradient: Int
   var withGradient: Int
 
+  init(withoutGradient: Int, withGradient: Int) {
+    self.withoutGradient = withoutGradient
+    self.withGradient = withGradient
+  }
+
   init?(argument: String) {
     let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
     let values = parts.compactMap { Int($0) }
@@ -134,13 +139,36 @@ struct Trace: Verb {
     guard let labels = inputs.labels else {
       throw TraceError(self.inputs, .missing, tensor: "labels")
     }
-    let model = try opened.load(on: compute.workers())
-    let sum = try model.loss(
-      Batch(tokens: inputs.tokens, sequences: inputs.sequences), labels: labels,
-      ForwardOptions(recurrence: recurrence?.total, state: state(inputs)))
+    let batch = try Batch(tokens: inputs.tokens, sequences: inputs.sequences)
+    guard parts.contains(.gradients) else {
+      let sum = try opened.load(on: compute.workers()).loss(
+        batch, labels: labels,
+        ForwardOptions(recurrence: recurrence?.total, state: state(inputs)))
+      return [try Self.loss(sum)]
+    }
+    let model = try TrainableModel(
+      opened.graph, from: opened.checkpoint, on: compute.workers())
+    let depth = opened.graph.recurrence.map {
+      recurrence ?? RecurrenceDepth(withoutGradient: $0.meanRecurrence, withGradient: 0)
+    }
+    let sum = try model.lossAndGradient(
+      batch, labels: labels, noGradSteps: depth?.withoutGradient ?? 0,
+      gradSteps: depth?.withGradient ?? 0, state: state(inputs))
+    let gradients = model.tensors.map { tensor in
+      let shape = tensor.parameter.shape
+      let rows = shape.first ?? 1
+      return TracedTensor(
+        "grad.\(tensor.parameter.name)", shape,
+        Matrix(
+          model.gradients, offset: tensor.offset, rows: rows, columns: tensor.count / max(1, rows)))
+    }
+    return (parts.contains(.loss) ? [try Self.loss(sum)] : []) + gradients
+  }
+
+  private static func loss(_ sum: LossSum) throws -> TracedTensor {
     let matrix = try Matrix(rows: 1, columns: 1)
     matrix.assign([Float(sum.mean)])
-    return [TracedTensor("loss", [1], matrix)]
+    return TracedTensor("loss", [1], matrix)
   }
 
   private func write(_ tensors: [TracedTensor]) throws {
