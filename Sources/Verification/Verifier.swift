@@ -49,9 +49,13 @@ package struct Verifier {
     add(try parity(model))
     add([try directEvaluation()])
     let loaded = try Model(model.graph, from: model.source, on: workers)
+    add([try CacheCheck(model: loaded, tokens: tokens).run()])
     add(try StateChecks(model: loaded, tokens: tokens).run())
     return checks
   }
+
+  /// Whether the weights were trained after the retrofit, so that they are the source's no more.
+  private var isTrained: Bool { package.manifest.record["training"]?.array?.isEmpty == false }
 
   // MARK: Bytes
 
@@ -60,7 +64,7 @@ package struct Verifier {
     let count = package.manifest.files.count
     guard problems.isEmpty else {
       return Check(
-        "integrity", .failed, problems.map { "\($0)" }.joined(separator: "; "),
+        "integrity", .failed, Self.list(problems),
         measures: ["problems": JSONValue(problems.count)])
     }
     return Check(
@@ -75,10 +79,14 @@ package struct Verifier {
       return Check(
         "source.bytes", .skipped, "no source was given; name it with --source to compare its bytes")
     }
+    guard !isTrained else {
+      return Check(
+        "source.bytes", .skipped, "the weights were trained: they are the source's no more")
+    }
     let found = try package.sourceProblems(source.files, threads: workers.count)
     guard found.problems.isEmpty else {
       return Check(
-        "source.bytes", .failed, found.problems.map { "\($0)" }.joined(separator: "; "),
+        "source.bytes", .failed, Self.list(found.problems),
         measures: ["problems": JSONValue(found.problems.count)])
     }
     let computed = package.manifest.tensors.count - found.tensors
@@ -89,27 +97,34 @@ package struct Verifier {
       measures: ["tensors": JSONValue(found.tensors), "bytes": JSONValue(found.byteCount)])
   }
 
+  /// The first problems, and how many more there are.
+  private static func list(_ problems: [PackageError]) -> String {
+    let shown = problems.prefix(3).map { "\($0)" }.joined(separator: "; ")
+    return problems.count > 3 ? shown + "; and \(problems.count - 3) more" : shown
+  }
+
   // MARK: Numbers
 
   /// Whether every weight of the package has exactly the source's value.
   private var isExact: Bool {
-    source == nil
-      || !package.manifest.tensors.contains { tensor in
-        tensor.operations.contains { $0.hasPrefix("cast") }
-      }
+    !package.manifest.tensors.contains { tensor in
+      tensor.operations.contains { $0.hasPrefix("cast") }
+    }
   }
 
   /// Whether the adapter gives the prelude's output as it is, whatever the state.
-  var passesPrelude: Bool { model.graph.config["adapter_init"]?.string == "prelude" }
+  var passesPrelude: Bool {
+    !isTrained && model.graph.config["adapter_init"]?.string == "prelude"
+  }
 
   func parity(_ model: ReadableModel) throws -> [Check] {
-    let selection =
-      source == nil
-      ? Array(model.graph.blocks.indices) : model.graph.blocks.map(\.sourceLayer)
     let straight = ReadableModel(graph: self.model.graph.straightened, source: self.model.source)
+    let other = isTrained ? nil : source?.model
+    let blocks = model.graph.blocks
     let checks = ParityChecks(
-      package: model, reference: source?.model ?? straight, selection: selection, tokens: tokens,
-      isExact: isExact)
+      package: model, reference: other ?? straight,
+      selection: other == nil ? Array(blocks.indices) : blocks.map(\.sourceLayer), tokens: tokens,
+      isExact: other == nil || isExact)
     return try checks.run(usesAdapter: passesPrelude, on: workers)
   }
 

@@ -47,6 +47,7 @@ struct VerifyTests {
     #expect(verdicts["source.bytes"] == "passed")
     #expect(!verdicts.values.contains("failed"))
     #expect(verdicts["self_test.bitFlipped"] == "passed")
+    #expect(verdicts["cache"] == "passed")
     withExtendedLifetime(folder) {}
   }
 
