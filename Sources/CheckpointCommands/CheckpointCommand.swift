@@ -8,6 +8,7 @@ package struct CheckpointCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Inspect.self,
+      Layers.self,
       Retrofit.self,
       Verify.self,
       Train.self,

@@ -20,10 +20,13 @@ package struct ForwardOptions: Equatable, Sendable {
   package var blocks: [Int]?
   package var logits: Logits
   package var keepsHidden: Bool
+  /// Whether the last hidden state is taken after the final norm.
+  package var normsLastHidden: Bool
 
   package init(
     recurrence: Int? = nil, state: InitialState = .seeded(0), bypassesAdapter: Bool = false,
-    blocks: [Int]? = nil, logits: Logits = .all, keepsHidden: Bool = false
+    blocks: [Int]? = nil, logits: Logits = .all, keepsHidden: Bool = false,
+    normsLastHidden: Bool = true
   ) {
     self.recurrence = recurrence
     self.state = state
@@ -31,6 +34,7 @@ package struct ForwardOptions: Equatable, Sendable {
     self.blocks = blocks
     self.logits = logits
     self.keepsHidden = keepsHidden
+    self.normsLastHidden = normsLastHidden
   }
 }
 
@@ -39,7 +43,7 @@ package struct ForwardResult: Sendable {
   /// `[T, V]`, or `[B, V]` for the last tokens; nil when not wanted.
   package var logits: Matrix?
   /// `[(L + 1) * T, h]`: the embedding's output, then each executed layer's, the last after the
-  /// final norm; nil when not wanted.
+  /// final norm unless the options leave it as it is; nil when not wanted.
   package var hidden: Matrix?
   /// `[T, h]`, the state that enters the coda; nil for a plain model.
   package var latent: Matrix?
@@ -78,7 +82,7 @@ extension Model {
     rmsNorm(
       room.work.normed, room.stream, scale: network.finalNorm, epsilon: network.epsilon,
       on: workers)
-    trace?.replaceLast(room.work.normed, on: workers)
+    if options.normsLastHidden { trace?.replaceLast(room.work.normed, on: workers) }
     return ForwardResult(
       logits: try logits(options.logits, room.work.normed, batch), hidden: trace?.hidden,
       latent: latent, normed: room.work.normed)

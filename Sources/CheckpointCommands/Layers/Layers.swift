@@ -1,0 +1,83 @@
+import ArgumentParser
+import ByteIO
+import ModelGraph
+import Recurrence
+import Transformer
+import Verification
+
+/// `ckpt layers`: which layers of a source model matter, and which to make recurrent?
+struct Layers: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Rank a model's layers by influence, and propose a selection.",
+    discussion: """
+      Runs a calibration text through the model. A layer's block influence is 1 - cos(x, y) and its \
+      angular distance arccos(cos(x, y)) / π, x its input and y its output (the last layer's before \
+      the final norm), each the mean over all positions. Rank 1 has the highest block influence.
+
+      The proposal takes the first layers as prelude and the last as coda, as the retrofitting paper \
+      found best, and as core the layers between that have the highest block influence, in the \
+      model's order; gaps are allowed. (The paper's own core is the layers just before the coda: \
+      what `ckpt retrofit` makes of counts alone.) Counts are its 4, 8 and 4 of 22 layers in \
+      proportion, unless given.
+
+      Example:
+        ckpt layers TinyLlama-1.1B --data calibration.txt --prelude 4 --core 8 --coda 4
+      """)
+
+  @Argument(help: "Source model: folder or file, any format.") var model: String
+
+  @Option(help: "Text file.") var data: String
+
+  @Option(help: "Tokens a window.") var sequenceLength = 256
+
+  @Option(help: "Most windows.") var windows = 16
+
+  @Option(help: "Layers in the proposed prelude.") var prelude: Int?
+  @Option(help: "Layers in the proposed core.") var core: Int?
+  @Option(help: "Layers in the proposed coda.") var coda: Int?
+
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if sequenceLength < 2 { throw ValidationError("--sequence-length is at least 2.") }
+    if windows < 1 { throw ValidationError("--windows is at least 1.") }
+    guard [0, 3].contains([prelude, core, coda].compactMap({ $0 }).count) else {
+      throw ValidationError("--prelude, --core and --coda go together.")
+    }
+  }
+
+  func perform(_ console: Console) throws -> LayersReport {
+    let opened = try OpenedModel(model)
+    guard opened.graph.recurrence == nil else { throw ModelError(model, .alreadyRecurrent) }
+    let layers = opened.graph.blocks.count
+    var counts = LayerSelection.counts(of: layers)
+    if let prelude, let core, let coda { counts = (prelude, core, coda) }
+    // Before the model runs, which takes long.
+    _ = try LayerSelection(
+      prelude: counts.prelude, core: counts.core, coda: counts.coda, of: layers)
+    let windows = try TokenWindows(
+      of: ByteRegion(path: data), by: opened.tokenizer(), length: sequenceLength,
+      count: self.windows)
+    guard !windows.windows.isEmpty else {
+      throw UsageError(
+        "\(data) has fewer than \(sequenceLength) tokens",
+        hint: "give more text, or a smaller --sequence-length")
+    }
+    var meter = InfluenceMeter(try opened.load(on: compute.workers()))
+    var progress = Progress(console, output, "layers", total: windows.windows.count)
+    for window in windows.windows {
+      try Interruption.check()
+      try meter.add(Batch(tokens: window, sequences: 1))
+      progress.advance()
+    }
+    progress.finish()
+    let influences = meter.influences
+    let selection = try LayerSelection(
+      prelude: counts.prelude, core: counts.core, coda: counts.coda,
+      influence: influences.map(\.blockInfluence))
+    return LayersReport(
+      path: opened.path, data: data, windows: windows.windows.count,
+      sequenceLength: sequenceLength, influences: influences, selection: selection)
+  }
+}
