@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up the machine, builds a release binary, and runs the main job on the shipped model.
+# Sets up the machine, builds a release binary, and runs the main job on the shipped model. The demo
+# itself takes a minute on two cores; what it makes is under build/demo. CKPT=FILE uses a built ckpt.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,25 +12,56 @@ run() {
   "$ckpt" "$@"
 }
 
-Scripts/setup.sh
+# A table of continuations, by prompt and number of recurrences: samples MODEL.
+samples() {
+  printf '\n$ ckpt generate %s --prompt PROMPT --recurrence R\n' "$1"
+  for prompt in '12+7=' '48+35=' 'Count: 3, 4,' 'The small dog'; do
+    for r in 1 4 8; do
+      # An assignment, so that a failure ends the script.
+      text=$("$ckpt" generate "$1" --prompt "$prompt" --recurrence "$r" --max-tokens 24 \
+        --progress none)
+      printf 'r = %d  %s%s\n' "$r" "$prompt" "$(printf '%s\n' "$text" | head -n 1)"
+    done
+  done
+}
 
-say 'Release build'
-swift build -c release --product ckpt
-ckpt=$(swift build -c release --show-bin-path)/ckpt
+if [ -n "${CKPT:-}" ]; then
+  ckpt=$CKPT
+else
+  Scripts/setup.sh
+  say 'Release build'
+  swift build -c release --product ckpt
+  ckpt=$(swift build -c release --show-bin-path)/ckpt
+fi
 
 model=fixtures/tiny-arithmetic
 heldout=fixtures/text/heldout.txt
 demo=build/demo
 package=$demo/package
+healed=$demo/run/package
 rm -rf "$demo"
 mkdir -p "$demo"
 
 say 'A small model that knows arithmetic'
 run inspect "$model"
-run eval "$model" --data "$heldout"
+run eval "$model" --data "$heldout" --progress none
 
 say 'Its layers as prelude, core and coda; four of twelve are dropped'
 run retrofit "$model" --prelude 2 --core 4 --coda 2 --mean-recurrence 4 -o "$package"
 
+say 'Is it what it claims to be, and would faults be noticed?'
+run verify "$package" --source "$model" --self-test
+
 say 'What dropping layers has cost; the adapter ignores the state, so r cannot help yet'
-run eval "$package" --data "$heldout" --recurrence 1,2,4,8
+run eval "$package" --data "$heldout" --recurrence 1,2,4,8 --progress none
+samples "$package"
+
+say 'Healing: training while the mean recurrence grows to 4'
+run train "$package" --data fixtures/text/corpus.txt --recipe fixtures/text/heal.yaml -o "$demo/run"
+
+say 'After healing'
+run eval "$healed" --data "$heldout" --recurrence 1,2,4,8 --svg "$demo/recurrence.svg" \
+  --progress none
+samples "$healed"
+
+say "Charts: $demo/run/curve.svg (training), $demo/recurrence.svg (loss against r)"

