@@ -7,10 +7,11 @@
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
+#   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
 .PHONY: check test demo format smollm2 oracles fixtures fuzz fuzz-safetensors fuzz-torch fuzz-gguf \
-	clean
+	bench clean
 
 check:
 	Scripts/check.sh
@@ -22,7 +23,8 @@ demo:
 	Scripts/demo.sh
 
 format:
-	swift format --in-place --recursive Sources Tests Fuzz Package.swift
+	swift format --in-place --recursive Sources Tests Fuzz Package.swift \
+		Benchmarks/Sources Benchmarks/Package.swift
 
 smollm2:
 	Scripts/smollm2.sh
@@ -44,5 +46,8 @@ fuzz: fuzz-safetensors fuzz-torch fuzz-gguf
 fuzz-safetensors fuzz-torch fuzz-gguf:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
+bench:
+	Benchmarks/run.sh
+
 clean:
-	rm -rf .build build
+	rm -rf .build Benchmarks/.build build

@@ -5,8 +5,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '==> %s\n' "$*"; }
 
-sources='Sources Tests Fuzz Package.swift'
-[ ! -d Benchmarks ] || sources="$sources Benchmarks/Package.swift Benchmarks/Benchmarks"
+sources='Sources Tests Fuzz Package.swift Benchmarks/Sources Benchmarks/Package.swift'
 
 say 'Formatting'
 # shellcheck disable=SC2086  # a list of words

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds ckpt and the benchmarks, and runs those named (all, if none is): Benchmarks/run.sh [NAME…]
+#
+# CKPT=FILE measures a built ckpt; PYTHON=FILE is a Python with the peers' packages, else one is made
+# in build/peers from peers/requirements.txt; RUNS=N sets the counted runs of each side.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+if [ -z "${CKPT:-}" ]; then
+  Scripts/setup.sh >&2
+  say 'Release build of ckpt'
+  swift build -c release --static-swift-stdlib --product ckpt >&2
+  CKPT=$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt
+fi
+
+if [ -z "${PYTHON:-}" ]; then
+  PYTHON=build/peers/bin/python
+  if ! cmp -s Benchmarks/peers/requirements.txt build/peers/requirements.txt; then
+    say 'Python packages of the peers'
+    python3 -m venv --clear build/peers
+    $PYTHON -m pip install --quiet --requirement Benchmarks/peers/requirements.txt >&2
+    cp Benchmarks/peers/requirements.txt build/peers/requirements.txt
+  fi
+fi
+
+say 'Release build of the benchmarks'
+swift build -c release --package-path Benchmarks >&2
+bench=$(swift build -c release --package-path Benchmarks --show-bin-path)/Benchmarks
+
+# OpenBLAS and MKL are to choose their kernels by the processor, not by somebody's setting.
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS MKL_DEBUG_CPU_TYPE
+exec "$bench" --ckpt "$CKPT" --python "$PYTHON" --runs "${RUNS:-5}" "$@"
