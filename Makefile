@@ -1,6 +1,7 @@
 # Targets:
 #   check      formatting, unsafe gate, strict build, all tests (Scripts/check.sh)
 #   test       set up the machine, then check (Scripts/test.sh)
+#   python-tests  what torch and transformers make of ckpt's output (Scripts/test_python.sh)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
@@ -10,14 +11,17 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test demo format smollm2 oracles fixtures fuzz fuzz-safetensors fuzz-torch fuzz-gguf \
-	bench clean
+.PHONY: check test python-tests demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
+	fuzz-torch fuzz-gguf bench clean
 
 check:
 	Scripts/check.sh
 
 test:
 	Scripts/test.sh
+
+python-tests:
+	Scripts/test_python.sh
 
 demo:
 	Scripts/demo.sh

@@ -25,15 +25,11 @@ samples() {
   done
 }
 
-if [ -n "${CKPT:-}" ]; then
-  ckpt=$CKPT
-else
+if [ -z "${CKPT:-}" ]; then
   Scripts/setup.sh
   say 'Release build'
-  # The Swift libraries inside: the tool starts in half the time, and runs without a toolchain.
-  swift build -c release --static-swift-stdlib --product ckpt
-  ckpt=$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt
 fi
+ckpt=$(Scripts/release.sh)
 
 model=fixtures/tiny-arithmetic
 heldout=fixtures/text/heldout.txt

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what building ckpt needs on Debian or Ubuntu, and nothing that is there already.
+# Installs what building ckpt needs on Debian or Ubuntu, with further packages given as arguments,
+# and nothing that is there already.
 # Safe to run again; works as root or with sudo, with or without a terminal.
 set -eu
 
@@ -7,6 +8,7 @@ say() { printf '==> %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 packages='git pkg-config zlib1g-dev libopenblas-dev libarchive-dev libssl-dev'
+packages="$packages $*"
 libraries='zlib openblas libarchive libcrypto'
 
 is_installed() {

@@ -25,13 +25,7 @@ if [ ! -f "$model" ]; then
 fi
 printf '%s  %s\n' "$digest" "$model" | sha256sum --check --quiet || fail "$model is damaged; delete it"
 
-if [ -n "${CKPT:-}" ]; then
-  ckpt=$CKPT
-else
-  # The Swift libraries inside: the tool starts in half the time, and runs without a toolchain.
-  swift build -c release --static-swift-stdlib --product ckpt
-  ckpt=$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt
-fi
+ckpt=$(Scripts/release.sh)
 
 # Shows a command as a person would type it, then runs it.
 run() {
