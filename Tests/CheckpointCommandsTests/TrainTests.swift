@@ -139,6 +139,35 @@ struct TrainTests {
     }
   }
 
+  @Test("prepared tokens and their recipe train to the same losses")
+  func prepares() throws {
+    let package = try package()
+    let lines = (0..<300).map { #"{"prompt": "\#($0)+1=", "completion": "\#($0 + 1)."}"# + "\n" }
+    let records = try folder.write(Array(lines.joined().utf8), to: "sums.jsonl")
+    let bare = try folder.write((0..<4000).flatMap { [UInt8($0 % 7), 0] }, to: "tokens.bin")
+    let arguments = ["--steps", "4", "--data", text, records + ":2", bare]
+    let prepared = try train(package, arguments + ["--prepare", "--json"], to: "data")
+    #expect(prepared.code == 0, "\(prepared.notes)")
+    let data = folder.file("data")
+    #expect(
+      try folderEntries(data).sorted()
+        == ["0-heldout.txt.tokens", "1-sums.jsonl.tokens", "recipe.yaml"])
+    let sources = try #require(prepared.json?["sources"]?.array)
+    #expect(sources.map { $0["documents"]?.integer } == [1, 300, nil])
+    #expect(sources[2]["file"]?.string == bare)
+    #expect(sources[2]["tokens"]?.integer == 4000)
+    #expect(try train(package, arguments, to: "texts").code == 0)
+    let recipe = data + "/recipe.yaml"
+    let done = try outcome(Train.self, [package, "-o", folder.file("tokens"), "--recipe", recipe])
+    #expect(done.code == 0, "\(done.notes)")
+    #expect(try losses("tokens") == losses("texts"))
+    #expect(try train(package, arguments + ["--prepare"], to: "data").code == 6)
+    let broken = try folder.write(Array("ckpttok1 and no more".utf8), to: "broken.tokens")
+    let refused = try train(package, ["--data", broken], to: "never")
+    #expect(refused.code == 3)
+    #expect(refused.notes.contains("its header is not a token file's"), "\(refused.notes)")
+  }
+
   @Test("prints a recipe that gives itself again")
   func recipe() throws {
     let printed = try outcome(

@@ -27,6 +27,12 @@ struct Train: Verb {
   var saveDtype = SaveType.f32
   @Flag(help: "Go on with the run in the output folder.") var resume = false
   @Flag(help: "Print the whole recipe and train nothing.") var printRecipe = false
+  @Flag(
+    help: """
+      Write tokens and a recipe that names them to the output folder, for training elsewhere, and \
+      train nothing.
+      """)
+  var prepare = false
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
@@ -37,6 +43,9 @@ struct Train: Verb {
     guard !(resume && replacement.force) else {
       throw ValidationError("--resume and --force exclude each other.")
     }
+    guard !(resume && prepare) else {
+      throw ValidationError("--resume and --prepare exclude each other.")
+    }
   }
 
   func perform(_ console: Console) throws -> TrainReport {
@@ -45,14 +54,18 @@ struct Train: Verb {
     }
     let run = RunFolder(outputPath)
     let settings = try settings(of: run)
+    let (cache, meter) = (TokenCache(cacheFolder), StepMeter(console, output))
+    if prepare {
+      let data = TrainingData(settings, for: try OpenedModel(model), cache: cache, meter: meter)
+      return .prepared(try PreparedData(data, in: run.path, force: replacement.force))
+    }
     guard settings.precision.isSupported else {
       throw TrainingError(
         .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
     }
     let session = try TrainSession(
       model: OpenedModel(model), settings: settings, run: run, saveType: saveDtype.elementType,
-      workers: Workers(threads, precision: settings.precision), cache: TokenCache(cacheFolder),
-      meter: StepMeter(console, output))
+      workers: Workers(threads, precision: settings.precision), cache: cache, meter: meter)
     if !resume {
       try run.create(force: replacement.force)
       try run.write(TrainingRecipe.text(of: settings), to: run.recipe)

@@ -2,9 +2,10 @@ import ByteIO
 import JSON
 import Training
 
-/// What a training run gave, or the recipe of one.
+/// What a training run gave, or the recipe or the data of one.
 enum TrainReport: Report {
   case recipe(TrainingSettings)
+  case prepared(PreparedData)
   case run(Outcome)
 
   static let command = "train"
@@ -22,6 +23,7 @@ enum TrainReport: Report {
   var json: JSONObject {
     switch self {
     case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
+    case .prepared(let data): return data.json
     case .run(let outcome):
       let progress = outcome.progress
       return [
@@ -40,6 +42,7 @@ enum TrainReport: Report {
   var text: String {
     switch self {
     case .recipe(let settings): TrainingRecipe.text(of: settings)
+    case .prepared(let data): data.text
     case .run(let outcome): outcome.text
     }
   }

@@ -37,7 +37,7 @@ struct TrainingData {
   private var vocabulary: Int { model.graph.sizes.vocabulary }
 
   /// `PATH:WEIGHT`; a path that exists as it stands has weight 1.
-  private static func split(_ source: String) throws -> (path: String, weight: Double) {
+  static func split(_ source: String) throws -> (path: String, weight: Double) {
     guard pathKind(source) == nil, let colon = source.lastIndex(of: ":") else { return (source, 1) }
     let text = String(source[source.index(after: colon)...])
     guard let weight = Double(text), weight > 0, weight.isFinite else {
@@ -50,6 +50,7 @@ struct TrainingData {
     switch settings.data.format == "auto" ? Self.format(of: path) : settings.data.format {
     case "npy": return try checked(TokenFile(npy: path))
     case "bin": return try checked(TokenFile(binary: path, width: vocabulary > 1 << 16 ? 4 : 2))
+    case "tokens": return try CachedTokens(path)
     case let name:
       guard let layout = TextFormat.Layout(rawValue: name) else {
         throw DataError(.unknownFormat(name), path)
@@ -77,7 +78,9 @@ struct TrainingData {
     for suffix in [".gz", ".zst", ".xz", ".bz2", ".lz4"] where name.hasSuffix(suffix) {
       name.removeLast(suffix.count)
     }
-    let formats = [".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".bin": "bin"]
+    let formats = [
+      ".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".bin": "bin", ".tokens": "tokens",
+    ]
     return formats.first { name.hasSuffix($0.key) }?.value ?? "text"
   }
 

@@ -101,7 +101,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .noTokenizer: "text needs a tokenizer, and the package has none"
     case .badWeight(let text): "\"\(text)\" is not a positive weight"
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
-    case .badCache(let reason): "the token cache is broken: \(reason)"
+    case .badCache(let reason): "the tokens are broken: \(reason)"
     }
   }
 
@@ -110,12 +110,12 @@ package struct DataError: DiagnosedError, Equatable {
     case .invalidUTF8, .notAnObject, .missingField, .wrongType, .lineTooLong:
       "correct the record, or pass --skip-bad-records to leave such records out"
     case .tokenOutOfRange: "use the tokenizer that belongs to this model"
-    case .unknownFormat: "formats: text, jsonl, npy, bin"
+    case .unknownFormat: "formats: text, jsonl, npy, bin, tokens"
     case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
     case .tooFewTokens: "give more data, or lower --sequence-length"
     case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
     case .exhausted: "raise data.epochs, or train fewer steps"
-    case .badCache: "delete the file; it is made again"
+    case .badCache: "delete the file; the command that made it makes it again"
     default: nil
     }
   }

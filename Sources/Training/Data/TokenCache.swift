@@ -39,13 +39,13 @@ package struct TokenCache: Sendable {
     let key = try Self.key(of: request)
     let path = "\(folder)/\(key).tokens"
     if pathKind(path) == .file {
-      return try CachedTokens(path, source: request.path, key: key)
+      return try CachedTokens(path, of: request.path, key: key)
     }
     try createFolders(folder)
     let staged = try StagedOutput(at: path, isFolder: false, force: true, inputs: [], needed: 0)
     try Self.write(request, key: key, to: staged.temporary, progress: progress)
     try staged.publish()
-    return try CachedTokens(path, source: request.path, key: key)
+    return try CachedTokens(path, of: request.path, key: key)
   }
 
   private static func key(of request: Request) throws -> Digest {
@@ -132,9 +132,11 @@ package struct TokenCache: Sendable {
   }
 }
 
-/// A file of the token cache.
+/// A file of the token cache, or a copy of one under a name of its own.
 package struct CachedTokens: TokenStream {
   package let path: String
+  /// The file itself; `path` is that of the text.
+  package let file: String
   package let count: Int
   package let documentCount: Int
   /// Bad records that were left out.
@@ -145,12 +147,18 @@ package struct CachedTokens: TokenStream {
   private static let headerSize = 40
   private static let trailerSize = 24
 
-  init(_ file: String, source: String, key: Digest) throws {
+  /// Opens tokens that the user named, whatever they were made from.
+  package init(_ file: String) throws { try self.init(file, of: file, key: nil) }
+
+  init(_ file: String, of source: String, key: Digest?) throws {
     let region = try ByteRegion(path: file)
     let size = region.byteCount
     guard size >= Self.headerSize + Self.trailerSize,
-      try region.bytes(0..<Self.headerSize) == Self.magic + key.bytes
-    else { throw DataError(.badCache("its header is not this source's"), file) }
+      try region.bytes(0..<Self.headerSize).starts(with: Self.magic + (key?.bytes ?? []))
+    else {
+      let wanted = key == nil ? "a token file's" : "this source's"
+      throw DataError(.badCache("its header is not \(wanted)"), file)
+    }
     let trailer = try region.bytes(size - Self.trailerSize..<size)
     var reader = ByteReader(trailer.rawSpan)
     let counts = [
@@ -161,6 +169,7 @@ package struct CachedTokens: TokenStream {
       let tokens = region.subregion(Self.headerSize..<end)
     else { throw DataError(.badCache("\(size) bytes for \(counts[0]) tokens"), file) }
     path = source
+    self.file = file
     count = counts[0]
     documentCount = counts[1]
     skippedCount = counts[2]

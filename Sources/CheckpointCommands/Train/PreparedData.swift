@@ -1,0 +1,83 @@
+import ByteIO
+import JSON
+import Training
+
+/// A folder of tokens with a recipe that names them: what a run needs beside its model, on a machine
+/// that has neither the texts nor the tokenizer.
+struct PreparedData {
+  private let recipe: String
+  private let sources: [Source]
+
+  private struct Source {
+    var path: String
+    /// The tokens; the source itself when it is a token file.
+    var file: String
+    var tokens: Int
+    /// Of texts.
+    var documents: Int?
+    var skippedRecords: Int?
+  }
+
+  /// Tokenises the sources of `data` into the new folder `folder`, which appears whole or not at all.
+  init(_ data: TrainingData, in folder: String, force: Bool) throws {
+    var (data, settings) = (data, data.settings)
+    let dataset = try data.dataset()
+    let staged = try StagedOutput(
+      at: folder, isFolder: true, force: force, inputs: settings.data.sources, needed: 0)
+    var sources: [Source] = []
+    for (index, source) in dataset.sources.enumerated() {
+      let stream = source.stream
+      guard let text = stream as? CachedTokens, text.path != text.file else {
+        sources.append(Source(path: stream.path, file: stream.path, tokens: stream.count))
+        continue
+      }
+      let base = stream.path.split(separator: "/").last ?? "data"
+      let name = "\(index)-\(base).tokens"
+      var copy = try OutputFile(creating: staged.path(name))
+      try copy.copy(ByteRegion(path: text.file))
+      _ = try copy.finish()
+      settings.data.sources[index] =
+        "\(folder)/\(name)" + (source.weight == 1 ? "" : ":\(source.weight)")
+      sources.append(
+        Source(
+          path: stream.path, file: "\(folder)/\(name)", tokens: stream.count,
+          documents: text.documentCount, skippedRecords: text.skippedCount))
+    }
+    // Each file's name says now what it is.
+    if sources.contains(where: { $0.documents != nil }) { settings.data.format = "auto" }
+    var file = try OutputFile(creating: staged.path("recipe.yaml"))
+    try file.write(Array(TrainingRecipe.text(of: settings).utf8))
+    _ = try file.finish()
+    try staged.publish()
+    recipe = "\(folder)/recipe.yaml"
+    self.sources = sources
+  }
+
+  var json: JSONObject {
+    [
+      "recipe": .string(recipe),
+      "sources": .array(
+        sources.map { source in
+          [
+            "path": .string(source.path), "file": .string(source.file),
+            "tokens": JSONValue(source.tokens), "documents": JSONValue(source.documents),
+            "skipped_records": JSONValue(source.skippedRecords),
+          ]
+        }),
+    ]
+  }
+
+  var text: String {
+    var table = TextTable([
+      ("Source", .left), ("Tokens", .right), ("Documents", .right), ("Left out", .right),
+      ("File", .left),
+    ])
+    for source in sources {
+      table.add([
+        source.path, grouped(source.tokens), source.documents.map { grouped($0) } ?? "",
+        source.skippedRecords.map { grouped($0) } ?? "", source.file,
+      ])
+    }
+    return table.text() + "\nRecipe  \(recipe)\n"
+  }
+}
