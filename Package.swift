@@ -33,7 +33,6 @@ func system(_ name: String, _ pkgConfig: String, apt: String, brew: String) -> T
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -46,7 +45,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
@@ -110,13 +108,14 @@ let package = Package(
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
         "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-        "Training", "Verification", "Kernels", argumentParser, logging, systemPackage,
+        "Training", "Verification", "Kernels", argumentParser, systemPackage,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["ByteIO", "JSON", "Tensors"], path: "Tests/TestSupport"),
+      name: "TestSupport", dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors"],
+      path: "Tests/TestSupport"),
   ]
 )
 

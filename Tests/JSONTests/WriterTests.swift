@@ -31,7 +31,7 @@ struct WriterTests {
   func escapes() {
     #expect(
       JSONValue.string("\"\\/\n\r\t\u{8}\u{1F}\u{7F}é😀").text()
-        == "\"\\\"\\\\/\\n\\r\\t\\u0008\\u001f\u{7F}é😀\"")
+        == "\"\\\"\\\\/\\n\\r\\t\\b\\u001f\u{7F}é😀\"")
   }
 
   @Test(

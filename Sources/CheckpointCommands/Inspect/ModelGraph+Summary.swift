@@ -1,8 +1,9 @@
 import ByteIO
 import JSON
 import ModelGraph
+import Recurrence
 
-/// Parameters of one part of a model.
+/// A row of the table of a model's parts.
 struct PartCount: Equatable {
   var name: String
   var parameters: Int
@@ -13,28 +14,31 @@ struct PartCount: Equatable {
 extension ModelGraph {
   /// Parameters by part, in order of execution.
   var parts: [PartCount] {
-    func part(_ name: String, _ blocks: [Block], _ note: String = "") -> PartCount {
-      PartCount(
-        name: name,
-        parameters: blocks.flatMap(\.parameters).reduce(0) { $0 + $1.parameter.elementCount },
-        note: (blocks.count == 1 ? "1 block" : "\(blocks.count) blocks") + note)
+    let counts = ParameterCounts(self)
+    func number(_ blocks: [Block]) -> String {
+      blocks.count == 1 ? "1 block" : "\(blocks.count) blocks"
     }
-    var parts = [PartCount(name: "embedding", parameters: embedding.elementCount)]
+    var parts = [PartCount(name: "embedding", parameters: counts.embedding)]
     switch body {
     case .plain(let blocks):
-      parts.append(part("layers", blocks))
+      parts.append(PartCount(name: "layers", parameters: counts.layers, note: number(blocks)))
     case .recurrent(let body):
-      parts.append(part("prelude", body.prelude))
-      parts.append(PartCount(name: "adapter", parameters: body.adapter?.elementCount ?? 0))
-      parts.append(part("core", body.core, ", run r times"))
-      if let norm = body.coreNorm {
-        parts.append(PartCount(name: "core norm", parameters: norm.elementCount))
+      parts += [
+        PartCount(name: "prelude", parameters: counts.prelude, note: number(body.prelude)),
+        PartCount(name: "adapter", parameters: counts.adapter),
+        PartCount(
+          name: "core", parameters: counts.core, note: number(body.core) + ", run r times"),
+      ]
+      if body.coreNorm != nil {
+        parts.append(PartCount(name: "core norm", parameters: counts.coreNorm))
       }
-      parts.append(part("coda", body.coda))
+      parts.append(PartCount(name: "coda", parameters: counts.coda, note: number(body.coda)))
     }
-    parts.append(PartCount(name: "final norm", parameters: finalNorm.elementCount))
     let headNote = head == nil ? "tied to the embedding" : ""
-    parts.append(PartCount(name: "head", parameters: head?.elementCount ?? 0, note: headNote))
+    parts += [
+      PartCount(name: "final norm", parameters: counts.finalNorm),
+      PartCount(name: "head", parameters: counts.head, note: headNote),
+    ]
     return parts
   }
 

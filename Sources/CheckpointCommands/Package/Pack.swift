@@ -1,7 +1,6 @@
 import Archives
 import ArgumentParser
 import ByteIO
-import JSON
 import RecurrentPackage
 
 /// `ckpt pack`: one file from a package folder.
@@ -17,39 +16,28 @@ struct Pack: Verb {
         ckpt pack TinyLlama-4-8-4 -o TinyLlama-4-8-4.tar.zst --compress zstd
       """)
 
-  @Argument(help: "Package folder, or its tar.") var package: String
-  @Option(name: [.short, .customLong("output")], help: "File to write.") var outputPath: String
+  @Argument(help: "Package folder, or its tar.", completion: .file()) var package: String
+  @Option(name: [.short, .customLong("output")], help: "File to write.", completion: .file())
+  var outputPath: String
   @Option(help: "Compress with gzip or zstd.") var compress: Compression?
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
-  func perform(_ console: Console) throws -> PackReport {
+  func perform(_ console: Console) throws -> ArchiveReport<Packing> {
     let opened = try RecurrentPackage.open(package)
-    let size = try opened.pack(
-      to: outputPath, compression: compress, force: replacement.force)
-    return PackReport(
+    let size = try ByteProgress(console, output, "pack").following { progress in
+      try opened.pack(
+        to: outputPath, compression: compress, force: replacement.force, progress: progress)
+    }
+    return ArchiveReport(
       output: outputPath, byteCount: size, fileCount: opened.files.count,
       root: opened.manifest.root)
   }
 }
 
-/// What was packed.
-struct PackReport: Report {
+enum Packing: ArchiveDirection {
   static let command = "pack"
-
-  var output: String
-  var byteCount: Int
-  var fileCount: Int
-  var root: Digest
-
-  var json: JSONObject {
-    [
-      "output": .string(output), "bytes": JSONValue(byteCount), "files": JSONValue(fileCount),
-      "root": .string(root.description),
-    ]
-  }
-
-  var text: String { "Packed \(fileCount) files into \(output), \(byteSize(byteCount))\n" }
+  static let done = "Packed"
 }
 
 extension Compression: ExpressibleByArgument {}

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ByteIO
-import JSON
 import RecurrentPackage
 
 /// `ckpt unpack`: a package folder from one file.
@@ -15,36 +14,25 @@ struct Unpack: Verb {
         ckpt unpack TinyLlama-4-8-4.tar.zst -o TinyLlama-4-8-4
       """)
 
-  @Argument(help: "Tar of a package, plain or compressed.") var archive: String
-  @Option(name: [.short, .customLong("output")], help: "Package folder to write.")
+  @Argument(help: "Tar of a package, plain or compressed.", completion: .file()) var archive: String
+  @Option(
+    name: [.short, .customLong("output")], help: "Package folder to write.", completion: .file())
   var outputPath: String
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
-  func perform(_ console: Console) throws -> UnpackReport {
-    let package = try RecurrentPackage.unpack(
-      archive, to: outputPath, force: replacement.force)
-    return UnpackReport(
-      output: outputPath, byteCount: package.files.reduce(0) { $0 + $1.region.byteCount },
+  func perform(_ console: Console) throws -> ArchiveReport<Unpacking> {
+    let package = try ByteProgress(console, output, "unpack").following { progress in
+      try RecurrentPackage.unpack(
+        archive, to: outputPath, force: replacement.force, progress: progress)
+    }
+    return ArchiveReport(
+      output: outputPath, byteCount: package.byteCount,
       fileCount: package.files.count, root: package.manifest.root)
   }
 }
 
-/// What was unpacked.
-struct UnpackReport: Report {
+enum Unpacking: ArchiveDirection {
   static let command = "unpack"
-
-  var output: String
-  var byteCount: Int
-  var fileCount: Int
-  var root: Digest
-
-  var json: JSONObject {
-    [
-      "output": .string(output), "bytes": JSONValue(byteCount), "files": JSONValue(fileCount),
-      "root": .string(root.description),
-    ]
-  }
-
-  var text: String { "Unpacked \(fileCount) files into \(output), \(byteSize(byteCount))\n" }
+  static let done = "Unpacked"
 }

@@ -166,35 +166,15 @@ enum TemplateValue: Equatable, Sendable {
     switch self {
     case .undefined, .null: return "null"
     case .bool(let value): return value ? "true" : "false"
-    case .string(let text): return Self.quoted(text)
+    case .string(let text): return JSONValue.string(text).text()
     case .list(let elements):
       return list(elements.map { $0.json(indent: indent, level: level + 1) }, "[", "]")
     case .dictionary(let members):
       let items = members.map {
-        Self.quoted($0.key) + ": " + $0.value.json(indent: indent, level: level + 1)
+        JSONValue.string($0.key).text() + ": " + $0.value.json(indent: indent, level: level + 1)
       }
       return list(items, "{", "}")
     case .integer, .float, .namespace: return representation
     }
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case "\u{8}": result += "\\b"
-      case "\u{C}": result += "\\f"
-      case "\u{0}"..."\u{1F}":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }
