@@ -65,15 +65,6 @@ extension ByteRegion {
   }
 }
 
-extension PositionedOutput {
-  /// SHA-256 of what was written.
-  func digest(_ advance: (Int) -> Void) throws -> Digest {
-    var hash = SHA256()
-    try feedTiles(&hash, byteCount: byteCount, advance) { try read(at: $0, into: &$1) }
-    return hash.finish()
-  }
-}
-
 /// The last part of a path.
 func baseName(_ path: String) -> String {
   path.split(separator: "/").last.map(String.init) ?? path

@@ -11,6 +11,11 @@ extension RecurrentPackage {
   package func integrityProblems(
     threads: Int = 2, progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> [PackageError] {
+    try integrityProblems(WriteProgress(total: byteCount, report: progress), threads: threads)
+  }
+
+  /// The same, counting the bytes that are read on `count`.
+  func integrityProblems(_ count: WriteProgress, threads: Int = 2) throws -> [PackageError] {
     let regions = Dictionary(
       files.map { (ExactString($0.name), $0.region) }, uniquingKeysWith: { first, _ in first })
     let listed = Set(manifest.files.map { ExactString($0.path) })
@@ -31,8 +36,6 @@ extension RecurrentPackage {
       }
       readable.append((file, region))
     }
-    let count = WriteProgress(
-      total: readable.reduce(0) { $0 + $1.file.byteCount }, report: progress)
     let wrong = Mutex<[PackageError]>([])
     let checked = readable
     try inParallel(checked.count, threads: threads) { i in

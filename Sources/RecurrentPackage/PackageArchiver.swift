@@ -5,12 +5,15 @@ extension RecurrentPackage {
   /// Writes the package as one file: an uncompressed tar that is read in place, or a compressed one
   /// for shipping. Digests are checked first; a damaged package is not packed.
   ///
+  /// - Parameter progress: Called with the bytes read and written so far, and those there are.
   /// - Returns: Size of the file.
   package func pack(
-    to destination: String, compression: Compression?, force: Bool
+    to destination: String, compression: Compression?, force: Bool,
+    progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> Int {
-    if let problem = try integrityProblems().first { throw problem }
     let members = orderedMembers
+    let count = WriteProgress(total: 2 * byteCount, report: progress)
+    if let problem = try integrityProblems(count).first { throw problem }
     let end = 2 * TarHeader.block
     let size = members.reduce(end) {
       $0 + $1.header.count + $1.region.byteCount + TarHeader.padding($1.region.byteCount)
@@ -22,7 +25,10 @@ extension RecurrentPackage {
       let output = try CompressedOutput(creating: staged.temporary, compression)
       for member in members {
         try output.write(member.header.rawSpan)
-        try member.region.forEachTile { try output.write($0) }
+        try member.region.forEachTile {
+          try output.write($0)
+          count.advance($0.byteCount)
+        }
         let padding = [UInt8](repeating: 0, count: TarHeader.padding(member.region.byteCount))
         try output.write(padding.rawSpan)
       }
@@ -35,7 +41,7 @@ extension RecurrentPackage {
       for member in members {
         try output.write(member.header.rawSpan, at: position)
         position += member.header.count
-        try output.copy(member.region, to: position)
+        try output.copy(member.region, to: position, count.advance)
         position += member.region.byteCount + TarHeader.padding(member.region.byteCount)
       }
       try output.finish()
@@ -55,12 +61,17 @@ extension RecurrentPackage {
 
   /// Writes the files of the archive at `source`, compressed or not, to a folder, after every rule
   /// and digest was checked.
+  ///
+  /// - Parameter progress: Called with the bytes read and written so far, and those there are.
   package static func unpack(
-    _ source: String, to destination: String, force: Bool
+    _ source: String, to destination: String, force: Bool,
+    progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> RecurrentPackage {
     let region = try ByteRegion(path: source)
     if TarArchive.isArchive(region) {
-      return try unpack(archive: region, from: source, to: destination, force: force)
+      return try unpack(
+        archive: region, from: source, to: destination, force: force,
+        progress: progress)
     }
     let plain = try StagedOutput(
       at: destination + ".tar", isFolder: false, force: true, inputs: [source], needed: 0)
@@ -73,22 +84,25 @@ extension RecurrentPackage {
     }
     _ = try output.finish()
     return try unpack(
-      archive: ByteRegion(path: plain.temporary), from: source, to: destination, force: force)
+      archive: ByteRegion(path: plain.temporary), from: source, to: destination, force: force,
+      progress: progress)
   }
 
   private static func unpack(
-    archive: ByteRegion, from source: String, to destination: String, force: Bool
+    archive: ByteRegion, from source: String, to destination: String, force: Bool,
+    progress: @escaping @Sendable (Int, Int) -> Void
   ) throws -> RecurrentPackage {
     let package = try RecurrentPackage(archive: archive)
-    if let problem = try package.integrityProblems().first { throw problem }
+    let count = WriteProgress(total: 2 * package.byteCount, report: progress)
+    if let problem = try package.integrityProblems(count).first { throw problem }
     let staged = try StagedOutput(
       at: destination, isFolder: true, force: force, inputs: [source],
-      needed: package.files.reduce(0) { $0 + $1.region.byteCount })
+      needed: package.byteCount)
     for file in package.files {
       try makeFolders(above: file.name, in: staged.temporary)
       let output = try PositionedOutput(
         creating: staged.path(file.name), byteCount: file.region.byteCount)
-      try output.copy(file.region, to: 0)
+      try output.copy(file.region, to: 0, count.advance)
       try output.finish()
     }
     try archive.requireUnchanged()
@@ -101,24 +115,6 @@ extension RecurrentPackage {
     for count in 0..<parts.count {
       let folder = root + "/" + parts.prefix(count + 1).joined(separator: "/")
       if linkKind(folder) == nil { try createFolder(folder) }
-    }
-  }
-}
-
-extension PositionedOutput {
-  /// Copies all of `region` to position `offset`.
-  fileprivate func copy(_ region: ByteRegion, to offset: Int) throws {
-    let run = 8 << 20
-    for start in stride(from: 0, to: region.byteCount, by: run) {
-      let count = min(run, region.byteCount - start)
-      guard try copyInKernel(region, from: start, count: count, to: offset + start) == 0,
-        let part = region.subregion(start..<start + count)
-      else { continue }
-      var position = offset + start
-      try part.forEachTile {
-        try write($0, at: position)
-        position += $0.byteCount
-      }
     }
   }
 }

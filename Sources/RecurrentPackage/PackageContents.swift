@@ -52,8 +52,6 @@ package struct WriteOptions: Sendable {
   package var allowOverflow = false
   /// Threads that copy and hash.
   package var threads = 2
-  /// Called with the bytes done and the bytes there are, from any thread.
-  package var progress: @Sendable (Int, Int) -> Void = { _, _ in }
 
   package init() {}
 }

@@ -3,7 +3,6 @@ import JSON
 import ModelGraph
 import Recurrence
 import Safetensors
-import Synchronization
 package import Tensors
 
 /// What was written.
@@ -19,6 +18,7 @@ package struct PackageWriter: Sendable {
   private let source: any RecipeSource
   private let options: WriteOptions
   private let shards: ShardPlan
+  private let parameters: [TensorName: Parameter]
   /// The files that are written from memory or copied, sorted.
   private let small: [PackageContents.SideFile]
 
@@ -29,6 +29,8 @@ package struct PackageWriter: Sendable {
     self.contents = contents
     self.source = source
     self.options = options
+    parameters = Dictionary(
+      contents.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let tensors = contents.parameters.map {
       SafetensorsLayout.Tensor(name: $0.name, type: $0.type, shape: $0.shape)
     }
@@ -49,28 +51,30 @@ package struct PackageWriter: Sendable {
 
   /// Writes the package to the folder `destination`.
   ///
+  /// - Parameter progress: Called with the bytes of work done and those there are, from any thread.
   /// - Throws: `FileError` when the disk is full, a source changed meanwhile, or a signal came; then
   ///   what was at `destination` is still there, untouched.
-  package func write(to destination: String) throws -> WrittenPackage {
+  package func write(
+    to destination: String, progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
+  ) throws -> WrittenPackage {
     // The manifest is a kilobyte or so for each tensor.
     let needed = byteCount + 4096 * (contents.parameters.count + 16)
     let staged = try StagedOutput(
       at: destination, isFolder: true, force: options.force, inputs: inputPaths, needed: needed)
     var files: [Manifest.File] = []
     for file in small { files.append(try writeSmall(file, to: staged)) }
-    let progress = WriteProgress(
-      total: 2 * shards.shards.reduce(0) { $0 + $1.layout.byteCount }
-        + contents.sources.reduce(0) { $0 + $1.byteCount }, report: options.progress)
+    let schedule = WriteSchedule(
+      sources: contents.sources,
+      outputBytes: shards.shards.reduce(0) { $0 + $1.layout.byteCount - $1.layout.header.count },
+      report: progress)
     var tensors: [Manifest.Tensor] = []
-    var sources: [Manifest.File] = []
     for (i, shard) in shards.shards.enumerated() {
-      let last = i == shards.shards.count - 1
-      let written = try write(shard, to: staged, hashing: last ? contents.sources : [], progress)
+      let isLast = i == shards.shards.count - 1
+      let written = try write(shard, to: staged, schedule, isLast: isLast)
       files.append(written.file)
       tensors += written.tensors
-      sources += written.sources
     }
-    for region in contents.sources { try region.requireUnchanged() }
+    let sources = try schedule.finishedSources()
     let manifest = Manifest(
       files: files, tensors: tensors, sources: sources, record: contents.record)
     var output = try OutputFile(creating: staged.path(Manifest.name))
@@ -104,74 +108,40 @@ package struct PackageWriter: Sendable {
     return Manifest.File(path: file.name, byteCount: written.byteCount, digest: written.digest)
   }
 
-  private struct WrittenShard {
-    var file: Manifest.File
-    var tensors: [Manifest.Tensor]
-    var sources: [Manifest.File]
-  }
-
-  /// Writes one weight file, then hashes it and the files in `sources` beside each other.
+  /// Writes one weight file; what its digests leave of the threads goes to the sources'.
   private func write(
-    _ shard: ShardPlan.Shard, to staged: StagedOutput, hashing sources: [ByteRegion],
-    _ progress: WriteProgress
-  ) throws -> WrittenShard {
+    _ shard: ShardPlan.Shard, to staged: StagedOutput, _ schedule: WriteSchedule, isLast: Bool
+  ) throws -> (file: Manifest.File, tensors: [Manifest.Tensor]) {
     let layout = shard.layout
-    let output = try PositionedOutput(
-      creating: staged.path(shard.name), byteCount: layout.byteCount)
-    try output.write(layout.header.rawSpan, at: 0)
-    let digests = try writeTensors(layout, output, progress)
-    let hashes = Mutex<[Int: Digest]>([:])
-    try inParallel(1 + sources.count, threads: options.threads) { i in
-      let digest =
-        i == 0
-        ? try output.digest(progress.advance) : try sources[i - 1].digest(progress.advance)
-      hashes.withLock { $0[i] = digest }
+    let recipes = layout.entries.map { entry in
+      guard let parameter = parameters[entry.tensor.name] else {
+        preconditionFailure("the layout was made of these parameters")
+      }
+      return parameter
     }
-    try output.finish()
-    let found = hashes.withLock { $0 }
-    func file(_ i: Int, _ path: String, _ count: Int) -> Manifest.File {
-      Manifest.File(path: path, byteCount: count, digest: found[i] ?? Digest(bytes: []))
-    }
-    return WrittenShard(
-      file: file(0, shard.name, layout.byteCount),
-      tensors: try zip(layout.entries, digests).map { entry, digest in
-        try provenance(entry, digest, in: shard.name)
-      },
-      sources: sources.enumerated().map { i, region in
-        file(i + 1, baseName(region.path), region.byteCount)
-      })
-  }
-
-  private func writeTensors(
-    _ layout: SafetensorsLayout, _ output: PositionedOutput, _ progress: WriteProgress
-  ) throws -> [Digest] {
-    let parameters = Dictionary(
-      contents.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let writer = TensorWriter(
-      reader: RecipeReader(source), output: output, allowOverflow: options.allowOverflow,
-      advance: progress.advance)
-    let digests = Mutex<[Int: Digest]>([:])
-    try inParallel(layout.entries.count, threads: options.threads) { i in
-      let entry = layout.entries[i]
-      guard let parameter = parameters[entry.tensor.name] else { return }
-      let digest = try writer.write(parameter, to: entry.range)
-      digests.withLock { $0[i] = digest }
-    }
-    let found = digests.withLock { $0 }
-    return layout.entries.indices.map { found[$0] ?? Digest(bytes: []) }
+    let writer = try WeightFileWriter(
+      layout, recipes, reader: RecipeReader(source), at: staged.path(shard.name),
+      allowOverflow: options.allowOverflow)
+    try schedule.run(writer, isLast: isLast, threads: options.threads)
+    let digests = try writer.finish()
+    return (
+      Manifest.File(path: shard.name, byteCount: layout.byteCount, digest: digests.file),
+      zip(zip(layout.entries, recipes), digests.tensors).map {
+        provenance($0.0, $0.1.recipe, $1, in: shard.name)
+      }
+    )
   }
 
   private func provenance(
-    _ entry: SafetensorsLayout.Entry, _ digest: Digest, in file: String
-  ) throws -> Manifest.Tensor {
-    let recipe = contents.parameters.first { $0.name == entry.tensor.name }?.recipe
-    let parts = (recipe?.sources ?? []).compactMap { part -> Manifest.Part? in
+    _ entry: SafetensorsLayout.Entry, _ recipe: Recipe, _ digest: Digest, in file: String
+  ) -> Manifest.Tensor {
+    let parts = recipe.sources.compactMap { part in
       source.record(part.tensor).map { Manifest.Part(part, $0) }
     }
-    let stored = recipe?.sources.first.flatMap { source.record($0.tensor)?.type }
+    let stored = recipe.sources.first.flatMap { source.record($0.tensor)?.type }
     return Manifest.Tensor(
       name: entry.tensor.name, file: file, offset: entry.range.lowerBound,
       byteCount: entry.range.count, type: entry.tensor.type, shape: entry.tensor.shape,
-      digest: digest, operations: recipe?.operations(stored: stored) ?? [], parts: parts)
+      digest: digest, operations: recipe.operations(stored: stored), parts: parts)
   }
 }

@@ -31,7 +31,7 @@ struct GGUFOutputTests {
   ) throws -> OpenedModel {
     let path = folder.file("model.gguf")
     let output = try GGUFOutput(model.graph, from: model.checkpoint, as: type)
-    let file = try output.write(to: path, allowOverflow: allowOverflow)
+    let file = try output.write(to: path, allowOverflow: allowOverflow) { _, _ in }
     #expect(file.byteCount == output.layout.byteCount)
     return try OpenedModel(path)
   }

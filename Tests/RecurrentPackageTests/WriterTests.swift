@@ -38,8 +38,11 @@ struct Sample {
   }
 
   @discardableResult
-  func write(to path: String, _ options: WriteOptions = WriteOptions()) throws -> WrittenPackage {
-    try writer(options).write(to: path)
+  func write(
+    to path: String, _ options: WriteOptions = WriteOptions(),
+    progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
+  ) throws -> WrittenPackage {
+    try writer(options).write(to: path, progress: progress)
   }
 }
 
@@ -182,7 +185,7 @@ struct WriterTests {
     #expect(all["modeling.py"] == nil)
     let card = String(decoding: try #require(all["README.md"]), as: UTF8.self)
     #expect(card.hasPrefix("---\nbase_model: \"source\"\n"))
-    #expect(card.contains("\nlicense: llama3.2\n"))
+    #expect(card.contains("\nlicense: \"llama3.2\"\n"))
     #expect(card.contains("| core | 4-7 |"))
     let generation = try JSONValue(parsing: try #require(all["generation_config.json"]))
     #expect(generation["eos_token_id"]?.integer == 2 && generation["bos_token_id"]?.integer == 1)

@@ -20,8 +20,9 @@ struct Convert: Verb {
         ckpt convert TinyLlama-1.1B -o TinyLlama.Q8_0.gguf --dtype q8_0
       """)
 
-  @Argument(help: "Checkpoint: folder or file, any format.") var model: String
-  @Option(name: [.short, .customLong("output")], help: "File or folder to write.")
+  @Argument(help: "Checkpoint: folder or file, any format.", completion: .file()) var model: String
+  @Option(
+    name: [.short, .customLong("output")], help: "File or folder to write.", completion: .file())
   var outputPath: String
   @Option(help: "Format of the output: folder, safetensors or gguf; by its ending otherwise.")
   var to: ConvertTarget?
@@ -57,10 +58,11 @@ struct Convert: Verb {
   func perform(_ console: Console) throws -> ConvertReport {
     let source = try NamedTensors(Checkpoint.opening(model).withTokenizerFiles())
     let inputs = try source.checkpoint.inputs.map { try OpenFile($0) }
+    let progress = ByteProgress(console, output, "convert")
     let written =
       switch target {
-      case .gguf: try writeGGUF(source)
-      case .folder, .safetensors: try writeSafetensors(source)
+      case .gguf: try writeGGUF(source, progress)
+      case .folder, .safetensors: try writeSafetensors(source, progress)
       }
     for input in inputs { try input.requireUnchanged() }
     try written.staged.publish()
@@ -76,12 +78,14 @@ struct Convert: Verb {
     var files: [ConvertReport.File]
   }
 
-  private func writeGGUF(_ source: NamedTensors) throws -> Staged {
+  private func writeGGUF(_ source: NamedTensors, _ progress: ByteProgress) throws -> Staged {
     guard let graph = try source.graph() else { throw ModelError(model, .noConfig) }
     let file = try GGUFOutput(
       graph, from: source.checkpoint, as: dtype?.type, tokenizer: tokenizer(of: source.checkpoint))
     let staged = try stage(source, isFolder: false, needed: file.layout.byteCount)
-    let written = try file.write(to: staged.temporary, allowOverflow: allowOverflow)
+    let written = try progress.following {
+      try file.write(to: staged.temporary, allowOverflow: allowOverflow, progress: $0)
+    }
     return Staged(
       staged: staged, tensors: file.layout.entries.count,
       files: [ConvertReport.File(name: outputPath, written)])
@@ -106,15 +110,19 @@ struct Convert: Verb {
     return checkpoint.warnings + [lack]
   }
 
-  private func writeSafetensors(_ source: NamedTensors) throws -> Staged {
+  private func writeSafetensors(
+    _ source: NamedTensors, _ progress: ByteProgress
+  ) throws -> Staged {
     let parameters = try parameters(of: source)
     let file = try SafetensorsOutput(
       parameters, from: source, limit: maxShardSize?.byteCount,
       type: dtype.flatMap { if case .element(let type) = $0.type { type } else { nil } })
     let isFolder = target == .folder
     let staged = try stage(source, isFolder: isFolder, needed: file.byteCount)
-    let files = try file.write(
-      to: staged, isFolder: isFolder, allowOverflow: allowOverflow)
+    let files = try progress.following {
+      try file.write(
+        to: staged, isFolder: isFolder, allowOverflow: allowOverflow, progress: $0)
+    }
     return Staged(staged: staged, tensors: parameters.count, files: files)
   }
 

@@ -72,8 +72,12 @@ struct GGUFOutput {
   }
 
   /// Creates the file at `path`, which must not exist, a few rows at a time.
-  func write(to path: String, allowOverflow: Bool) throws -> WrittenFile {
-    let stream = TensorStream(reader: source, allowOverflow: allowOverflow)
+  func write(
+    to path: String, allowOverflow: Bool, progress: @escaping (Int, Int) -> Void
+  ) throws -> WrittenFile {
+    let stream = TensorStream(
+      reader: source, allowOverflow: allowOverflow,
+      total: layout.entries.reduce(0) { $0 + $1.range.count }, progress)
     var writer = try GGUFWriter(creating: path, layout: layout)
     for (entry, content) in zip(layout.entries, contents) {
       switch content {
@@ -84,6 +88,7 @@ struct GGUFOutput {
         var raw = bytes.mutableRawSpan
         _ = try encode(values.span, as: .f32, into: &raw)
         try writer.write(bytes.rawSpan)
+        stream.advance(bytes.count)
       }
     }
     return try writer.finish()

@@ -53,9 +53,12 @@ struct SafetensorsOutput {
 
   /// Writes everything to `staged`; outside a folder, the one weight file alone.
   func write(
-    to staged: StagedOutput, isFolder: Bool, allowOverflow: Bool
+    to staged: StagedOutput, isFolder: Bool, allowOverflow: Bool,
+    progress: @escaping (Int, Int) -> Void
   ) throws -> [ConvertReport.File] {
-    let stream = TensorStream(reader: reader, allowOverflow: allowOverflow)
+    let stream = TensorStream(
+      reader: reader, allowOverflow: allowOverflow,
+      total: plan.shards.reduce(0) { $0 + $1.layout.byteCount - $1.layout.header.count }, progress)
     var files: [ConvertReport.File] = []
     for shard in plan.shards {
       let path = isFolder ? staged.path(shard.name) : staged.temporary

@@ -17,9 +17,29 @@ extension SafetensorsWriter: TensorSink {}
 struct TensorStream {
   let reader: RecipeReader
   let allowOverflow: Bool
+  /// Counts bytes that are written.
+  let advance: (Int) -> Void
 
+  /// Bytes that are copied at a time.
+  private static let copied = 8 << 20
   /// Elements that are computed at a time.
   private static let tile = 1 << 18
+
+  /// - Parameters:
+  ///   - total: Bytes of all tensors.
+  ///   - progress: Called with the bytes written so far, and `total`.
+  init(
+    reader: RecipeReader, allowOverflow: Bool, total: Int,
+    _ progress: @escaping (Int, Int) -> Void
+  ) {
+    self.reader = reader
+    self.allowOverflow = allowOverflow
+    var done = 0
+    advance = {
+      done += $0
+      progress(done, total)
+    }
+  }
 
   /// Appends the tensor that `parameter` describes, stored as `type`.
   ///
@@ -30,7 +50,7 @@ struct TensorStream {
     if case .element(let element) = type,
       let regions = try reader.regions(parameter.recipe, shape: parameter.shape, type: element)
     {
-      for region in regions { try sink.copy(region) }
+      for region in regions { try copy(region, to: &sink) }
       return
     }
     let shape = parameter.shape
@@ -47,9 +67,21 @@ struct TensorStream {
       var bytes = [UInt8](repeating: 0, count: size)
       overflow += try compute(parameter, as: type, rows: rows, rowLength, into: &bytes)
       try sink.write(bytes.rawSpan)
+      advance(size)
     }
     guard overflow.count == 0 || allowOverflow else {
       throw ConversionError(.overflow(overflow, type), tensor: parameter.name.string)
+    }
+  }
+
+  private func copy(
+    _ region: ByteRegion, to sink: inout some TensorSink & ~Copyable
+  ) throws {
+    for start in stride(from: 0, to: region.byteCount, by: Self.copied) {
+      let count = min(Self.copied, region.byteCount - start)
+      guard let part = region.subregion(start..<start + count) else { continue }
+      try sink.copy(part)
+      advance(count)
     }
   }
 

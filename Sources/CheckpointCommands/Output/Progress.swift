@@ -1,26 +1,33 @@
 import ByteIO
 
 /// A bar on standard error that tells how far a piece of work is.
-struct Progress {
+struct Progress: Sendable {
   private let console: Console
   private let style: Style
   private let label: String
   private let total: Int
+  private let describe: @Sendable (Int) -> String
   private var done = 0
   private var lastDrawn = 0.0
   private let started = monotonicSeconds()
 
-  private enum Style {
+  private enum Style: Sendable {
     case none
     case bar
     case lines
   }
 
-  /// - Parameter total: Steps that the work has.
-  init(_ console: Console, _ options: OutputOptions, _ label: String, total: Int) {
+  /// - Parameters:
+  ///   - total: Steps that the work has.
+  ///   - describe: Writes a number of steps for the reader.
+  init(
+    _ console: Console, _ options: OutputOptions, _ label: String, total: Int,
+    describe: @escaping @Sendable (Int) -> String = { "\($0)" }
+  ) {
     self.console = console
     self.label = label
     self.total = total
+    self.describe = describe
     style =
       switch options.progress {
       case _ where options.quiet: .none
@@ -37,7 +44,8 @@ struct Progress {
     let pause = style == .bar ? 0.1 : 5
     guard style != .none, time - lastDrawn >= pause || done == total else { return }
     lastDrawn = time
-    let tail = "\(done)/\(total)\(remaining(time))\(note.isEmpty ? "" : "  " + note)"
+    let tail =
+      "\(describe(done))/\(describe(total))\(remaining(time))\(note.isEmpty ? "" : "  " + note)"
     switch style {
     case .none: break
     case .lines: console.note("\(label) \(tail)")
