@@ -30,7 +30,7 @@ package final class StagedOutput: Sendable {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    temporary = "\(folder)/.\(name).ckpt-\(getpid()).partial"
+    temporary = "\(folder)/\(Self.prefix(name))\(getpid())\(Self.suffix)"
     let existing = try? fileIdentity(path)
     replaces = existing != nil
     if let existing {
@@ -39,6 +39,7 @@ package final class StagedOutput: Sendable {
       }
       if !force { throw FileError(destination, .exists) }
     }
+    Self.removeStale(name, in: folder)
     try Self.requireSpace(needed, in: folder)
     removeTree(temporary)
     if isFolder, unsafe mkdir(temporary, 0o755) != 0 {
@@ -64,6 +65,30 @@ package final class StagedOutput: Sendable {
     // After an exchange, the old state lies under the temporary name.
     if replaces { removeTree(temporary) }
     try syncFolder(FilePath(destination).removingLastComponent().string)
+  }
+
+  private static func prefix(_ name: String) -> String { ".\(name).ckpt-" }
+  private static let suffix = ".partial"
+
+  /// Removes what runs that were killed left of outputs called `name`: it may be gigabytes.
+  private static func removeStale(_ name: String, in folder: String) {
+    for entry in (try? folderEntries(folder)) ?? [] {
+      guard let process = writer(of: entry, for: name) else { continue }
+      // No such process; one that is alive, whoever runs it, goes on writing.
+      if kill(process, 0) != 0, errno == ESRCH { removeTree(folder + "/" + entry) }
+    }
+  }
+
+  /// Whether `entry` is the temporary name of an output called `name`.
+  package static func isTemporary(_ entry: String, of name: String) -> Bool {
+    writer(of: entry, for: name) != nil
+  }
+
+  /// The process whose temporary name for an output called `name` is `entry`.
+  private static func writer(of entry: String, for name: String) -> pid_t? {
+    let prefix = prefix(name)
+    guard entry.hasPrefix(prefix), entry.hasSuffix(suffix) else { return nil }
+    return pid_t(entry.dropFirst(prefix.count).dropLast(suffix.count)).flatMap { $0 > 0 ? $0 : nil }
   }
 
   private static func requireSpace(_ needed: Int, in folder: String) throws(FileError) {

@@ -6,8 +6,10 @@ package import Tensors
 package struct Manifest: Equatable, Sendable {
   package static let schema = "ckpt.manifest/1"
   package static let name = "manifest.json"
+  /// The report of `ckpt verify`.
+  package static let report = "VERIFICATION.json"
   /// Files beside the manifest that no manifest lists: they are made from it, or about it.
-  package static let unlisted = [name, "model.sig", "VERIFICATION.json"]
+  package static let unlisted = [name, "model.sig", report]
 
   package struct File: Equatable, Sendable {
     /// Relative, with `/` between folders.

@@ -57,13 +57,15 @@ package struct RecurrentPackage: Sendable {
         path: region.path, files: files.map { (name: $0.name, region: $0.region) }))
   }
 
-  /// Every file below the folder; links and devices are refused.
+  /// Every file below the folder; links and devices are refused, and reports passed over that a
+  /// killed `ckpt verify` has not finished.
   private static func files(in root: String) throws -> [File] {
     var files: [File] = []
     var pending = [""]
     while let folder = pending.popLast() {
       for entry in try folderEntries(folder.isEmpty ? root : root + "/" + folder) {
         let name = folder.isEmpty ? entry : folder + "/" + entry
+        if StagedOutput.isTemporary(name, of: Manifest.report) { continue }
         switch linkKind(root + "/" + name) {
         case .folder: pending.append(name)
         case .file: files.append(File(name: name, region: try ByteRegion(path: root + "/" + name)))
@@ -73,6 +75,9 @@ package struct RecurrentPackage: Sendable {
     }
     return files.sorted { ExactString($0.name) < ExactString($1.name) }
   }
+
+  /// Bytes of all files.
+  package var byteCount: Int { files.reduce(0) { $0 + $1.region.byteCount } }
 
   /// The weight files and their index, as the checkpoint names them.
   package var weightFiles: [ByteRegion] {

@@ -57,6 +57,23 @@ struct StagedOutputTests {
     #expect(try text("out") == "old")
   }
 
+  @Test("what a killed run left is removed, what a live one writes is not")
+  func stale() throws {
+    // No process has a number above the kernel's limit, 2²²; the first one always runs.
+    try folder.write([1], to: ".out.ckpt-4194305.partial/file")
+    try folder.write([1], to: ".out.ckpt-4194306.partial")
+    let kept = [
+      ".out.ckpt-1.partial", ".out.ckpt-x.partial", ".out.ckpt-4194305.other",
+      ".other.ckpt-4194305.partial",
+    ]
+    for name in kept { try folder.write([1], to: name) }
+    let output = try stage("out")
+    #expect(Set(try folderEntries(folder.path)) == Set(kept))
+    try write("new", to: output.temporary)
+    try output.publish()
+    #expect(Set(try folderEntries(folder.path)) == Set(kept + ["out"]))
+  }
+
   @Test("io.exists: an output that is there is refused")
   func exists() throws {
     try folder.write([1], to: "out")

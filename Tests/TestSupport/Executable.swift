@@ -10,4 +10,17 @@ package enum Executable {
     let path = URL(filePath: own).deletingLastPathComponent().appending(path: "ckpt").path
     return FileManager.default.isExecutableFile(atPath: path) ? path : nil
   }()
+
+  /// Runs a line of bash, with job control and the program's path as `$0`; its exit code.
+  package static func shell(_ line: String, _ arguments: String...) throws -> Int32 {
+    guard let path else { throw CocoaError(.fileNoSuchFile) }
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = ["-m", "-c", line, path] + arguments
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
 }
