@@ -21,6 +21,7 @@ package struct CheckpointCommand: ParsableCommand {
       Tokenize.self,
       Pack.self,
       Unpack.self,
+      Manual.self,
     ])
 
   package init() {}

@@ -16,7 +16,8 @@ struct Tokenize: Verb {
         echo 504 3575 282 4649 314 | ckpt tokenize SmolLM2-135M --decode
       """)
 
-  @Argument(help: "Model folder, weight file or tokenizer.json.") var model: String
+  @Argument(help: "Model folder, weight file or tokenizer.json.", completion: .file()) var model:
+    String
 
   @Flag(help: "Read ids, separated by white space or commas, and print their text.")
   var decode = false

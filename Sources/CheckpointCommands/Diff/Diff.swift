@@ -18,8 +18,8 @@ struct Diff: Verb {
         ckpt diff SmolLM2-135M SmolLM2-135M.Q8_0.gguf --values --tolerance 0.01
       """)
 
-  @Argument(help: "File or folder.") var first: String
-  @Argument(help: "File or folder.") var second: String
+  @Argument(help: "File or folder.", completion: .file()) var first: String
+  @Argument(help: "File or folder.", completion: .file()) var second: String
 
   @Option(help: "Compare only tensors whose names match; * and ? are wildcards. Repeatable.")
   var tensor: [String] = []

@@ -18,9 +18,9 @@ struct Eval: Verb {
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
       """)
 
-  @Argument(help: "Source model or package.") var model: String
+  @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Text file.") var data: String
+  @Option(help: "Text file.", completion: .file()) var data: String
 
   @Option(help: "Numbers of recurrences, such as 1,2,4,8; the model's own number by default.")
   var recurrence: RecurrenceList?
@@ -35,7 +35,8 @@ struct Eval: Verb {
 
   @Option(help: "First seed of the start states.") var seed: UInt64 = 0
 
-  @Option(help: "Write the curve of loss against recurrence to this SVG file.") var svg: String?
+  @Option(help: "Write the curve of loss against recurrence to this SVG file.", completion: .file())
+  var svg: String?
 
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions

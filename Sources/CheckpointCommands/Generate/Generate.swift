@@ -20,7 +20,7 @@ struct Generate: Verb {
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
       """)
 
-  @Argument(help: "Source model or package.") var model: String
+  @Argument(help: "Source model or package.", completion: .file()) var model: String
 
   @Option(help: "Text to continue.") var prompt: String
 

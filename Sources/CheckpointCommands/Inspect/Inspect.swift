@@ -19,7 +19,7 @@ struct Inspect: Verb {
         ckpt inspect pytorch_model.bin --globals --json
       """)
 
-  @Argument(help: "File or folder.") var model: String
+  @Argument(help: "File or folder.", completion: .file()) var model: String
 
   @Flag(help: "List every tensor, not one line for all layers.")
   var full = false

@@ -24,9 +24,10 @@ struct Layers: Verb {
         ckpt layers TinyLlama-1.1B --data calibration.txt --prelude 4 --core 8 --coda 4
       """)
 
-  @Argument(help: "Source model: folder or file, any format.") var model: String
+  @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
+    String
 
-  @Option(help: "Text file.") var data: String
+  @Option(help: "Text file.", completion: .file()) var data: String
 
   @Option(help: "Tokens a window.") var sequenceLength = 256
 

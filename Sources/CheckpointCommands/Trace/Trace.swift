@@ -67,11 +67,13 @@ struct Trace: Verb {
         ckpt trace smollm2-r --inputs in.safetensors -o g.safetensors --recurrence 3,2 --save gradients
       """)
 
-  @Argument(help: "Source model or package.") var model: String
+  @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Safetensors file with the inputs.") var inputs: String
+  @Option(help: "Safetensors file with the inputs.", completion: .file()) var inputs: String
 
-  @Option(name: [.customShort("o"), .customLong("output")], help: "Safetensors file to write.")
+  @Option(
+    name: [.customShort("o"), .customLong("output")], help: "Safetensors file to write.",
+    completion: .file())
   var destination: String
 
   @Option(help: "Recurrences N, or N,K: N without gradient, then K with.")

@@ -19,9 +19,9 @@ struct Runs: Verb {
     case flops
   }
 
-  @Argument(help: "Run folders.") var runs: [String]
+  @Argument(help: "Run folders.", completion: .file()) var runs: [String]
   @Option(help: "What the loss is drawn against: tokens or flops.") var against = Axis.tokens
-  @Option(help: "File to write the chart to, as SVG.") var svg: String?
+  @Option(help: "File to write the chart to, as SVG.", completion: .file()) var svg: String?
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 

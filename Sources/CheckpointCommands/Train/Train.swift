@@ -17,12 +17,13 @@ struct Train: Verb {
         ckpt train smollm2-r --data a.jsonl:0.7 b.txt:0.3 -o run --preset healing --print-recipe
       """)
 
-  @Argument(help: "Package, or source model.") var model: String
-  @Option(name: [.short, .customLong("output")], help: "Run folder to write.")
+  @Argument(help: "Package, or source model.", completion: .file()) var model: String
+  @Option(name: [.short, .customLong("output")], help: "Run folder to write.", completion: .file())
   var outputPath: String?
   @OptionGroup var choices: TrainChoices
   @Option(help: "Threads that compute; all processors without it.") var threads: Int?
-  @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.") var cache: String?
+  @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.", completion: .file())
+  var cache: String?
   @Option(help: "Type of the trained package's tensors: f32, f16 or bf16.")
   var saveDtype = SaveType.f32
   @Flag(help: "Go on with the run in the output folder.") var resume = false

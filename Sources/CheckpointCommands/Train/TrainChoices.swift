@@ -3,7 +3,8 @@ import Training
 
 /// Settings of a run that have a flag of their own, over the recipe's.
 struct TrainChoices: ParsableArguments {
-  @Option(help: "A recipe in YAML; flags override what it says.") var recipe: String?
+  @Option(help: "A recipe in YAML; flags override what it says.", completion: .file()) var recipe:
+    String?
   @Option(help: "Settings of one of the paper's runs: healing, task, math, static or adamw.")
   var preset: String?
   @Option(

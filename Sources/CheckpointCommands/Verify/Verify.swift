@@ -24,19 +24,25 @@ struct Verify: Verb {
         ckpt verify smollm2-r --self-test
       """)
 
-  @Argument(help: "Package: a folder or its tar.") var package: String
+  @Argument(help: "Package: a folder or its tar.", completion: .file()) var package: String
 
-  @Option(help: "The model that the package was made from.") var source: String?
+  @Option(help: "The model that the package was made from.", completion: .file()) var source:
+    String?
 
-  @Option(help: "File with token ids to run on; a fixed list by default.") var tokens: String?
+  @Option(help: "File with token ids to run on; a fixed list by default.", completion: .file())
+  var tokens: String?
 
-  @Option(help: "Compare logits at r = 1 with this model's, or with those in a trace.")
+  @Option(
+    help: "Compare logits at r = 1 with this model's, or with those in a trace.",
+    completion: .file())
   var against: String?
 
   @Flag(help: "Also put known faults into a copy, and require that each is caught.")
   var selfTest = false
 
-  @Option(help: "Also write the report as JSON to this file, such as PACKAGE/VERIFICATION.json.")
+  @Option(
+    help: "Also write the report as JSON to this file, such as PACKAGE/VERIFICATION.json.",
+    completion: .file())
   var report: String?
 
   @OptionGroup var compute: ComputeOptions

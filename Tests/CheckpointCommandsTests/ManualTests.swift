@@ -1,0 +1,78 @@
+import ArgumentParser
+import ByteIO
+import JSON
+import TestSupport
+import Testing
+
+@testable import CheckpointCommands
+
+@Suite("manual page and completions")
+struct ManualTests {
+  /// Commands that a user sees, as the argument parser describes them.
+  private func commands() throws -> [JSONValue] {
+    let help = try JSONValue(parsing: Array(CheckpointCommand._dumpHelp().utf8), path: "help")
+    return (help["command"]?["subcommands"]?.array ?? []).filter {
+      $0["commandName"]?.string != "help"
+    }
+  }
+
+  @Test("every command, option and exit code is on the page")
+  func complete() throws {
+    let page = try outcome(Manual.self, []).output
+    #expect(page.hasPrefix(".TH CKPT 1 \"\" \"ckpt 0.1.0\" \"User Commands\"\n.SH NAME\n"))
+    #expect(try commands().count == CheckpointCommand.configuration.subcommands.count)
+    for command in try commands() {
+      let name = try #require(command["commandName"]?.string)
+      let section = try #require(page.split(separator: ".SS ckpt \(name)\n").last, "\(name)")
+      for argument in command["arguments"]?.array ?? [] {
+        for option in argument["names"]?.array ?? [] where option["kind"]?.string == "long" {
+          let text = option["name"]?.string?.replacing("-", with: "\\-") ?? ""
+          #expect(section.contains("\\fB\\-\\-\(text)\\fR"), "\(name) \(text)")
+        }
+      }
+    }
+    for code in ["1", "3", "4", "5", "6", "7", "64", "70", "130"] {
+      #expect(page.contains("\n.TP\n.B \(code)\n"))
+    }
+  }
+
+  @Test("no text is taken for a request or an escape of roff")
+  func escapes() {
+    let help: JSONValue = [
+      "command": [
+        "commandName": "x", "abstract": ".so /etc/passwd",
+        "subcommands": [
+          [
+            "commandName": "y", "abstract": "'quoted \\n and - dashes",
+            "discussion": "Text.\n\nExample:\n  .y --a\n  y",
+            "arguments": [
+              [
+                "kind": "flag", "abstract": "A.", "isOptional": true,
+                "names": [["kind": "long", "name": "a"]],
+                "preferredName": ["kind": "long", "name": "a"],
+              ]
+            ],
+          ]
+        ],
+      ]
+    ]
+    let page = ManualPage(help, version: "1").text
+    #expect(page.contains("\nx \\- .so /etc/passwd\n"))
+    #expect(page.contains("\n\\&'quoted \\en and \\- dashes\n"))
+    #expect(page.contains("\n.PP\n.RS 4\n.nf\n\\&.y \\-\\-a\ny\n.fi\n.RE\n"))
+    #expect(page.contains("\n.B x y\n[\\fB\\-\\-a\\fR]\n"))
+    #expect(page.contains("\n.TP\n\\fB\\-\\-a\\fR\nA.\n"))
+  }
+
+  @Test("completions name every command, and complete files", arguments: ["bash", "zsh", "fish"])
+  func completions(shell: String) throws {
+    let kind = try #require(CompletionShell(rawValue: shell))
+    let script = CheckpointCommand.completionScript(for: kind)
+    for command in try commands() {
+      #expect(script.contains(try #require(command["commandName"]?.string)))
+    }
+    #expect(script.contains("--mean-recurrence") || script.contains("mean-recurrence"))
+    let files = ["bash": "__ckpt_add_completions -f", "zsh": "_files", "fish": "-rF"]
+    #expect(script.contains(try #require(files[shell])))
+  }
+}
