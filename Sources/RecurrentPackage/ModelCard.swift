@@ -8,42 +8,29 @@ import Recurrence
 struct ModelCard {
   let plan: RetrofitPlan
   let checkpoint: Checkpoint
+  /// Repository of the source; nil for what its configuration or its folder says.
+  var repository: String?
   let toolVersion: String
 
   var text: String { frontMatter + "\n" + body }
 
   /// The source's name: as its configuration has it, or its folder's.
   private var base: String {
+    if let repository { return repository }
     let stated = plan.source.config["_name_or_path"]?.string ?? ""
     let isRepository = stated.split(separator: "/").count == 2 && !stated.hasPrefix("/")
     return isRepository ? stated : baseName(checkpoint.path)
   }
 
   private var frontMatter: String {
+    let license = SourceLicense(of: checkpoint)
     var lines = ["---", "base_model: \(quoted(base))", "base_model_relation: finetune"]
-    if let license { lines.append("license: \(license)") }
+    if let license { lines += ["license: \(quoted(license.id))"] + license.details }
     lines += [
-      "library_name: transformers", "pipeline_tag: text-generation", "tags:",
-      "- depth-recurrent", "- retrofitted-recurrence", "- ckpt", "---", "",
+      "library_name: ckpt", "pipeline_tag: text-generation", "tags:",
+      "- depth-recurrent", "- retrofitted-recurrence", "- \(plan.source.family)", "---", "",
     ]
     return lines.joined(separator: "\n")
-  }
-
-  /// The licence in the front matter of the source's own card.
-  private var license: String? {
-    guard let card = checkpoint.sideFiles.first(where: { $0.name == "README.md" })?.region,
-      let bytes = try? card.bytes(0..<min(card.byteCount, 1 << 16))
-    else { return nil }
-    let lines = String(decoding: bytes, as: UTF8.self).split(
-      separator: "\n", omittingEmptySubsequences: false)
-    guard lines.first == "---" else { return nil }
-    for line in lines.dropFirst() {
-      if line == "---" { return nil }
-      guard line.hasPrefix("license:") else { continue }
-      let value = line.dropFirst("license:".count).filter { $0 != " " && $0 != "\r" }
-      return value.isEmpty ? nil : value
-    }
-    return nil
   }
 
   private var body: String {
@@ -56,8 +43,7 @@ struct ModelCard {
       A retrofit of \(base) made by ckpt \(toolVersion): the prelude runs once, the core runs r
       times, the coda runs once; before every pass of the core the prelude's output is injected.
 
-      > **Not healed yet.** Until it has been trained further, this model is no better than its
-      > source at r = 1, and worse at every larger r.
+      \(Self.unhealed)
 
       | part | source layers | parameters |
       |---|---|---|
@@ -73,6 +59,7 @@ struct ModelCard {
     }
     text += "| embedding and head | | \(counts.embedding + counts.head) |\n"
     text += "| all | | \(counts.total) |\n"
+    if let notice = SourceLicense(of: checkpoint)?.notice { text += "\n\(notice).\n" }
     text += """
 
       State: \(recurrence.map { SetStateStart($0.stateStart).description } ?? ""). Recurrences when
@@ -87,6 +74,22 @@ struct ModelCard {
 
       """
     return text
+  }
+
+  private static let unhealed = """
+    > **Not healed yet.** Until it has been trained further, this model is no better than its
+    > source with the dropped layers left out, and a larger r does not help.
+    """
+
+  /// A card's text with the word that the model is not healed replaced by what training did; as it
+  /// is when it does not say so.
+  static func healed(_ text: String, steps: Int, tokens: Int) -> String {
+    text.replacing(
+      unhealed,
+      with: """
+        > **Healed** for \(grouped(steps)) steps on \(grouped(tokens)) tokens; `manifest.json` has the
+        > recipe.
+        """)
   }
 
   /// A YAML string, quoted so that no character of it means anything else.

@@ -8,14 +8,17 @@ extension PackageContents {
   /// What a retrofit of `checkpoint` contains.
   ///
   /// - Parameters:
+  ///   - repository: Where the source came from, for the card; nil for what the source says.
   ///   - toolVersion: Recorded in the manifest and the card.
   ///   - sources: The files that bytes are taken from, whose digests are recorded.
   package init(
-    _ plan: RetrofitPlan, of checkpoint: Checkpoint, sources: [ByteRegion], toolVersion: String
+    _ plan: RetrofitPlan, of checkpoint: Checkpoint, sources: [ByteRegion],
+    repository: String? = nil, toolVersion: String
   ) throws {
     let kept = checkpoint.sideFiles.filter { SideFiles.isTakenOver($0.name) }
     let generation = try Self.generation(plan, kept.first { $0.name == "generation_config.json" })
-    let card = ModelCard(plan: plan, checkpoint: checkpoint, toolVersion: toolVersion)
+    let card = ModelCard(
+      plan: plan, checkpoint: checkpoint, repository: repository, toolVersion: toolVersion)
     let fresh = [
       SideFile(name: "README.md", text: card.text),
       SideFile(name: "generation_config.json", text: generation),
@@ -35,8 +38,10 @@ extension PackageContents {
       ])
   }
 
-  /// Things about the source that a user should know before a package is made of it.
-  package static func warnings(for checkpoint: Checkpoint) -> [Warning] {
+  /// Things that a user should know before a package is made of the source in this way.
+  package static func warnings(
+    for plan: RetrofitPlan, of checkpoint: Checkpoint
+  ) -> [Warning] {
     let names = checkpoint.sideFiles.map(\.name)
     var warnings: [Warning] = []
     if !SideFiles.hasTokenizer(names) {
@@ -45,7 +50,27 @@ extension PackageContents {
           "source.no_tokenizer", "the source has no tokenizer, so the package has none",
           file: checkpoint.path))
     }
+    let unknown = plan.unknownToPublishedCode
+    if !unknown.isEmpty {
+      warnings.append(
+        Warning(
+          "package.unpublished",
+          "the published modelling code has the names of this package, but does not know "
+            + unknown.joined(separator: ", ") + "; load it with ckpt, or an exported folder"))
+    }
+    if let license = SourceLicense(of: checkpoint), let notice = license.notice {
+      warnings.append(
+        Warning(
+          "source.license_notice",
+          "the licence \(license.id) asks that a model made of this one is shared with the words "
+            + "\"\(notice)\", under a name that starts with Llama"))
+    }
     return warnings
+  }
+
+  /// The card of a package, after its model was trained for so many steps in all.
+  package static func healedCard(_ text: String, steps: Int, tokens: Int) -> String {
+    ModelCard.healed(text, steps: steps, tokens: tokens)
   }
 
   /// The source's generation settings with its own token ids and the number of recurrences.

@@ -90,6 +90,33 @@ struct PassTests {
     #expect(read.recurrence?.adapter == nil)
   }
 
+  @Test("what the published modelling code does not know is told")
+  func unpublished() throws {
+    func parts(
+      _ name: String, _ change: (inout RetrofitOptions) -> Void = { _ in }
+    ) throws -> [String] {
+      let graph = try open(name + "/source").graph
+      let count = graph.blocks.count
+      var options = RetrofitOptions(selection: try LayerSelection("0/1-2/3", of: count))
+      change(&options)
+      return try RetrofitPlan(graph, options).unknownToPublishedCode
+    }
+    for name in ["tiny-llama", "tiny-llama3-rope", "tiny-olmo2"] { #expect(try parts(name) == []) }
+    #expect(try parts("tiny-qwen2") == ["biases"])
+    let heads = "heads that together are not as wide as the model"
+    #expect(try parts("tiny-qwen3") == ["this family's norms", heads])
+    #expect(try parts("tiny-qwen3") { $0.dialect = .native } == [])
+    #expect(
+      try parts("tiny-llama") {
+        $0.adapter = .add
+        $0.normAfterCore = true
+        $0.state = .embedding
+      } == [
+        "injection by addition", "a norm after the core",
+        "a state that starts at the prelude's output",
+      ])
+  }
+
   @Test("split undoes fuse, tie undoes untie")
   func inverses() throws {
     let graph = try open("tiny-qwen2/source").graph

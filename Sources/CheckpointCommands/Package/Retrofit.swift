@@ -20,8 +20,10 @@ struct Retrofit: Verb {
         ckpt retrofit SmolLM2-135M --select 0-3/10-17/26-29 --dry-run
       """)
 
-  @Argument(help: "Source model: folder or file, any format.") var model: String
-  @Option(name: [.short, .customLong("output")], help: "Package folder to write.")
+  @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
+    String
+  @Option(
+    name: [.short, .customLong("output")], help: "Package folder to write.", completion: .file())
   var outputPath: String?
 
   @Option(help: "Layers in the prelude, from the first on.") var prelude: Int?
@@ -32,6 +34,8 @@ struct Retrofit: Verb {
 
   @OptionGroup var choices: RetrofitChoices
 
+  @Option(help: "Repository of the source, such as OWNER/NAME, for the model card.")
+  var baseModel: String?
   @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
   var maxShardSize: ByteCountArgument?
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
@@ -62,7 +66,7 @@ struct Retrofit: Verb {
     let plan = try RetrofitPlan(source.graph, options)
     let checkpoint = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
-      plan, of: checkpoint, sources: source.inputs + adapter.inputs,
+      plan, of: checkpoint, sources: source.inputs + adapter.inputs, repository: baseModel,
       toolVersion: CheckpointCommand.configuration.version)
     var writing = WriteOptions()
     writing.shardLimit = maxShardSize?.byteCount
@@ -74,9 +78,11 @@ struct Retrofit: Verb {
       model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
       warnings: source.checkpoint.warnings + source.graph.notes
-        + PackageContents.warnings(for: checkpoint))
+        + PackageContents.warnings(for: plan, of: checkpoint))
     if let outputPath, !dryRun {
-      let written = try writer.write(to: outputPath)
+      let written = try ByteProgress(console, output, "retrofit").following { progress in
+        try writer.write(to: outputPath, progress: progress)
+      }
       report.byteCount = written.byteCount
       report.root = written.manifest.root
     }

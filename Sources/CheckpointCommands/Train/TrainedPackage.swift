@@ -24,7 +24,7 @@ struct TrainedPackage {
           as: type == .f32 ? nil : type))
     }
     let contents = PackageContents(
-      parameters: parameters, config: config(type), sideFiles: sideFiles, sources: [],
+      parameters: parameters, config: config(type), sideFiles: try sideFiles(progress), sources: [],
       record: try record(progress),
       metadata: [("ckpt.trained_steps", "\(progress.step)"), ("format", "pt")])
     _ = try PackageWriter(contents, source: source).write(to: folder)
@@ -43,10 +43,17 @@ struct TrainedPackage {
     return config
   }
 
-  private var sideFiles: [PackageContents.SideFile] {
+  /// The package's other files, with a card that tells of the training.
+  private func sideFiles(_ progress: TrainerProgress) throws -> [PackageContents.SideFile] {
     let made = Manifest.unlisted + ["config.json"]
-    return model.checkpoint.sideFiles.filter { !made.contains($0.name) }.map {
-      PackageContents.SideFile(name: $0.name, region: $0.region)
+    return try model.checkpoint.sideFiles.filter { !made.contains($0.name) }.map { file in
+      guard file.name == "README.md" else {
+        return PackageContents.SideFile(name: file.name, region: file.region)
+      }
+      let text = String(decoding: try file.region.contents(limit: 1 << 24), as: UTF8.self)
+      return PackageContents.SideFile(
+        name: file.name,
+        text: PackageContents.healedCard(text, steps: progress.step, tokens: progress.tokens))
     }
   }
 
