@@ -52,6 +52,17 @@ struct VerifyTests {
   }
 
   @Test(
+    "passes for every start of the state, with a norm after the core",
+    arguments: ["huginn", "width", "zero", "embedding"])
+  func states(start: String) throws {
+    let (path, folder) = try package(of: "tiny-llama", ["--state", start, "--core-norm"])
+    let run = try outcome(Verify.self, [path, "--source", source("tiny-llama"), "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.output.contains("norm after the core bypassed"))
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test(
     "passes for every adapter start, against the formulas in float64",
     arguments: ["state", "average", "uniform", "takase", "add"])
   func adapters(start: String) throws {
