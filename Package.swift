@@ -102,13 +102,20 @@ let package = Package(
         "Transformer", "Kernels",
       ]),
 
+    .target(
+      name: "TransformersExport",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
+      ],
+      resources: [.embedInCode("Resources")]),
+
     // MARK: Tool
     .target(
       name: "CheckpointCommands",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
         "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-        "Training", "Verification", "Kernels", argumentParser, systemPackage,
+        "Training", "Verification", "TransformersExport", "Kernels", argumentParser, systemPackage,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -144,6 +151,9 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
     "Transformer",
   ],
+  "TransformersExport": [
+    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
+  ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "GGUF", "Checkpoint", "ModelGraph", "Tokenizers",
     argumentParser,
@@ -153,7 +163,7 @@ let testDependencies: [String: [Target.Dependency]] = [
 for name in [
   "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
   "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-  "Training", "Verification", "CheckpointCommands",
+  "Training", "Verification", "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(

@@ -17,6 +17,7 @@ package struct CheckpointCommand: ParsableCommand {
       Generate.self,
       Trace.self,
       Convert.self,
+      Export.self,
       Diff.self,
       Tokenize.self,
       Pack.self,

@@ -26,15 +26,7 @@ package struct Rename: GraphPass, Equatable {
       naming.isFused
       ? try FuseProjections().apply(graph) : try SplitProjections().apply(graph)
     var result = try shaped.mapBlocks { (block, group, index) throws(RecurrenceError) in
-      var block = block
-      for i in block.parameters.indices {
-        let role = block.parameters[i].role
-        guard let name = naming.name(role, group, index) else {
-          throw RecurrenceError(.noName(part: role.rawValue))
-        }
-        block.parameters[i].parameter.name = TensorName(name)
-      }
-      return block
+      try block.renamed(naming, group, index)
     }
     result.embedding.name = TensorName(naming.embedding)
     result.finalNorm.name = TensorName(naming.finalNorm)
@@ -43,5 +35,22 @@ package struct Rename: GraphPass, Equatable {
       $0.adapter?.name = TensorName(naming.adapter)
       $0.coreNorm?.name = TensorName(naming.coreNorm)
     }
+  }
+}
+
+extension Block {
+  /// The block with the names that its tensors have as block `index` of `group`.
+  func renamed(
+    _ naming: Naming, _ group: BlockGroup, _ index: Int
+  ) throws(RecurrenceError) -> Block {
+    var block = self
+    for i in block.parameters.indices {
+      let role = block.parameters[i].role
+      guard let name = naming.name(role, group, index) else {
+        throw RecurrenceError(.noName(part: role.rawValue))
+      }
+      block.parameters[i].parameter.name = TensorName(name)
+    }
+    return block
   }
 }

@@ -114,7 +114,7 @@ extension ModelGraph {
 
 extension RotaryEmbedding {
   /// `rope_scaling` as Hugging Face writes it; nil when there is none.
-  fileprivate var scalingFields: JSONObject? {
+  package var scalingFields: JSONObject? {
     switch scaling {
     case .none: nil
     case .linear(let factor): ["factor": number(factor), "rope_type": "linear"]

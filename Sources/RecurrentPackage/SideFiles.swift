@@ -1,5 +1,5 @@
 /// Which of a checkpoint folder's other files belong to a package.
-enum SideFiles {
+package enum SideFiles {
   private static let names: Set = [
     "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json",
     "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
@@ -11,9 +11,11 @@ enum SideFiles {
   /// Any of these alone can turn text into tokens.
   private static let tokenizers: Set = ["tokenizer.json", "tokenizer.model", "vocab.json"]
 
-  static func isTakenOver(_ name: String) -> Bool {
+  package static func isTakenOver(_ name: String) -> Bool {
     names.contains(name) || prefixes.contains { name.hasPrefix($0) }
   }
 
-  static func hasTokenizer(_ names: [String]) -> Bool { names.contains(where: tokenizers.contains) }
+  package static func hasTokenizer(_ names: [String]) -> Bool {
+    names.contains(where: tokenizers.contains)
+  }
 }

@@ -63,6 +63,9 @@ struct SchemaTests {
     try check(Pack.self, package, "-o", tar)
     try check(Unpack.self, tar, "-o", folder.file("q"))
     try check(Convert.self, package, "-o", folder.file("c.safetensors"))
+    try check(Export.self, package, "--to", "transformers", "-o", folder.file("h"))
+    try check(
+      Export.self, package, "--to", "unrolled", "--recurrence", "2", "-o", folder.file("u"))
     try check(Diff.self, package, model)
     try check(
       Eval.self, package, "--data", text, "--recurrence", "1,2", "--windows", "1",

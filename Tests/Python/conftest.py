@@ -17,6 +17,8 @@ os.environ.update(
     HF_DATASETS_OFFLINE="1",
     TRANSFORMERS_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
+    # The models are so small that threads would wait for each other.
+    OMP_NUM_THREADS="1",
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +75,7 @@ def golden():
 
 @pytest.fixture(scope="session")
 def retrofit(ckpt, tmp_path_factory):
-    """A function that makes packages, each once: retrofit(MODEL, "--prelude", 2, …) gives a path."""
+    """A function that makes packages, each once: retrofit(MODEL, "--prelude", 2) gives a path."""
     made = {}
 
     def make(model, *options):
@@ -92,3 +94,12 @@ def package(retrofit, tiny_arithmetic):
     """The shipped model as a package of 2, 4 and 2 layers, not healed."""
     counts = ("--prelude", 2, "--core", 4, "--coda", 2)
     return retrofit(tiny_arithmetic, *counts, "--mean-recurrence", 4)
+
+
+@pytest.fixture(scope="session")
+def trained(ckpt, package, tmp_path_factory):
+    """The same package after a few steps of training."""
+    run = tmp_path_factory.mktemp("trained") / "run"
+    options = ("--steps", 4, "--batch-size", 2, "--sequence-length", 32, "--recurrence", 2)
+    ckpt("train", package, "--data", FIXTURES / "text" / "corpus.txt", "-o", run, *options)
+    return run / "package"

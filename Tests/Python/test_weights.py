@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 
 def test_a_package_holds_the_sources_layers(package, tiny_arithmetic):
-    """Layers 0 and 1, 6 to 9, 10 and 11 of twelve, query, key and value by rows one after another."""
+    """Layers 0 and 1, 6 to 9, 10 and 11 of twelve; query, key and value by rows."""
     tensors = load_file(package / "model.safetensors")
     source = load_file(tiny_arithmetic / "model.safetensors")
     groups = {"prelude": (0, 1), "core_block": (6, 7, 8, 9), "coda": (10, 11)}

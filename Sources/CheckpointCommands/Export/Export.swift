@@ -1,0 +1,84 @@
+import ArgumentParser
+import ByteIO
+import Checkpoint
+import ModelGraph
+import RecurrentPackage
+import Tensors
+import TransformersExport
+
+/// `ckpt export`: a recurrent model as a folder that another program runs.
+struct Export: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a recurrent model for Hugging Face transformers.",
+    discussion: """
+      --to transformers writes a folder with modelling code: AutoModelForCausalLM loads it with \
+      trust_remote_code=True, and every command here reads it, also after training and \
+      save_pretrained. --to unrolled writes a plain model of the family, the core's layers one after \
+      another, where that computes exactly the same, and says why where it does not.
+
+      Example:
+        ckpt export run/package --to transformers -o smollm2-hf
+        ckpt export smollm2-r --to unrolled --recurrence 1 -o smollm2-16
+      """)
+
+  /// What is written.
+  enum Target: String, ExpressibleByArgument, CaseIterable {
+    /// The recurrent model with its modelling code.
+    case transformers
+    /// A plain model at one number of recurrences.
+    case unrolled
+  }
+
+  @Argument(help: "Recurrent model: a package or its tar, or an exported folder.") var model: String
+  @Option(help: "What to write: transformers or unrolled.") var to: Target
+  @Option(name: [.short, .customLong("output")], help: "Folder to write.") var outputPath: String
+  @Option(help: "Recurrences that are unrolled.") var recurrence: Int?
+  @Option(help: "Type of all tensors: f32, f16 or bf16; as they are by default.")
+  var dtype: SaveType?
+  @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
+  var maxShardSize: ByteCountArgument?
+  @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
+  @OptionGroup var replacement: ForceOption
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard (to == .unrolled) == (recurrence != nil) else {
+      throw ValidationError("--recurrence goes with --to unrolled, and is needed there.")
+    }
+    guard recurrence.map({ (1...10_000).contains($0) }) ?? true else {
+      throw ValidationError("--recurrence is a number from 1 to 10000.")
+    }
+  }
+
+  func perform(_ console: Console) throws -> ExportReport {
+    let opened = try OpenedModel(model)
+    let source = ExportedFolder.Source(
+      opened.checkpoint, opened.graph, inputs: opened.inputs,
+      toolVersion: CheckpointCommand.configuration.version, type: dtype?.elementType)
+    let folder =
+      if let recurrence {
+        try ExportedFolder.unrolled(source, recurrence: recurrence)
+      } else {
+        try ExportedFolder.recurrent(source)
+      }
+    var options = WriteOptions()
+    options.shardLimit = maxShardSize?.byteCount
+    options.force = replacement.force
+    options.allowOverflow = allowOverflow
+    let written = try PackageWriter(
+      folder.contents, source: opened.checkpoint, options: options
+    ).write(to: outputPath)
+    return ExportReport(
+      model: model, output: outputPath, target: to, recurrence: recurrence, folder: folder,
+      written: written,
+      warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder))
+  }
+
+  private func warnings(_ folder: ExportedFolder) -> [Warning] {
+    if SideFiles.hasTokenizer(folder.contents.sideFiles.map(\.name)) { return [] }
+    return [
+      Warning(
+        "export.no_tokenizer", "the model has no tokenizer, so the folder has none", file: model)
+    ]
+  }
+}

@@ -1,0 +1,54 @@
+import ByteIO
+import JSON
+import ModelGraph
+import RecurrentPackage
+import TransformersExport
+
+/// What `ckpt export` wrote.
+struct ExportReport: Report {
+  static let command = "export"
+
+  var model: String
+  var output: String
+  var target: Export.Target
+  /// Recurrences that were unrolled.
+  var recurrence: Int?
+  var folder: ExportedFolder
+  var written: WrittenPackage
+  var warnings: [Warning]
+
+  var json: JSONObject {
+    [
+      "model": .string(model), "output": .string(output), "to": .string(target.rawValue),
+      "recurrence": JSONValue(recurrence), "reason": JSONValue(folder.reason),
+      "layers": JSONValue(folder.graph.blocks.count),
+      "tensors": JSONValue(written.manifest.tensors.count), "bytes": JSONValue(written.byteCount),
+      "root": .string(written.manifest.root.description),
+      "files": .array(
+        written.manifest.files.map {
+          [
+            "name": .string($0.path), "bytes": JSONValue($0.byteCount),
+            "sha256": .string($0.digest.description),
+          ]
+        }),
+    ]
+  }
+
+  var text: String {
+    let size = "\(written.manifest.tensors.count) tensors, \(byteSize(written.byteCount))"
+    guard let reason = folder.reason else {
+      return """
+        Wrote \(output): \(size)
+
+        from transformers import AutoModelForCausalLM
+        model = AutoModelForCausalLM.from_pretrained("\(output)", trust_remote_code=True)
+
+        """
+    }
+    return """
+      Wrote \(output): \(folder.graph.blocks.count) plain layers, \(size)
+      Exact at r = \(recurrence ?? 1): \(reason).
+
+      """
+  }
+}

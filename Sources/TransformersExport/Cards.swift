@@ -1,0 +1,104 @@
+import ByteIO
+import Checkpoint
+import JSON
+import ModelGraph
+import Recurrence
+
+extension ExportedFolder.Source {
+  /// Text of the model's own card, and its front matter; nil when it has none that can be read.
+  fileprivate var card: (frontMatter: [Substring], body: Substring)? {
+    guard let region = checkpoint.sideFiles.first(where: { $0.name == "README.md" })?.region,
+      let bytes = try? region.contents(limit: 1 << 20)
+    else { return nil }
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard text.hasPrefix("---\n"), let end = text.dropFirst(4).firstRange(of: "\n---\n") else {
+      return ([], text[...])
+    }
+    let matter = text[text.index(text.startIndex, offsetBy: 4)..<end.lowerBound]
+    return (
+      matter.split(separator: "\n", omittingEmptySubsequences: false), text[end.upperBound...]
+    )
+  }
+
+  /// The front matter with members that loading needs; what the model's own card says comes first.
+  fileprivate func frontMatter(tags: [String]) -> String {
+    var lines = card?.frontMatter.map(String.init) ?? []
+    for line in ["library_name: transformers", "pipeline_tag: text-generation"] {
+      let key = line.prefix { $0 != ":" } + ":"
+      if !lines.contains(where: { $0.hasPrefix(key) }) { lines.append(line) }
+    }
+    let missing = tags.map { "- " + $0 }.filter { !lines.contains($0) }
+    if let place = lines.firstIndex(of: "tags:") {
+      lines.insert(contentsOf: missing, at: place + 1)
+    } else if !missing.isEmpty {
+      lines += ["tags:"] + missing
+    }
+    return (["---"] + lines + ["---"]).joined(separator: "\n") + "\n"
+  }
+}
+
+/// The README.md of a folder with our modelling code: the package's own, and how to use it.
+struct RecurrentCard {
+  let source: ExportedFolder.Source
+
+  init(_ source: ExportedFolder.Source) { self.source = source }
+
+  private static let heading = "## With transformers"
+
+  var text: String {
+    let depth = source.graph.recurrence?.meanRecurrence ?? 1
+    let body = source.card?.body ?? "\n# A depth-recurrent model\n"
+    // A folder that is exported again has the section already.
+    let own = body.firstRange(of: "\n" + Self.heading).map { body[..<$0.lowerBound] } ?? body
+    return source.frontMatter(tags: ["custom_code", "depth-recurrent"]) + own + """
+
+      \(Self.heading)
+
+      Exported by ckpt \(source.toolVersion); works with transformers 4.51 and newer. The model's
+      code is in this folder, so it is loaded with `trust_remote_code`.
+
+      ```python
+      from transformers import AutoModelForCausalLM, AutoTokenizer
+
+      model = AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)
+      tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+      inputs = tokenizer("Once upon a time", return_tensors="pt")
+      output = model.generate(**inputs, num_steps=\(depth), max_new_tokens=32)
+      print(tokenizer.decode(output[0]))
+      ```
+
+      `num_steps` is the number of passes through the core, \(depth) when it is not given; `forward`
+      also takes a pair, passes without gradient and passes with.
+
+      """
+  }
+}
+
+/// The README.md of an unrolled model.
+struct PlainCard {
+  let source: ExportedFolder.Source
+  let className: String
+  let recurrence: Int
+  let form: PlainForm
+  let graph: ModelGraph
+
+  var text: String {
+    source.frontMatter(tags: []) + """
+
+      # A depth-recurrent model at r = \(recurrence), as plain layers
+
+      Unrolled by ckpt \(source.toolVersion) into \(graph.blocks.count) layers of
+      `\(className)`: source layers
+      \(LayerSelection.list(graph.blocks.map(\.sourceLayer))).
+      The layers compute the same: \(form.reason).
+
+      """
+  }
+}
+
+extension LayerSelection {
+  /// Layers in order of execution, repeated ones too.
+  fileprivate static func list(_ layers: [Int]) -> String {
+    layers.map(String.init).joined(separator: ", ")
+  }
+}

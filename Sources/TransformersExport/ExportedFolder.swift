@@ -1,0 +1,139 @@
+package import ByteIO
+package import Checkpoint
+import JSON
+package import ModelGraph
+import Recurrence
+package import RecurrentPackage
+package import Tensors
+
+/// A folder for Hugging Face transformers, before any of it is written.
+///
+/// It has a manifest, as a package does: `ckpt` reads and verifies what it exported.
+package struct ExportedFolder: Sendable {
+  package var contents: PackageContents
+  /// The model that the folder holds.
+  package var graph: ModelGraph
+  /// Why plain layers compute the same; nil for a folder that recurs.
+  package var reason: String?
+
+  /// What is exported, and in which form.
+  package struct Source: Sendable {
+    package var checkpoint: Checkpoint
+    package var graph: ModelGraph
+    /// The files that tensors are read from.
+    package var inputs: [ByteRegion]
+    package var toolVersion: String
+    /// Type of all tensors; nil keeps each as it is.
+    package var type: ElementType?
+
+    package init(
+      _ checkpoint: Checkpoint, _ graph: ModelGraph, inputs: [ByteRegion], toolVersion: String,
+      type: ElementType? = nil
+    ) {
+      self.checkpoint = checkpoint
+      self.graph = graph
+      self.inputs = inputs
+      self.toolVersion = toolVersion
+      self.type = type
+    }
+  }
+
+  /// The recurrent model with modelling code of ours, in the names of the published retrofits.
+  package static func recurrent(_ source: Source) throws -> ExportedFolder {
+    guard source.graph.recurrence != nil else {
+      throw ExportError(.notRecurrent, file: source.checkpoint.path)
+    }
+    let family = try FamilyClass.of(source.graph)
+    var options = RetrofitOptions()
+    options.head = .keep
+    options.type = source.type
+    let plan = try RetrofitPlan(source.graph, options)
+    var config = plan.config
+    config["architectures"] = ["RecurrentForCausalLM"]
+    config["auto_map"] = [
+      "AutoConfig": "configuration_recurrent.RecurrentConfig",
+      "AutoModel": "modeling_recurrent.RecurrentModel",
+      "AutoModelForCausalLM": "modeling_recurrent.RecurrentForCausalLM",
+    ]
+    if family.biasIsField {
+      config["attention_bias"] = .bool(source.graph.style.queryKeyValueBias)
+      config["mlp_bias"] = .bool(source.graph.style.mlpBias)
+    }
+    return ExportedFolder(
+      contents: try source.contents(
+        plan.parameters, config: config, card: RecurrentCard(source).text,
+        more: ModellingCode.sideFiles, record: ["to": "transformers"]),
+      graph: plan.result, reason: nil)
+  }
+
+  /// The model at `recurrence` passes as a plain model of its family, where that computes the same.
+  package static func unrolled(_ source: Source, recurrence: Int) throws -> ExportedFolder {
+    guard let body = source.graph.recurrence else {
+      throw ExportError(.notRecurrent, file: source.checkpoint.path)
+    }
+    let family = try FamilyClass.of(source.graph)
+    let values = try InjectionValues(body, from: source.checkpoint)
+    let form: PlainForm
+    do { form = try PlainForm(body, values, recurrence: recurrence) } catch {
+      throw ExportError(error.problem, file: source.checkpoint.path)
+    }
+    var passes: [any GraphPass] = [Unroll(repeats: form.repeats)]
+    if let type = source.type { passes.append(Cast(to: type)) }
+    let graph = try source.graph.applying(passes)
+    let card = PlainCard(
+      source: source, className: family.name, recurrence: recurrence, form: form, graph: graph)
+    return ExportedFolder(
+      contents: try source.contents(
+        graph.parameters, config: graph.plainConfig(family), card: card.text, more: [],
+        record: ["to": "unrolled", "recurrence": JSONValue(recurrence)]),
+      graph: graph, reason: form.reason)
+  }
+}
+
+extension ExportedFolder.Source {
+  /// The folder's contents: the tensors, and everything beside them.
+  fileprivate func contents(
+    _ parameters: [Parameter], config: JSONObject, card: String,
+    more: [PackageContents.SideFile], record: JSONObject
+  ) throws -> PackageContents {
+    let made = ["README.md", "generation_config.json"]
+    let kept = checkpoint.sideFiles.filter {
+      SideFiles.isTakenOver($0.name) && !made.contains($0.name)
+    }
+    var members: JSONObject = ["tool": ["name": "ckpt", "version": .string(toolVersion)]]
+    members["export"] = .object(record)
+    // What was done before stays on record.
+    if let file = checkpoint.sideFiles.first(where: { $0.name == Manifest.name }) {
+      let manifest = try JSONValue(
+        parsing: file.region.contents(limit: 256 << 20), path: file.region.path)
+      for key in ["retrofit", "training"] { members[key] = manifest[key] }
+    }
+    return PackageContents(
+      parameters: parameters, config: config,
+      sideFiles: [
+        .init(name: "README.md", text: card),
+        .init(name: "generation_config.json", text: try generationConfig()),
+      ] + kept.map { .init(name: $0.name, region: $0.region) } + more,
+      sources: inputs, record: members,
+      metadata: [("ckpt.version", toolVersion), ("format", "pt")])
+  }
+
+  /// The model's generation settings without `num_steps`: transformers would take it for a setting of
+  /// its own, and a caller's number would never reach the model.
+  private func generationConfig() throws -> String {
+    var fields = JSONObject()
+    if let file = checkpoint.sideFiles.first(where: { $0.name == "generation_config.json" }),
+      case .object(let stated) = try JSONValue(
+        parsing: file.region.contents(limit: 1 << 20), path: file.region.path)
+    {
+      fields = stated
+      fields["num_steps"] = nil
+      fields["transformers_version"] = nil
+    } else {
+      for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
+        if let id = graph.config[key], !id.isNull { fields[key] = id }
+      }
+    }
+    return JSONValue.object(fields.sorted).text(indent: 2) + "\n"
+  }
+}
