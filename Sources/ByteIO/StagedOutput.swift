@@ -40,7 +40,7 @@ package final class StagedOutput: Sendable {
       if !force { throw FileError(destination, .exists) }
     }
     Self.removeStale(name, in: folder)
-    try Self.requireSpace(needed, in: folder)
+    try requireFreeSpace(needed, in: folder)
     removeTree(temporary)
     if isFolder, unsafe mkdir(temporary, 0o755) != 0 {
       throw FileError(temporary, .system(operation: "create folder", Errno(rawValue: errno)))
@@ -90,15 +90,16 @@ package final class StagedOutput: Sendable {
     guard entry.hasPrefix(prefix), entry.hasSuffix(suffix) else { return nil }
     return pid_t(entry.dropFirst(prefix.count).dropLast(suffix.count)).flatMap { $0 > 0 ? $0 : nil }
   }
+}
 
-  private static func requireSpace(_ needed: Int, in folder: String) throws(FileError) {
-    var status = statvfs()
-    guard unsafe statvfs(folder, &status) == 0 else {
-      throw FileError(folder, .system(operation: "open", Errno(rawValue: errno)))
-    }
-    let free = Int(status.f_bavail) * Int(status.f_frsize)
-    guard needed <= free else { throw FileError(folder, .noSpace(needed: needed, free: free)) }
+/// Throws when the disk of `folder` has not `needed` bytes left.
+package func requireFreeSpace(_ needed: Int, in folder: String) throws(FileError) {
+  var status = statvfs()
+  guard unsafe statvfs(folder, &status) == 0 else {
+    throw FileError(folder, .system(operation: "open", Errno(rawValue: errno)))
   }
+  let free = Int(status.f_bavail) * Int(status.f_frsize)
+  guard needed <= free else { throw FileError(folder, .noSpace(needed: needed, free: free)) }
 }
 
 /// Device and inode: two paths with the same identity are one file.

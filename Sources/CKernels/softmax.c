@@ -77,6 +77,46 @@ CLONES double ck_cross_entropy(float *logits, size_t stride, float *losses, cons
   return total;
 }
 
+CLONES double ck_distil(float *student, size_t stride, float *teacher, size_t teacher_stride,
+                        const int32_t *labels, size_t rows, size_t columns, float temperature,
+                        float mix, float weight, double *divergence) {
+  RELAXED
+  double total = 0, apart = 0;
+  float cold = 1.0f / temperature;
+  for (size_t r = 0; r < rows; r++, student += stride, teacher += teacher_stride) {
+    if (labels[r] < 0) {
+      for (size_t i = 0; i < columns; i++) student[i] = 0;
+      continue;
+    }
+    size_t label = (size_t)labels[r];
+    float top = row_maximum(student, columns), teacher_top = row_maximum(teacher, columns);
+    float answer = student[label];
+    float sum = 0, soft_sum = 0, teacher_sum = 0, difference = 0;
+    for (size_t i = 0; i < columns; i++) {
+      float s = student[i] - top, t = teacher[i] - teacher_top;
+      float e = ck_exp1(t * cold);
+      sum += ck_exp1(s);
+      soft_sum += ck_exp1(s * cold);
+      teacher_sum += e;
+      difference += e * (t - s);
+      teacher[i] = e;
+    }
+    total += log((double)sum) + ((double)top - (double)answer);
+    apart += (double)difference * (double)cold / (double)teacher_sum + log((double)soft_sum) -
+             log((double)teacher_sum);
+    float hard = weight * (1 - mix) / sum;
+    float soft = weight * mix * temperature / soft_sum;
+    float taught = weight * mix * temperature / teacher_sum;
+    for (size_t i = 0; i < columns; i++) {
+      float s = student[i] - top;
+      student[i] = hard * ck_exp1(s) + soft * ck_exp1(s * cold) - taught * teacher[i];
+    }
+    student[label] -= weight * (1 - mix);
+  }
+  *divergence = apart;
+  return total;
+}
+
 CLONES void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b,
                         size_t b_stride, size_t rows, size_t width) {
   RELAXED

@@ -76,14 +76,31 @@ private func multiplyTile(
     b.matrix.stride, b.isTransposed, m: c.rows, n: c.columns, k: a.columns, adding: adding)
 }
 
-/// One call of the library, on this thread: `c = a · b` or `c += a · b`, row-major.
+/// `w += scale · b · a` in float32, whatever the precision of `workers`: an adapted weight from its
+/// factors.
+///
+/// - Parameters:
+///   - w: `[out, in]`.
+///   - b: `[out, rank]`.
+///   - a: `[rank, in]`.
+package func addLowRank(_ w: Matrix, _ b: Matrix, _ a: Matrix, scale: Float, on workers: Workers) {
+  precondition(b.rows == w.rows && a.columns == w.columns && b.columns == a.rows, "extents agree")
+  workers.divide(w.rows, grain: 16) { _, rows in
+    unsafe sgemm(
+      w.pointer(rows.lowerBound), w.stride, b.pointer(rows.lowerBound), b.stride, false, a.pointer,
+      a.stride, false, m: rows.count, n: w.columns, k: a.rows, adding: true, scale: scale)
+  }
+}
+
+/// One call of the library, on this thread: `c = a · b` or `c += a · b`, row-major; the product
+/// times `scale`.
 func sgemm(
   _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
   _ aIsTransposed: Bool, _ b: UnsafePointer<Float>, _ bStride: Int, _ bIsTransposed: Bool, m: Int,
-  n: Int, k: Int, adding: Bool
+  n: Int, k: Int, adding: Bool, scale: Float = 1
 ) {
   unsafe cblas_sgemm(
     CblasRowMajor, aIsTransposed ? CblasTrans : CblasNoTrans,
-    bIsTransposed ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), 1, a,
+    bIsTransposed ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), scale, a,
     blasint(aStride), b, blasint(bStride), adding ? 1 : 0, c, blasint(cStride))
 }

@@ -29,6 +29,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case noUnknownToken
     /// A chat template fails at a line.
     case template(line: Int, TemplateProblem)
+    /// A chat template does not show an answer in its place; counted from 1.
+    case answerNotFound(number: Int)
   }
 
   package var problem: Problem
@@ -66,6 +68,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .idOutOfRange: "tokenizer.id_out_of_range"
     case .noUnknownToken: "tokenizer.no_unknown_token"
     case .template(_, let problem): problem.code
+    case .answerNotFound: "tokenizer.answer_not_found"
     }
   }
 
@@ -90,6 +93,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
     case .template(let line, let problem): "chat template, line \(line): \(problem.message)"
+    case .answerNotFound(let number):
+      "the chat template does not show the assistant's answer \(number) where its other answers stand"
     }
   }
 

@@ -28,12 +28,15 @@ struct BlockGradient {
   let weights: BlockWeights
   let gradients: BlockWeights
   let isTrained: (BlockRole) -> Bool
+  let lowRank: (BlockRole) -> [LowRankGradient]
 
-  /// Adds `dyᵀ · x` to the gradient of the weight `role`, and the sums of `dy` to its bias.
+  /// Adds `dyᵀ · x` to the gradient of the weight `role`, and the sums of `dy` to its bias; or what
+  /// becomes of it in the factors of an adapted weight.
   func add(
     _ role: BlockRole, _ gradient: Weight, bias: Matrix?, _ dy: Matrix, _ x: Matrix,
     on workers: Workers
   ) {
+    for adapted in lowRank(role) { adapted.add(dy, x, on: workers) }
     guard isTrained(role), let gradient = gradient.matrix else { return }
     multiply(gradient, dy.transposed, Operand(x), adding: true, on: workers)
     if let bias { addBiasBackward(bias, dy, on: workers) }

@@ -39,7 +39,7 @@ extension TrainableModel {
     return LossSum(nats: pass.loss(labels, weight: nil), count: count)
   }
 
-  private func check(
+  func check(
     _ batch: Batch, _ labels: [Int32], passes: Int
   ) throws(TransformerError) -> Int {
     try batch.check(network)
@@ -57,7 +57,7 @@ extension TrainableModel {
     return count
   }
 
-  private func pass(_ batch: Batch, noGradSteps: Int, gradSteps: Int) throws -> TrainingPass {
+  func pass(_ batch: Batch, noGradSteps: Int, gradSteps: Int) throws -> TrainingPass {
     let visibility = Visibility(
       sequences: batch.sequences, queries: batch.length, first: batch.firstVisible)
     let rows = visibility.rows
@@ -70,6 +70,10 @@ extension TrainableModel {
       self.room = nil
       room = try TrainingRoom(network, rows: rows, steps: steps, budget: activationBudget)
       self.room = room
+    }
+    if let lowRank, lowRankRoom?.rows != rows {
+      lowRankRoom = nil
+      lowRankRoom = try LowRankRoom(rows: rows, rank: lowRank.rank)
     }
     let context = BlockContext(
       network: network, table: try rotation(batch.length),

@@ -15,10 +15,10 @@ package struct TrainableTensor: Sendable {
   package var count: Int { parameter.elementCount }
 }
 
-/// A decoder to be trained: float32 parameters in one buffer, gradients in another of the same
-/// layout.
+/// A decoder to be trained: float32 parameters in one buffer, gradients in another.
 ///
-/// One call at a time. After the first step of a size nothing is allocated.
+/// What is trained stands at the start of both, at the same places; the gradients end with it. One
+/// call at a time. After the first step of a size nothing is allocated.
 package final class TrainableModel {
   package let graph: ModelGraph
   package let workers: Workers
@@ -26,63 +26,94 @@ package final class TrainableModel {
   /// Gaps between tensors, which round each up to a cache line, stay 0 in both buffers.
   package let gradients: Buffer
   package let tensors: [TrainableTensor]
-  /// The parameters as the network sees them.
+  /// Factors of the matrices that are adapted by a low rank.
+  package let factors: [LowRankFactors]
+  package let lowRank: LowRank?
+  /// The parameters as the network sees them; adapted matrices hold W₀ + scale · B · A.
   package let network: Network
+  /// Fields that are not trained have no rows here.
   let gradientNetwork: Network
   /// Bytes that activations may take; what does not fit is computed again in the backward pass.
   package let activationBudget: Int
+  /// Fields that are trained whole.
   let trained: Set<Field.Role>
+  private let adapted: [Field.Role: [LowRankFactors]]
+  private let fields: [(field: Field, offset: Int)]
+  private let loader: WeightLoader
   var room: TrainingRoom?
+  var lowRankRoom: LowRankRoom?
+  var teacherLogits: Matrix?
   private var table: RotationTable?
 
   /// Loads the parameters.
   ///
   /// - Parameters:
+  ///   - source: Is read again for matrices that are adapted, after each change of their factors.
   ///   - activationBudget: Bytes for activations; nil takes as much as the parameters, at least
   ///     256 MiB.
-  ///   - isTrained: Which parts to compute gradients for; nil means all.
+  ///   - parts: What is trained.
   package init(
     _ graph: ModelGraph, from source: any RecipeSource, on workers: Workers,
-    activationBudget: Int? = nil, isTrained: ((Field.Role) -> Bool)? = nil
+    activationBudget: Int? = nil, training parts: TrainedParts = .all
   ) throws {
-    let fields = Field.all(of: graph)
-    var offsets: [Field.Role: Int] = [:]
-    var tensors: [TrainableTensor] = []
-    var count = 0
-    for field in fields {
-      offsets[field.role] = count
-      var start = count
-      for part in field.parts {
-        tensors.append(
-          TrainableTensor(
-            parameter: part, role: field.role, offset: start,
-            isTrained: isTrained?(field.role) ?? true))
-        start += part.elementCount
-      }
-      count += Arena.rounded(field.count)
-    }
+    let layout = TrainableLayout(graph, parts)
     self.graph = graph
     self.workers = workers
-    self.tensors = tensors
+    tensors = layout.tensors
+    factors = layout.factors
+    lowRank = parts.lowRank
     trained = Set(tensors.filter(\.isTrained).map(\.role))
-    let (parameters, gradients) = (try Buffer(floats: count), try Buffer(floats: count))
-    (self.parameters, self.gradients) = (parameters, gradients)
-    self.activationBudget = activationBudget ?? max(256 << 20, 4 * count)
-    let loader = WeightLoader(source)
-    var shapes: [Field.Role: Field] = [:]
-    for field in fields {
-      try loader.loadFloats(field, into: parameters, at: offsets[field.role] ?? 0)
-      shapes[field.role] = field
+    adapted = Dictionary(grouping: factors, by: \.field)
+    parameters = try Buffer(floats: layout.count)
+    gradients = try Buffer(floats: layout.trainedCount)
+    self.activationBudget = activationBudget ?? max(256 << 20, 4 * layout.count)
+    loader = WeightLoader(source)
+    fields = layout.fields.map { ($0, layout.offsets[$0.role] ?? 0) }
+    for (field, offset) in fields { try loader.loadFloats(field, into: parameters, at: offset) }
+    for factor in factors { factor.start(in: parameters, seed: parts.lowRank?.seed ?? 0) }
+    network = try Self.views(graph, parameters, fields) { _ in true }
+    gradientNetwork = try Self.views(graph, gradients, fields) { parts.isWhole($0) }
+  }
+
+  private static func views(
+    _ graph: ModelGraph, _ buffer: Buffer, _ fields: [(field: Field, offset: Int)],
+    _ isPresent: (Field.Role) -> Bool
+  ) throws(TransformerError) -> Network {
+    let weights = fields.map { field, offset in
+      let isPresent = isPresent(field.role)
+      return (
+        field.role,
+        Weight(
+          buffer, offset: isPresent ? offset : 0, rows: isPresent ? field.rows : 0,
+          columns: field.columns, form: .f32)
+      )
     }
-    func views(_ buffer: Buffer) throws(TransformerError) -> Network {
-      try Network(graph) { role in
-        guard let field = shapes[role], let offset = offsets[role] else { return nil }
-        return Weight(
-          buffer, offset: offset, rows: field.rows, columns: field.columns, form: .f32)
+    let byRole = Dictionary(weights, uniquingKeysWith: { first, _ in first })
+    return try Network(graph) { byRole[$0] }
+  }
+
+  /// Makes the adapted matrices anew after their factors have changed: W₀ is read from the source.
+  package func parametersChanged() throws {
+    guard let lowRank else { return }
+    for (field, offset) in fields {
+      guard let factors = adapted[field.role] else { continue }
+      try loader.loadFloats(field, into: parameters, at: offset, isChecked: true)
+      let whole = Matrix(parameters, offset: offset, rows: field.rows, columns: field.columns)
+      for factor in factors {
+        addLowRank(
+          whole.rows(factor.rows), factor.b(in: parameters), factor.a(in: parameters),
+          scale: Float(lowRank.scale), on: workers)
       }
     }
-    network = try views(parameters)
-    gradientNetwork = try views(gradients)
+  }
+
+  /// Whether gradients are wanted of anything before the core.
+  package var isPreludeTrained: Bool {
+    let prelude = network.preludeBlocks
+    return (Array(trained) + adapted.keys).contains { role in
+      if case .block(let index, _) = role { return prelude.contains(index) }
+      return role == .embedding
+    }
   }
 
   /// Cosines and sines for at least `count` positions.
@@ -96,8 +127,18 @@ package final class TrainableModel {
 
   /// Block `index` with its gradients.
   func gradient(_ index: Int) -> BlockGradient {
-    BlockGradient(weights: network.blocks[index], gradients: gradientNetwork.blocks[index]) {
-      self.trained.contains(.block(index, $0))
+    BlockGradient(
+      weights: network.blocks[index], gradients: gradientNetwork.blocks[index],
+      isTrained: { self.trained.contains(.block(index, $0)) },
+      lowRank: { self.lowRankGradients(.block(index, $0)) })
+  }
+
+  private func lowRankGradients(_ role: Field.Role) -> [LowRankGradient] {
+    guard let lowRank, let lowRankRoom, let factors = adapted[role] else { return [] }
+    return factors.map {
+      LowRankGradient(
+        factors: $0, parameters: parameters, gradients: gradients, scale: Float(lowRank.scale),
+        room: lowRankRoom)
     }
   }
 }

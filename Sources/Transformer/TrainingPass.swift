@@ -107,21 +107,38 @@ struct TrainingPass {
 
   /// Sum of the losses of `room.final`; with a weight, `room.d` becomes its gradient.
   func loss(_ labels: [Int32], weight: Float?) -> Double {
-    let gradients = model.gradientNetwork
+    guard let weight else {
+      normFinal()
+      return crossEntropy(
+        dHidden: nil, dHead: nil, hidden: room.normed, head: network.head, labels: labels,
+        weight: 0, logits: room.logits, on: workers)
+    }
+    return lossThroughFinalNorm { dHidden, dHead in
+      crossEntropy(
+        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: network.head, labels: labels,
+        weight: weight, logits: room.logits, on: workers)
+    }
+  }
+
+  private func normFinal() {
     rmsNorm(
       room.normed, room.final, scale: network.finalNorm, epsilon: network.epsilon, on: workers)
+  }
+
+  /// Takes the gradient that `head` computes of `room.normed` back to `room.d`.
+  ///
+  /// - Parameter head: Fills the gradient of `room.normed`, and adds to that of the head's weight
+  ///   when it is wanted.
+  func lossThroughFinalNorm<Sums>(_ head: (_ dHidden: Matrix, _ dHead: Matrix?) -> Sums) -> Sums {
+    let gradients = model.gradientNetwork
     let headRole: Field.Role = model.graph.head == nil ? .embedding : .head
-    let isHeadTrained = weight != nil && model.trained.contains(headRole)
-    let sum = crossEntropy(
-      dHidden: weight == nil ? nil : room.dOther,
-      dHead: isHeadTrained ? gradients.head.matrix : nil, hidden: room.normed, head: network.head,
-      labels: labels, weight: weight ?? 0, logits: room.logits, on: workers)
-    if weight != nil {
-      rmsNormBackward(
-        room.d, model.trained.contains(.finalNorm) ? gradients.finalNorm : nil, room.dOther,
-        room.final, scale: network.finalNorm, epsilon: network.epsilon, adding: false, on: workers)
-    }
-    return sum
+    normFinal()
+    let sums = head(
+      room.dOther, model.trained.contains(headRole) ? gradients.head.matrix : nil)
+    rmsNormBackward(
+      room.d, model.trained.contains(.finalNorm) ? gradients.finalNorm : nil, room.dOther,
+      room.final, scale: network.finalNorm, epsilon: network.epsilon, adding: false, on: workers)
+    return sums
   }
 
   // MARK: Backward
@@ -135,11 +152,7 @@ struct TrainingPass {
       for step in (0..<gradSteps).reversed() { passBackward(recurrence, step) }
       injectionBackward(recurrence)
     }
-    let isPreludeTrained = model.trained.contains { role in
-      if case .block(let index, _) = role { return network.preludeBlocks.contains(index) }
-      return role == .embedding
-    }
-    guard isPreludeTrained else { return }
+    guard model.isPreludeTrained else { return }
     backward(network.preludeBlocks, room.preludeInputs, from: 0)
     if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
       embedBackward(dTable, room.d, tokens: batch.tokens, on: workers)

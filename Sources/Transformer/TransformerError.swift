@@ -23,6 +23,8 @@ package struct TransformerError: DiagnosedError, Equatable {
     case notRecurrent
     /// No label is given that counts.
     case noLabels
+    /// A teacher's tokens are not the student's.
+    case otherVocabulary(teacher: Int, student: Int)
   }
 
   package var problem: Problem
@@ -46,12 +48,13 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .recurrenceOutOfRange: "model.recurrence_out_of_range"
     case .notRecurrent: "model.not_recurrent"
     case .noLabels: "model.no_labels"
+    case .otherVocabulary: "model.other_vocabulary"
     }
   }
 
   package var kind: FailureKind {
     switch problem {
-    case .recurrenceOutOfRange, .notRecurrent: .usage
+    case .recurrenceOutOfRange, .notRecurrent, .otherVocabulary: .usage
     case .contextTooLong: .resourceLimit
     default: .malformed
     }
@@ -75,6 +78,8 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .recurrenceOutOfRange(let count): "\(count) recurrences; at least 1 is needed"
     case .notRecurrent: "recurrences were asked of a model that has no recurrent core"
     case .noLabels: "no token has a label to learn from"
+    case .otherVocabulary(let teacher, let student):
+      "the teacher has a vocabulary of \(teacher) tokens, the student one of \(student)"
     }
   }
 
@@ -83,6 +88,7 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .tokenOutOfRange: "use the tokenizer that belongs to the model"
     case .contextTooLong: "shorten the input, or split it into windows"
     case .notRecurrent: "leave out the number of recurrences, or retrofit the model first"
+    case .otherVocabulary: "take the model that the package was made from"
     case .nonFiniteWeight: "inspect the checkpoint; a training run may have diverged"
     default: nil
     }

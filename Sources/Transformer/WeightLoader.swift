@@ -45,7 +45,11 @@ struct WeightLoader {
   }
 
   /// The field as float32 into `buffer` from `offset` on, in floats.
-  func loadFloats(_ field: Field, into buffer: Buffer, at offset: Int) throws {
+  ///
+  /// - Parameter isChecked: Whether the weights are known to be finite.
+  func loadFloats(
+    _ field: Field, into buffer: Buffer, at offset: Int, isChecked: Bool = false
+  ) throws {
     var start = offset
     for part in field.parts {
       let range = start..<(start + part.elementCount)
@@ -55,6 +59,7 @@ struct WeightLoader {
       }
       start = range.upperBound
     }
+    if isChecked { return }
     let weight = Weight(
       buffer, offset: offset, rows: field.rows, columns: field.columns, form: .f32)
     try check(weight, field)

@@ -127,7 +127,7 @@ struct TrainTests {
       (["--data", text, "--set", "optimizer.clup=1"], 3, "optimizer.clip"),
       (["--data", text, "--sequence-length", "999999"], 64, "context"),
       (["--data", text + ":zero"], 64, "positive weight"),
-      (["--data", text, "--resume"], 5, "no checkpoint"),
+      (["--data", text, "--resume"], 5, "no run"),
       (["--data", text, "--preset", "none"], 64, "healing"),
     ] as [([String], Int32, String)] {
       let done = try outcome(

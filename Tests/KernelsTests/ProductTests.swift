@@ -34,6 +34,17 @@ struct ProductTests {
     #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
   }
 
+  @Test("an adapted weight is the weight plus its scaled factors", arguments: [1, 3])
+  func lowRank(threads: Int) throws {
+    let w = try random(50, 70, seed: 6, stride: 75)
+    let (b, a) = (try random(50, 3, seed: 7), try random(3, 70, seed: 8))
+    let want = zip(w.doubles, product(b.doubles, a.doubles)).map { row, change in
+      zip(row, change).map { $0 + 1.5 * $1 }
+    }
+    addLowRank(w, b, a, scale: 1.5, on: Workers(threads))
+    #expect(relativeError(w, want) < 1e-6)
+  }
+
   /// Rows up to 4 go through one kernel, more through another.
   @Test(
     "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16],

@@ -117,6 +117,44 @@ struct RowTests {
     #expect(relativeError(logits, gradient) < 1e-5)
   }
 
+  @Test("loss against labels and a teacher, with its gradient", arguments: [1.0, 2.5])
+  func distillation(temperature: Double) throws {
+    let (width, mix, weight) = (21, 0.3, 0.25)
+    let logits = try random(4, width, seed: 21)
+    let teacher = try random(4, width, seed: 22)
+    let labels: [Int32] = [20, -100, 0, 7]
+    let taught = teacher.doubles.map { softmax($0.map { $0 / temperature }) }
+    func divergence(_ x: [Double], _ row: Int) -> Double {
+      zip(taught[row], softmax(x.map { $0 / temperature })).reduce(0) {
+        $0 + $1.0 * log($1.0 / $1.1)
+      }
+    }
+    func losses(_ x: [[Double]]) -> [[Double]] {
+      x.enumerated().map { row, x in
+        guard labels[row] >= 0 else { return [0] }
+        let hard = -log(softmax(x)[Int(labels[row])])
+        return [(1 - mix) * hard + mix * temperature * temperature * divergence(x, row)]
+      }
+    }
+    let x = logits.doubles
+    let sums = Kernels.distillation(
+      logits, teacher, labels: labels,
+      DistillationMix(temperature: Float(temperature), mix: Float(mix)), weight: Float(weight),
+      on: workers)
+    let rows = labels.indices.filter { labels[$0] >= 0 }
+    let hard = rows.reduce(0) { $0 - log(softmax(x[$1])[Int(labels[$1])]) }
+    let soft = rows.reduce(0) { $0 + divergence(x[$1], $1) }
+    #expect(abs(sums.crossEntropy - hard) < 1e-5 * hard)
+    #expect(abs(sums.divergence - soft) < 1e-5 * soft)
+    let gradient = numericGradient(x, [[Double]](repeating: [weight], count: 4), losses)
+    #expect(relativeError(logits, gradient) < 1e-5)
+  }
+
+  private func softmax(_ x: [Double]) -> [Double] {
+    let sum = x.reduce(0) { $0 + exp($1) }
+    return x.map { exp($0) / sum }
+  }
+
   @Test("embedding rows are gathered, and their gradients added where tokens repeat")
   func embeddings() throws {
     let table = try random(6, 19, seed: 10)

@@ -1,13 +1,31 @@
 import ByteIO
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
 @testable import Training
 
-/// One token a byte, 256 ends a document.
+/// One token a byte, 256 ends a document; a conversation is `role:content;`, answers with their `;`.
 private let byteEncoder = TextEncoder(
-  ending: 256, identity: SHA256.digest(of: Array("bytes".utf8)), encode: { $0.map { Int32($0) } })
+  ending: 256, identity: SHA256.digest(of: Array("bytes".utf8)),
+  chat: .init(identity: SHA256.digest(of: Array("chat".utf8))) { messages, tools in
+    let segments = messages.flatMap { message -> [Segment] in
+      let role = message["role"]?.string ?? ""
+      let content = message["content"]?.string ?? ""
+      return [
+        Segment(Array((role + ":").utf8), isTarget: false),
+        Segment(Array((content + ";").utf8), isTarget: role == "assistant"),
+      ]
+    }
+    if messages.count > 2 { throw DataError(.empty, "") }
+    return ConversationText(segments, learnsEnding: tools != nil)
+  },
+  encode: { segments in
+    segments.flatMap { segment in
+      segment.bytes.map { UInt32($0) | (segment.isTarget ? 0 : notATarget) }
+    }
+  })
 
 private func request(
   _ path: String, _ format: TextFormat, vocabulary: Int = 257, skips: Bool = false
@@ -61,10 +79,11 @@ struct DataTests {
     let stream = try read("a.jsonl", Array(lines.utf8), TextFormat(.jsonl))
     let expected =
       bytes("ab") + [256] + bytes("q", masked: true) + bytes("z") + [256]
-      + bytes("<|im_start|>user\n", masked: true) + bytes("hi<|im_end|>", masked: true)
-      + bytes("\n", masked: true) + bytes("<|im_start|>assistant\n", masked: true)
-      + bytes("yo<|im_end|>") + bytes("\n", masked: true) + [256]
+      + bytes("user:hi;assistant:", masked: true) + bytes("yo;") + [256 | notATarget]
     #expect(try tokens(stream) == expected)
+    let tools = #"{"messages": [{"role": "user", "content": "a"}], "tools": []}"#
+    let open = try tokens(read("t.jsonl", Array(tools.utf8), TextFormat(.jsonl)))
+    #expect(open == bytes("user:a;", masked: true) + [256])
     var format = TextFormat(.jsonl)
     format.fields.text = "body"
     let other = try read("b.jsonl", Array(#"{"body": "x"}"#.utf8), format)
@@ -124,6 +143,25 @@ struct DataTests {
     }
   }
 
+  @Test("a conversation needs a template that can make text of it")
+  func conversations() throws {
+    let turn = #"{"role": "user", "content": "a"}"#
+    let lines = "{\"text\": \"x\"}\n{\"messages\": [\(turn), \(turn), \(turn)]}\n"
+    let path = try folder.write(Array(lines.utf8), to: "chat.jsonl")
+    let reason = DataError(.empty, "").message
+    #expect(throws: DataError(.badChat(reason), path, line: 2)) {
+      try read("chat.jsonl", Array(lines.utf8), TextFormat(.jsonl))
+    }
+    var plain = byteEncoder
+    plain.chat = nil
+    var request = request(path, TextFormat(.jsonl), skips: true)
+    request.encoder = plain
+    // No record of its kind can be read, so none is left out in silence.
+    #expect(throws: DataError(.noChatTemplate, path, line: 2)) {
+      try TokenCache(folder.file("cache")).tokens(of: request)
+    }
+  }
+
   @Test("bad records are left out and counted where that was asked for")
   func skips() throws {
     let content = "{\"text\": \"a\"}\nnonsense\n{\"x\": 1}\n{\"text\": \"b\"}\n"
@@ -132,10 +170,31 @@ struct DataTests {
     #expect(stream.skippedCount == 2)
   }
 
+  @Test("of plain text, lines that are no UTF-8 are left out and counted")
+  func skipsLines() throws {
+    let content = Array("a\n".utf8) + [0xFF, 0x0A] + Array("b\n".utf8) + [0xC3, 0x28, 0x0A, 0x63]
+    let stream = try read("l.txt", content, TextFormat(.text), skips: true)
+    #expect(try tokens(stream) == bytes("a\nb\nc") + [256])
+    #expect(stream.skippedCount == 2)
+    #expect(stream.documentCount == 1)
+  }
+
+  @Test("a long part between blank lines is cut into pieces of one document")
+  func longParagraph() throws {
+    let line = [UInt8](repeating: 0x61, count: 999) + [0x0A]
+    let part = Array([[UInt8]](repeating: line, count: 5000).joined().dropLast())
+    var format = TextFormat(.text)
+    format.splitsAtBlankLines = true
+    let stream = try read("p.txt", part + Array("\n\n\nb".utf8), format)
+    #expect(stream.documentCount == 2)
+    let expected = part.map { UInt32($0) } + [256] + bytes("b") + [256]
+    #expect(try tokens(stream) == expected)
+  }
+
   @Test("RF-6: a tokenizer whose ids exceed the embedding is refused")
   func vocabulary() throws {
     let path = try folder.write(Array("az".utf8), to: "v.txt")
-    #expect(throws: DataError(.tokenOutOfRange(id: 122, vocabulary: 110), path)) {
+    #expect(throws: DataError(.tokenOutOfRange(id: 122, vocabulary: 110), path, line: 1)) {
       try TokenCache(folder.file("cache")).tokens(
         of: request(path, TextFormat(.text), vocabulary: 110))
     }

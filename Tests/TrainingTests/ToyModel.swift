@@ -25,14 +25,18 @@ final class ToyModel: TrainingModel {
     ]
   }
 
-  func accumulate(_ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64) throws -> Double {
+  func accumulate(
+    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
+  ) throws -> MicroBatchLoss {
     calls += 1
     let noise = Float(RandomStream(seed: stateSeed).uniform(at: 0)) * 1e-3
     let weight = 1 + 0.01 * Float(draw.total) + noise
     let loss = pass(batch, weight: weight)
     if badCalls.contains(calls) { gradients[0] = .nan }
-    return loss
+    return MicroBatchLoss(loss)
   }
+
+  func parametersChanged() {}
 
   func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
     pass(batch, weight: nil)

@@ -133,6 +133,22 @@ struct TrainerTests {
     #expect(Self.comparable(try whole.job.run.steps()) == Self.comparable(try run.steps()))
   }
 
+  @Test("a run that died before its first checkpoint starts again")
+  func killedEarly() throws {
+    let dying = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12), stopAfter: 3)
+    #expect(throws: TrainingError.self) { try dying.run() }
+    removeTree(dying.job.run.checkpoint(3))
+    let resumed = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12))
+    try resumed.resume()
+    #expect(try resumed.job.run.steps().isEmpty)
+    try resumed.run()
+    let whole = try trainer("whole", Self.settings(), model: ToyModel(vocabulary: 12))
+    try whole.run()
+    #expect(
+      Self.comparable(try whole.job.run.steps()) == Self.comparable(try resumed.job.run.steps()))
+    #expect(try whole.job.run.evaluationRecords() == resumed.job.run.evaluationRecords())
+  }
+
   @Test("keeps the last checkpoints, and the best")
   func prunes() throws {
     var settings = Self.settings()
@@ -161,7 +177,6 @@ struct TrainerTests {
   @Test("RF-3: a broken or foreign state is refused with its reason")
   func brokenState() throws {
     let trainer = try trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 12))
-    #expect(throws: TrainingError(.nothingToResume, trainer.job.run.path)) { try trainer.resume() }
     try trainer.run()
     let other = try self.trainer("run", Self.settings(steps: 8), model: ToyModel(vocabulary: 13))
     #expect(throws: TrainingError.self) { try other.resume() }
@@ -202,5 +217,29 @@ struct TrainerTests {
     #expect(
       ledger.full(tokens: 10, sequenceLength: 5, draw)
         == 10 * (6 * (1150 + 24 + pass * 2) + 2 * pass))
+  }
+  @Test("the full count leaves out what is not trained, and holds factors and a teacher")
+  func ledgerOfModes() {
+    var ledger = FLOPLedger(
+      prelude: 100, core: 200, coda: 50, adapter: 10, head: 1000, attention: 4,
+      preludeBlocks: 1, coreBlocks: 2, codaBlocks: 1)
+    var trained = FLOPLedger.Trained()
+    trained.core.factors = 7
+    trained.adapter = 10
+    trained.reachesPrelude = false
+    trained.merging = 300
+    ledger.trained = trained
+    ledger.teacher.parameters = 5000
+    ledger.teacher.attention = 40
+    // A token of a sequence of 5 sees 3 on average: 12 multiply-adds a block, twice that backwards.
+    let forward = 100.0 + 50 + 1000 + 24 + 3 * (210 + 24)
+    let back = 50.0 + 1000 + 24 + 2 * (210 + 48)
+    let weights = 2.0 * (2 * 7 + 10)
+    let taught = 5000.0 + 40 * 3
+    let draw = RecurrenceDraw(withoutGradient: 1, withGradient: 2)
+    #expect(
+      ledger.full(tokens: 10, sequenceLength: 5, draw)
+        == 2 * 10 * (forward + back + weights + taught))
+    #expect(ledger.perStep == 600)
   }
 }

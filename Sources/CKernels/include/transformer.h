@@ -49,6 +49,13 @@ void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *
 // weight * (softmax - one-hot), zero without label.
 double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32_t *labels,
                         size_t rows, size_t columns, float weight);
+// The same with the divergence of the student's distribution from a teacher's, both softened by
+// `temperature` T. Gives the sum of the cross-entropies; `divergence` gets that of KL(teacher || student).
+// The student's logits become the gradient of weight * ((1 - mix) cross-entropy + mix T² KL), zero
+// without label; the teacher's logits are overwritten.
+double ck_distil(float *student, size_t stride, float *teacher, size_t teacher_stride,
+                 const int32_t *labels, size_t rows, size_t columns, float temperature, float mix,
+                 float weight, double *divergence);
 // dot(a, b) by rows into out.
 void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
                  size_t rows, size_t width);

@@ -1,7 +1,6 @@
 import ByteIO
 import Kernels
 import ModelGraph
-import Recurrence
 import Tensors
 import Training
 import Transformer
@@ -10,20 +9,43 @@ import Transformer
 final class NetworkTraining: TrainingModel {
   let network: TrainableModel
   let tensors: [TrainedTensor]
+  let teacher: Teacher?
 
-  /// - Parameter mode: What of it is trained.
-  init(_ model: OpenedModel, mode: TrainingSettings.Mode, on workers: Workers) throws {
-    switch mode {
-    case .full: network = try TrainableModel(model.graph, from: model.checkpoint, on: workers)
-    case .adapter:
-      guard model.graph.recurrence?.adapter != nil else {
-        throw TrainingError(.notTrainable("the model has no adapter to train"), model.path)
-      }
-      network = try TrainableModel(model.graph, from: model.checkpoint, on: workers) {
-        $0 == .adapter
-      }
+  /// - Parameter settings: Say what of it is trained, and who teaches it.
+  init(_ model: OpenedModel, _ settings: TrainingSettings, on workers: Workers) throws {
+    if settings.mode == .adapter, model.graph.recurrence?.adapter == nil {
+      throw TrainingError(.notTrainable("the model has no adapter to train"), model.path)
     }
-    tensors = Self.fields(network.tensors.filter(\.isTrained))
+    let network = try TrainableModel(
+      model.graph, from: model.checkpoint, on: workers, training: settings.trainedParts)
+    self.network = network
+    let factors = network.factors.flatMap { Self.tensors(of: $0) }
+    tensors = factors + Self.fields(network.tensors.filter(\.isTrained))
+    guard !tensors.isEmpty else {
+      throw TrainingError(.notTrainable("nothing of the model is trained"), model.path)
+    }
+    let distillation = settings.distillation
+    teacher =
+      distillation.teacher.isEmpty
+      ? nil
+      : try Teacher(
+        OpenedModel(distillation.teacher).load(on: workers), for: network,
+        DistillationMix(
+          temperature: Float(distillation.temperature), mix: Float(distillation.mix)))
+  }
+
+  /// Factors are under Adam: Muon's update has as large a share in every direction, which a factor
+  /// that starts at 0 does not want.
+  private static func tensors(of factors: LowRankFactors) -> [TrainedTensor] {
+    let name = "\(factors.block).\(factors.role.rawValue)"
+    return [
+      TrainedTensor(
+        name: name + ".A", shape: [factors.rank, factors.columns], offset: factors.offsetA,
+        isBodyMatrix: false),
+      TrainedTensor(
+        name: name + ".B", shape: [factors.rows.count, factors.rank], offset: factors.offsetB,
+        isBodyMatrix: false),
+    ]
   }
 
   var parameters: Buffer { network.parameters }
@@ -54,15 +76,24 @@ final class NetworkTraining: TrainingModel {
 
   func accumulate(
     _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
-  ) throws -> Double {
+  ) throws -> MicroBatchLoss {
     // A batch of prompts alone has nothing to learn.
-    if batch.targetCount == 0 { return 0 }
-    let sum = try network.lossAndGradient(
-      Batch(tokens: batch.tokens, sequences: batch.rows), labels: batch.labels,
-      noGradSteps: isRecurrent ? draw.withoutGradient : 0,
-      gradSteps: isRecurrent ? draw.withGradient : 0, state: .seeded(stateSeed))
-    return sum.mean
+    if batch.targetCount == 0 { return MicroBatchLoss(0, divergence: teacher == nil ? nil : 0) }
+    let rows = try Batch(tokens: batch.tokens, sequences: batch.rows)
+    let (without, with) = isRecurrent ? (draw.withoutGradient, draw.withGradient) : (0, 0)
+    guard let teacher else {
+      let sum = try network.lossAndGradient(
+        rows, labels: batch.labels, noGradSteps: without, gradSteps: with,
+        state: .seeded(stateSeed))
+      return MicroBatchLoss(sum.mean)
+    }
+    let sums = try network.lossAndGradient(
+      rows, labels: batch.labels, from: teacher, noGradSteps: without, gradSteps: with,
+      state: .seeded(stateSeed))
+    return MicroBatchLoss(sums.labels.mean, divergence: sums.teacher.mean)
   }
+
+  func parametersChanged() throws { try network.parametersChanged() }
 
   func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
     try network.loss(
@@ -82,16 +113,34 @@ final class NetworkTraining: TrainingModel {
   }
 }
 
-extension FLOPLedger {
-  /// The ledger of a model.
-  init(_ graph: ModelGraph) {
-    let counts = ParameterCounts(graph)
-    let body = graph.recurrence
-    self.init(
-      prelude: counts.layers + counts.prelude, core: counts.core, coda: counts.coda,
-      adapter: counts.adapter, head: graph.embedding.elementCount,
-      attention: 2 * graph.sizes.queryWidth,
-      preludeBlocks: body?.prelude.count ?? graph.blocks.count,
-      coreBlocks: body?.core.count ?? 0, codaBlocks: body?.coda.count ?? 0)
+extension TrainingSettings {
+  fileprivate var trainedParts: TrainedParts {
+    switch mode {
+    case .full: return .all
+    case .adapter: return TrainedParts { $0 == .adapter }
+    case .lora:
+      let whole = Set(lora.whole)
+      let lowRank = LowRank(
+        rank: lora.rank, alpha: lora.alpha,
+        roles: lora.matrices.compactMap { BlockRole(rawValue: $0.rawValue) }, seed: seed)
+      return TrainedParts(lowRank: lowRank) { LoRA.Part(of: $0).map(whole.contains) ?? false }
+    }
+  }
+}
+
+extension TrainingSettings.LoRA.Part {
+  /// The part that a field belongs to; nil for what only factors change.
+  fileprivate init?(of role: Field.Role) {
+    switch role {
+    case .embedding: self = .embedding
+    case .head: self = .head
+    case .adapter: self = .adapter
+    case .coreNorm, .finalNorm: self = .norms
+    case .block(_, let role):
+      switch role {
+      case .attentionNorm, .mlpNorm, .queryNorm, .keyNorm: self = .norms
+      default: return nil
+      }
+    }
   }
 }

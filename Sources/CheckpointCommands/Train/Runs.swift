@@ -10,7 +10,7 @@ struct Runs: Verb {
     discussion: """
       Example:
         ckpt runs run-muon run-adamw
-        ckpt runs recurrent static --against flops --svg compare.svg
+        ckpt runs recurrent static --svg compare.svg
       """)
 
   /// What the chart's horizontal axis counts.
@@ -20,7 +20,8 @@ struct Runs: Verb {
   }
 
   @Argument(help: "Run folders.", completion: .file()) var runs: [String]
-  @Option(help: "What the loss is drawn against: tokens or flops.") var against = Axis.tokens
+  @Option(help: "What the loss is drawn against: tokens or flops; both without it.")
+  var against: Axis?
   @Option(help: "File to write the chart to, as SVG.", completion: .file()) var svg: String?
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
@@ -28,26 +29,27 @@ struct Runs: Verb {
   func perform(_ console: Console) throws -> RunsReport {
     let summaries = try runs.map { try RunSummary($0) }
     let report = RunsReport(
-      runs: summaries, chart: chart(summaries), hasColor: console.hasColor)
+      runs: summaries, charts: (against.map { [$0] } ?? Axis.allCases).map { chart(summaries, $0) },
+      hasColor: console.hasColor)
     if let svg {
       let staged = try StagedOutput(
         at: svg, isFolder: false, force: replacement.force, inputs: [], needed: 0)
       var file = try OutputFile(creating: staged.temporary)
-      try file.write(Array(report.chart.svg().utf8))
+      try file.write(Array(LineChart.svg(stacking: report.charts).utf8))
       _ = try file.finish()
       try staged.publish()
     }
     return report
   }
 
-  private func chart(_ runs: [RunSummary]) -> LineChart {
+  private func chart(_ runs: [RunSummary], _ axis: Axis) -> LineChart {
     LineChart(
-      title: "Training loss", xLabel: against == .tokens ? "tokens" : "FLOPs",
+      title: "Training loss", xLabel: axis == .tokens ? "tokens" : "FLOPs",
       yLabel: "nats a token",
       series: runs.map { run in
         LineChart.Series(
           run.name,
-          run.smoothed.map { .init(against == .tokens ? Double($0.tokens) : $0.flops, $0.loss) })
+          run.smoothed.map { .init(axis == .tokens ? Double($0.tokens) : $0.flops, $0.loss) })
       })
   }
 }
@@ -94,7 +96,8 @@ struct RunsReport: Report {
   static let command = "runs"
 
   var runs: [RunSummary]
-  var chart: LineChart
+  /// One under another.
+  var charts: [LineChart]
   var hasColor: Bool
 
   var json: JSONObject {
@@ -139,6 +142,7 @@ struct RunsReport: Report {
           run.finalLoss.map { fixed($0, 4) } ?? "", run.speed.map { fixed($0, 0) } ?? "",
         ] + held)
     }
-    return table.text() + "\n" + chart.terminal(hasColor: hasColor)
+    return ([table.text()] + charts.map { $0.terminal(hasColor: hasColor) })
+      .joined(separator: "\n")
   }
 }

@@ -24,8 +24,7 @@ struct Train: Verb {
   @Option(help: "Threads that compute; all processors without it.") var threads: Int?
   @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.", completion: .file())
   var cache: String?
-  @Option(help: "Type of the trained package's tensors: f32, f16 or bf16.")
-  var saveDtype = SaveType.f32
+  @OptionGroup var saving: SaveChoices
   @Flag(help: "Go on with the run in the output folder.") var resume = false
   @Flag(help: "Print the whole recipe and train nothing.") var printRecipe = false
   @Flag(
@@ -64,8 +63,12 @@ struct Train: Verb {
       throw TrainingError(
         .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
     }
+    guard !saving.factorsOnly || settings.mode == .lora else {
+      throw UsageError(
+        "there are no factors in mode \(settings.mode.rawValue)", hint: "pass --mode lora")
+    }
     let session = try TrainSession(
-      model: OpenedModel(model), settings: settings, run: run, saveType: saveDtype.elementType,
+      model: OpenedModel(model), settings: settings, run: run, saving: saving,
       workers: Workers(threads, precision: settings.precision), cache: cache, meter: meter)
     if !resume {
       try run.create(force: replacement.force)

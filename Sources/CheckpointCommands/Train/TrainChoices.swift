@@ -3,9 +3,13 @@ import Training
 
 /// Settings of a run that have a flag of their own, over the recipe's.
 struct TrainChoices: ParsableArguments {
-  @Option(help: "A recipe in YAML; flags override what it says.", completion: .file()) var recipe:
-    String?
-  @Option(help: "Settings of one of the paper's runs: healing, task, math, static or adamw.")
+  @Option(help: "A recipe in YAML; flags override what it says.", completion: .file())
+  var recipe: String?
+  @Option(
+    help: """
+      Settings of one of the paper's runs: healing, then task on its package (two phases); single, \
+      math, static, adamw; or lora.
+      """)
   var preset: String?
   @Option(
     name: .customLong("set"),
@@ -33,7 +37,12 @@ struct TrainChoices: ParsableArguments {
   var learningRate: Double?
   @Option(help: "Warm-up, in steps (20) or as a share of the run (0.01).") var warmup: String?
   @Option(help: "float32 or bf16.") var precision: String?
-  @Option(help: "What is trained: full or adapter.") var mode: String?
+  @Option(help: "What is trained: full, adapter or lora.") var mode: String?
+  @Option(help: "Rank of the factors in mode lora.") var loraRank: Int?
+  @Option(
+    help: ArgumentHelp("Model whose distributions are learned beside the text.", valueName: "model")
+  )
+  var teacher: String?
   @Option(help: "Seed of everything random.") var seed: UInt64?
   @Option(help: "Steps between evaluations on held-out rows; 0: at start and end only.")
   var evalEvery: Int?
@@ -80,6 +89,7 @@ struct TrainChoices: ParsableArguments {
       ("recurrence.fixed", text(recurrence)), ("recurrence.mean.end", text(meanRecurrence)),
       ("recurrence.backprop_depth.end", text(backpropDepth)), ("optimizer.kind", optimizer),
       ("schedule.warmup", warmup), ("precision", precision), ("mode", mode),
+      ("lora.rank", text(loraRank)), ("distillation.teacher", teacher),
       ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
       ("checkpoints.every", text(checkpointEvery)),
       ("data.skip_bad_records", skipBadRecords ? "true" : nil),

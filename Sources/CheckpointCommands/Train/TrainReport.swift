@@ -27,7 +27,8 @@ enum TrainReport: Report {
     case .run(let outcome):
       let progress = outcome.progress
       return [
-        "run": .string(outcome.run.path), "package": .string(outcome.run.package),
+        "run": .string(outcome.run.path), "package": outcome.path(outcome.run.package),
+        "factors": outcome.path(outcome.run.factors),
         "steps": JSONValue(progress.step), "tokens": JSONValue(progress.tokens),
         "updates": JSONValue(progress.updates), "skipped_steps": JSONValue(progress.skipped),
         "skipped_records": JSONValue(outcome.skippedRecords),
@@ -49,6 +50,11 @@ enum TrainReport: Report {
 }
 
 extension TrainReport.Outcome {
+  /// A path that the run has written; null when it has not.
+  fileprivate func path(_ path: String) -> JSONValue {
+    pathKind(path) == nil ? .null : .string(path)
+  }
+
   fileprivate var text: String {
     var text = chart.terminal(hasColor: hasColor) + "\n"
     if let first = evaluations.first, let last = evaluations.last, evaluations.count > 1 {
@@ -67,6 +73,10 @@ extension TrainReport.Outcome {
       + " FLOPs, \(fixed(speed, 0)) tokens/s\n"
     if progress.skipped > 0 { text += "\(progress.skipped) steps skipped\n" }
     if skippedRecords > 0 { text += "\(skippedRecords) bad records left out\n" }
-    return text + "Package  \(run.package)\nCurve    \(run.curve)\n"
+    for (name, path) in [
+      ("Package", run.package), ("Factors", run.factors), ("Curve  ", run.curve),
+    ]
+    where pathKind(path) != nil { text += "\(name)  \(path)\n" }
+    return text
   }
 }

@@ -3,6 +3,7 @@ import Kernels
 import ModelGraph
 import Tensors
 import Training
+import Transformer
 
 /// Everything that a run needs, opened and checked before the run folder is touched.
 struct TrainSession {
@@ -12,7 +13,7 @@ struct TrainSession {
   private let hasColor: Bool
 
   init(
-    model: OpenedModel, settings: TrainingSettings, run: RunFolder, saveType: ElementType,
+    model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: SaveChoices,
     workers: Workers, cache: TokenCache, meter: StepMeter
   ) throws {
     let context = model.graph.sizes.context
@@ -23,16 +24,22 @@ struct TrainSession {
     }
     var data = TrainingData(settings, for: model, cache: cache, meter: meter)
     let dataset = try data.dataset()
-    let network = try NetworkTraining(model, mode: settings.mode, on: workers)
+    let network = try NetworkTraining(model, settings, on: workers)
     let package = TrainedPackage(model: model, settings: settings)
-    let job = Trainer.Job(
-      settings: settings, model: network, data: dataset, ledger: FLOPLedger(model.graph), run: run,
+    var job = Trainer.Job(
+      settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
       workers: workers
     ) { folder, progress in
+      let isResult = folder == run.package
+      if isResult, !network.network.factors.isEmpty {
+        try FactorFolder(network: network.network, settings: settings.lora).write(to: run.factors)
+      }
+      if saving.factorsOnly { return }
       // Checkpoints keep every bit; the result may be rounded.
-      let type = folder == run.package ? saveType : .f32
+      let type = isResult ? saving.saveDtype.elementType : .f32
       try package.write(network.source, to: folder, progress: progress, as: type)
     }
+    job.writesPackage = !saving.factorsOnly
     trainer = try Trainer(job, report: meter.show)
     self.run = run
     skippedRecords = data.skipped

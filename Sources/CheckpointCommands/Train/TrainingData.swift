@@ -58,7 +58,6 @@ struct TrainingData {
       var format = TextFormat(layout)
       format.splitsAtBlankLines = settings.data.splitsAtBlankLines
       format.fields = settings.data.fields
-      format.chat = settings.data.chat
       let request = TokenCache.Request(
         path: path, format: format, encoder: try encoder(for: path), vocabulary: vocabulary,
         skipsBadRecords: settings.data.skipsBadRecords)
@@ -80,6 +79,7 @@ struct TrainingData {
     }
     let formats = [
       ".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".bin": "bin", ".tokens": "tokens",
+      ".parquet": "parquet",
     ]
     return formats.first { name.hasSuffix($0.key) }?.value ?? "text"
   }
@@ -90,8 +90,28 @@ struct TrainingData {
     let ending = endToken
     return TextEncoder(
       opening: try tokenizer.encode("", addSpecialTokens: true).filter { $0 != ending },
-      ending: ending, identity: try Self.identity(of: checkpoint),
+      ending: ending, identity: try Self.identity(of: checkpoint), chat: try chat(tokenizer),
       encode: { try tokenizer.encode($0) })
+  }
+
+  private func chat(_ tokenizer: Tokenizer) throws -> TextEncoder.Chat? {
+    let choice = settings.data.chatTemplate
+    var source = tokenizer.chatTemplate
+    if choice != "model" {
+      source = String(
+        decoding: try ByteRegion(path: choice).contents(limit: 1 << 20), as: UTF8.self)
+    }
+    guard let source else { return nil }
+    let template = try ChatTemplate(source)
+    let specials = tokenizer.addedTokens.filter(\.special).map(\.content)
+    let names = tokenizer.templateVariables
+    return TextEncoder.Chat(identity: SHA256.digest(of: Array(source.utf8))) { messages, tools in
+      var names = names
+      if let tools { names["tools"] = tools }
+      let text = try template.answers(of: messages, variables: names, specials: specials)
+      return ConversationText(
+        text.parts.map { Segment($0.bytes, isTarget: $0.isAnswer) }, learnsEnding: text.endsOpen)
+    }
   }
 
   /// The model's end-of-text token; nil when its configuration names none.
@@ -107,5 +127,37 @@ struct TrainingData {
     }
     let members = checkpoint.metadata?.members.filter { $0.key.hasPrefix("tokenizer.") } ?? []
     return SHA256.digest(of: Array(JSONValue.object(JSONObject(members)).text().utf8))
+  }
+}
+
+extension Tokenizer {
+  /// The tokens of segments as of one text; a token counts when a byte of it is of a target.
+  fileprivate func encode(_ segments: [Segment]) throws -> [UInt32] {
+    func mark(_ ids: [Int32], _ isTarget: Bool) -> [UInt32] {
+      ids.map { UInt32(bitPattern: $0) | (isTarget ? 0 : notATarget) }
+    }
+    if segments.count == 1 { return mark(try encode(segments[0].bytes), segments[0].isTarget) }
+    let text = segments.flatMap(\.bytes)
+    let ids = try encode(text)
+    var decoder = StreamingDecoder(self)
+    let widths = try ids.map { try decoder.append($0) }
+    // Where decoding does not give the text back, each segment is encoded for itself.
+    guard widths.lazy.joined().elementsEqual(text) else {
+      return try segments.flatMap { mark(try encode($0.bytes), $0.isTarget) }
+    }
+    var counts = [Bool](repeating: false, count: text.count)
+    var start = 0
+    for segment in segments {
+      if segment.isTarget {
+        for i in start..<(start + segment.bytes.count) { counts[i] = true }
+      }
+      start += segment.bytes.count
+    }
+    start = 0
+    return zip(ids, widths).map { id, bytes in
+      defer { start += bytes.count }
+      let isTarget = counts[start..<(start + bytes.count)].contains(true)
+      return UInt32(bitPattern: id) | (isTarget ? 0 : notATarget)
+    }
   }
 }

@@ -7,7 +7,7 @@ package import JSON
 /// when it is read, by name; `formats/tokenizer-json.md` lists what it may. The date function
 /// `strftime_now` is not defined, so that one conversation always gives one text.
 package struct ChatTemplate: Equatable, Sendable {
-  private let statements: [TemplateStatement]
+  let statements: [TemplateStatement]
 
   /// Reads a template; throws where it is no template or uses something unsupported.
   package init(_ source: String) throws(TokenizerError) {

@@ -143,8 +143,7 @@ struct TemplateParser {
     case "set": return [try assignment()]
     case "break": return [.leaveLoop]
     case "continue": return [.continueLoop]
-    // Marks the assistant's words for training; prints what it holds.
-    case "generation": return try body(until: ["endgeneration"]).statements
+    case "generation": return [.answer(try body(until: ["endgeneration"]).statements)]
     case "elif", "else", "endif", "endfor", "endset", "endgeneration":
       position -= 1
       throw syntax("a statement")

@@ -8,6 +8,10 @@ struct TemplateRenderer {
   static let lengthLimit = 64 << 20
 
   private var output = ""
+  /// Bytes of the output that the template marks as the assistant's.
+  private(set) var answers: [Range<Int>] = []
+  /// Blocks around the current statement whose text goes to a name.
+  private var captures = 0
   /// Names by scope, the innermost last: a loop's names end with it.
   private var scopes: [[String: TemplateValue]]
   private var namespaces: [[TemplateValue.Member]] = []
@@ -116,10 +120,17 @@ struct TemplateRenderer {
         self.line = line
         let before = output
         output = ""
+        captures += 1
         let flow = try run(body)
+        captures -= 1
         let text = output
         output = before
         try assign(target, .string(text))
+        if flow != .next { return flow }
+      case .answer(let body):
+        let start = output.utf8.count
+        let flow = try run(body)
+        if captures == 0 { answers.append(start..<output.utf8.count) }
         if flow != .next { return flow }
       case .leaveLoop: return .leaveLoop
       case .continueLoop: return .continueLoop

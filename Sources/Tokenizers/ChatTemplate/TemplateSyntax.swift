@@ -10,6 +10,8 @@ indirect enum TemplateStatement: Equatable, Sendable {
   case capture(Target, [TemplateStatement], line: Int)
   case leaveLoop
   case continueLoop
+  /// `{% generation %}…{% endgeneration %}`: what the assistant writes.
+  case answer([TemplateStatement])
 
   struct Branch: Equatable, Sendable {
     var condition: TemplateExpression?

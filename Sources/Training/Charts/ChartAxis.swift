@@ -14,8 +14,13 @@ struct ChartAxis {
     self.isLogarithmic = isLogarithmic
     var low = values.min() ?? 0
     var high = values.max() ?? 1
+    // Values that agree to a thousandth are one: their rounding is nothing to look at.
+    if !isLogarithmic, high - low < 1e-3 * max(abs(low), abs(high)) {
+      let middle = (low + high) / 2
+      (low, high) = (middle, middle)
+    }
     if low == high {
-      let margin = isLogarithmic ? low / 2 : max(abs(low) / 2, 0.5)
+      let margin = isLogarithmic ? low / 2 : abs(low) / 10 + (low == 0 ? 0.5 : 0)
       (low, high) = (low - margin, high + margin)
     }
     lower = low

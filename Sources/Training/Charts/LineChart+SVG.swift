@@ -30,6 +30,20 @@ extension LineChart {
     return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
   }
 
+  /// Charts one under another in one document.
+  package static func svg(stacking charts: [LineChart], width: Int = 720, height: Int = 400)
+    -> String
+  {
+    if charts.count == 1 { return charts[0].svg(width: width, height: height) }
+    let whole = height * charts.count
+    let parts = charts.enumerated().map { index, chart in
+      "<g transform=\"translate(0 \(index * height))\">\n\(chart.svg(width: width, height: height))</g>"
+    }
+    return
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(whole)\""
+      + " viewBox=\"0 0 \(width) \(whole)\">\n" + parts.joined(separator: "\n") + "\n</svg>\n"
+  }
+
   /// The area of the lines, in pixels.
   private struct Frame {
     var left: Double

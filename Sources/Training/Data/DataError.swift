@@ -12,6 +12,10 @@ package struct DataError: DiagnosedError, Equatable {
     case missingField([String])
     case wrongType(field: String, wanted: String)
     case lineTooLong(limit: Int)
+    /// The chat template cannot make a text of the record.
+    case badChat(String)
+    /// Records hold conversations, and nothing says how they become text.
+    case noChatTemplate
     /// A token's id is not below the number of rows of the embedding.
     case tokenOutOfRange(id: Int, vocabulary: Int)
     case unknownFormat(String)
@@ -42,6 +46,14 @@ package struct DataError: DiagnosedError, Equatable {
     self.position = position
   }
 
+  /// Whether leaving a record out helps.
+  var isOfOneRecord: Bool {
+    switch problem {
+    case .tokenOutOfRange, .noChatTemplate: false
+    default: true
+    }
+  }
+
   package var file: String? { path }
   package var offset: Int? { position }
 
@@ -53,6 +65,8 @@ package struct DataError: DiagnosedError, Equatable {
     case .missingField: "data.missing_field"
     case .wrongType: "data.wrong_type"
     case .lineTooLong: "data.line_too_long"
+    case .badChat: "data.bad_chat"
+    case .noChatTemplate: "data.no_chat_template"
     case .tokenOutOfRange: "data.token_out_of_range"
     case .unknownFormat: "data.unknown_format"
     case .badHeader: "data.bad_header"
@@ -68,7 +82,7 @@ package struct DataError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .unknownFormat, .unsupportedType, .noTokenizer: .unsupported
+    case .unknownFormat, .unsupportedType, .noTokenizer, .noChatTemplate: .unsupported
     case .badWeight: .usage
     case .exhausted, .lineTooLong: .resourceLimit
     default: .malformed
@@ -89,6 +103,8 @@ package struct DataError: DiagnosedError, Equatable {
         + names.map { "\"\($0)\"" }.joined(separator: ", nor ")
     case .wrongType(let field, let wanted): "field \"\(field)\" is not \(wanted)"
     case .lineTooLong(let limit): "a line has more than \(limit) bytes"
+    case .badChat(let reason): "not a conversation: \(reason)"
+    case .noChatTemplate: "the record is a conversation, and the package has no chat template"
     case .tokenOutOfRange(let id, let vocabulary):
       "token id \(id), the model's embedding has \(vocabulary) rows"
     case .unknownFormat(let name): "\"\(name)\" is no data format"
@@ -107,9 +123,12 @@ package struct DataError: DiagnosedError, Equatable {
 
   package var hint: String? {
     switch problem {
-    case .invalidUTF8, .notAnObject, .missingField, .wrongType, .lineTooLong:
+    case .noChatTemplate: "name a file of Jinja with --set data.chat_template=FILE"
+    case .invalidUTF8, .notAnObject, .missingField, .wrongType, .lineTooLong, .badChat:
       "correct the record, or pass --skip-bad-records to leave such records out"
     case .tokenOutOfRange: "use the tokenizer that belongs to this model"
+    case .unknownFormat("parquet"):
+      "make JSONL of it: duckdb -c \"COPY (SELECT text FROM 'FILE') TO 'out.jsonl' (FORMAT json)\""
     case .unknownFormat: "formats: text, jsonl, npy, bin, tokens"
     case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
     case .tooFewTokens: "give more data, or lower --sequence-length"

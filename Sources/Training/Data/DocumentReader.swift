@@ -7,6 +7,11 @@ struct DocumentReader {
   private let stream: DecompressedStream
   private var lines: LineReader
   private let records: RecordReader
+  private let skipsBadLines: Bool
+  /// Lines of plain text that were left out because they are no UTF-8.
+  private(set) var leftOut = 0
+  /// Whether the paragraph that was read last goes on.
+  private var isInParagraph = false
   private var isStarted = false
   private var isAtEnd = false
   private var buffer: [UInt8] = []
@@ -17,11 +22,15 @@ struct DocumentReader {
   /// there is one, so that a document may be larger than memory.
   private static let pieceSize = 1 << 22
 
-  init(_ path: String, format: TextFormat) throws {
+  /// - Parameter skipsBadLines: Leave out lines of plain text that are no UTF-8.
+  init(
+    _ path: String, format: TextFormat, chat: TextEncoder.Chat? = nil, skipsBadLines: Bool = false
+  ) throws {
     self.format = format
+    self.skipsBadLines = skipsBadLines
     stream = try DecompressedStream(path)
     lines = LineReader(stream)
-    records = RecordReader(format: format, path: path)
+    records = RecordReader(format: format, path: path, template: chat)
   }
 
   /// A document, or a piece of one.
@@ -30,6 +39,10 @@ struct DocumentReader {
     /// Whether the document ends here, or goes on in the next piece.
     var endsDocument = true
     var startsDocument = true
+    /// Whether the token that ends the document is a target.
+    var learnsEnding = true
+    /// Line that the piece starts at, from 1.
+    var line: Int
   }
 
   /// The next piece; nil at the end of the file.
@@ -43,25 +56,36 @@ struct DocumentReader {
   private mutating func nextRecord() throws -> Piece? {
     while let bytes = try lines.next() {
       if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
-      return Piece(segments: try records.segments(bytes, line: lines.line))
+      let text = try records.text(bytes, line: lines.line)
+      return Piece(segments: text.segments, learnsEnding: text.learnsEnding, line: lines.line)
     }
     return nil
   }
 
+  /// A part between blank lines, or a piece of a long one.
   private mutating func nextParagraph() throws -> Piece? {
     var text: [UInt8] = []
-    var first = 0
-    while let bytes = try lines.next() {
-      if !bytes.isEmpty {
-        if text.isEmpty { first = lines.line } else { text.append(0x0A) }
-        text += bytes
-      } else if !text.isEmpty {
+    let starts = !isInParagraph
+    var first = lines.line
+    isInParagraph = true
+    while text.count < Self.pieceSize {
+      guard let bytes = try lines.next() else {
+        isInParagraph = false
         break
       }
+      if bytes.isEmpty {
+        if starts, text.isEmpty { continue }
+        isInParagraph = false
+        break
+      }
+      if text.isEmpty { first = lines.line }
+      if !starts || !text.isEmpty { text.append(0x0A) }
+      text += bytes
     }
-    if text.isEmpty { return nil }
-    try requireUTF8(text, first)
-    return Piece(segments: [Segment(text)])
+    if text.isEmpty, starts { return nil }
+    return Piece(
+      segments: [Segment(try valid(text, from: first))], endsDocument: !isInParagraph,
+      startsDocument: starts, line: first)
   }
 
   private mutating func nextPiece() throws -> Piece? {
@@ -80,9 +104,9 @@ struct DocumentReader {
     buffer.removeFirst(end)
     if text.isEmpty { return nil }
     defer { line += text.count { $0 == 0x0A } }
-    try requireUTF8(text, line)
     return Piece(
-      segments: [Segment(text)], endsDocument: isAtEnd, startsDocument: starts)
+      segments: [Segment(try valid(text, from: line))], endsDocument: isAtEnd,
+      startsDocument: starts, line: line)
   }
 
   /// Where to cut the buffer: after a line's end before visible text, or at a space, or between
@@ -98,15 +122,18 @@ struct DocumentReader {
     return end
   }
 
-  private func requireUTF8(_ text: [UInt8], _ firstLine: Int) throws(DataError) {
-    if String(validating: text, as: UTF8.self) != nil { return }
-    var decoder = UTF8()
-    var iterator = text.makeIterator()
-    var count = 0
-    while case .scalarValue(let scalar) = decoder.decode(&iterator) {
-      count += UTF8.width(scalar)
+  /// The text, or what is left of it without its bad lines.
+  private mutating func valid(
+    _ text: [UInt8], from firstLine: Int
+  ) throws(DataError) -> [UInt8] {
+    if String(validating: text, as: UTF8.self) != nil { return text }
+    let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false)
+    let kept = lines.filter { String(validating: $0, as: UTF8.self) != nil }
+    guard skipsBadLines else {
+      let bad = zip(lines, kept).prefix { $0 == $1 }.count
+      throw DataError(.invalidUTF8, stream.path, line: firstLine + bad)
     }
-    let line = firstLine + text[..<min(count, text.count)].count { $0 == 0x0A }
-    throw DataError(.invalidUTF8, stream.path, line: line)
+    leftOut += lines.count - kept.count
+    return Array(kept.joined(separator: [0x0A]))
   }
 }

@@ -5,9 +5,10 @@ import JSON
 struct RecordReader {
   let format: TextFormat
   let path: String
+  let template: TextEncoder.Chat?
 
-  /// The segments of the record on line `line`.
-  func segments(_ bytes: [UInt8], line: Int) throws(DataError) -> [Segment] {
+  /// The text of the record on line `line`.
+  func text(_ bytes: [UInt8], line: Int) throws(DataError) -> ConversationText {
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue(parsing: bytes) } catch {
       if error.problem == .invalidUTF8 { throw DataError(.invalidUTF8, path, line: line) }
@@ -19,42 +20,40 @@ struct RecordReader {
     }
     let fields = format.fields
     if record[fields.text] != nil {
-      return [Segment(try string(record, fields.text, line))]
+      return ConversationText([Segment(try string(record, fields.text, line))], learnsEnding: true)
     }
     if record[fields.prompt] != nil {
-      return [
+      let segments = [
         Segment(try string(record, fields.prompt, line), isTarget: false),
         Segment(try string(record, fields.completion, line)),
       ]
+      return ConversationText(segments, learnsEnding: true)
     }
     guard let messages = record[fields.messages] else {
       throw DataError(
         .missingField([fields.text, fields.prompt, fields.messages]), path, line: line)
     }
-    return try chat(messages, line)
+    return try chat(messages, tools: record["tools"], line)
   }
 
-  private func chat(_ messages: JSONValue, _ line: Int) throws(DataError) -> [Segment] {
+  private func chat(
+    _ messages: JSONValue, tools: JSONValue?, _ line: Int
+  ) throws(DataError) -> ConversationText {
+    let field = format.fields.messages
     guard let list = messages.array else {
-      throw DataError(.wrongType(field: format.fields.messages, wanted: "a list"), path, line: line)
+      throw DataError(.wrongType(field: field, wanted: "a list"), path, line: line)
     }
-    var segments: [Segment] = []
     for message in list {
       guard let message = message.object else {
-        throw DataError(
-          .wrongType(field: format.fields.messages, wanted: "a list of objects"), path, line: line)
+        throw DataError(.wrongType(field: field, wanted: "a list of objects"), path, line: line)
       }
-      let role = String(decoding: try string(message, "role", line), as: UTF8.self)
-      let content = try string(message, "content", line)
-      let closing = format.chat.closing
-      segments.append(Segment(Array(format.chat.opening(role).utf8), isTarget: false))
-      segments.append(
-        Segment(content + Array(closing.answer.utf8), isTarget: role == "assistant"))
-      if !closing.rest.isEmpty {
-        segments.append(Segment(Array(closing.rest.utf8), isTarget: false))
-      }
+      _ = try string(message, "role", line)
     }
-    return segments
+    guard let template else { throw DataError(.noChatTemplate, path, line: line) }
+    do { return try template.text(list, tools) } catch {
+      let reason = (error as? any DiagnosedError)?.message ?? "\(error)"
+      throw DataError(.badChat(reason), path, line: line)
+    }
   }
 
   private func string(

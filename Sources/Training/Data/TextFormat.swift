@@ -11,7 +11,6 @@ package struct TextFormat: Equatable, Sendable {
   /// Plain text: blank lines divide documents.
   package var splitsAtBlankLines = false
   package var fields = Fields()
-  package var chat = ChatTemplate.chatML
 
   package init(_ layout: Layout) { self.layout = layout }
 
@@ -24,23 +23,6 @@ package struct TextFormat: Equatable, Sendable {
     package var messages = "messages"
 
     package init() {}
-  }
-
-  /// How the messages of a chat are written as one text.
-  package enum ChatTemplate: String, CaseIterable, Sendable {
-    /// `<|im_start|>role`, line break, content, `<|im_end|>`, line break.
-    case chatML = "chatml"
-    /// `role: content`, blank line.
-    case plain
-
-    func opening(_ role: String) -> String {
-      self == .chatML ? "<|im_start|>\(role)\n" : "\(role): "
-    }
-
-    /// Closes a message; the part before the bar belongs to the answer.
-    var closing: (answer: String, rest: String) {
-      self == .chatML ? ("<|im_end|>", "\n") : ("\n\n", "")
-    }
   }
 }
 

@@ -61,7 +61,7 @@ package struct TokenCache: Sendable {
         .string(format.fields.text), .string(format.fields.prompt),
         .string(format.fields.completion), .string(format.fields.messages),
       ],
-      "chat": .string(format.chat.rawValue),
+      "chat": .string(request.encoder.chat?.identity.description ?? ""),
       "skip_bad_records": .bool(request.skipsBadRecords),
     ]
     return SHA256.digest(of: Array(description.text().utf8))
@@ -85,7 +85,9 @@ package struct TokenCache: Sendable {
   ) throws {
     var output = try OutputFile(creating: path)
     try output.write(CachedTokens.magic + key.bytes)
-    var reader = try DocumentReader(request.path, format: request.format)
+    var reader = try DocumentReader(
+      request.path, format: request.format, chat: request.encoder.chat,
+      skipsBadLines: request.skipsBadRecords)
     var tally = Tally()
     while true {
       do {
@@ -96,10 +98,11 @@ package struct TokenCache: Sendable {
         if piece.endsDocument { tally.documents += 1 }
         progress(tally.tokens)
       } catch let error as DataError where request.skipsBadRecords {
-        if case .tokenOutOfRange = error.problem { throw error }
+        guard error.isOfOneRecord else { throw error }
         tally.skipped += 1
       }
     }
+    tally.skipped += reader.leftOut
     guard tally.tokens > 0 else { throw DataError(.empty, request.path) }
     try output.write(
       littleEndian([tally.tokens, tally.documents, tally.skipped].map { UInt64($0) }))
@@ -116,18 +119,20 @@ package struct TokenCache: Sendable {
     _ piece: DocumentReader.Piece, _ request: Request
   ) throws -> [UInt32] {
     let encoder = request.encoder
-    var tokens = piece.startsDocument ? encoder.opening.map { UInt32($0) } : []
-    for segment in piece.segments {
-      let mark = segment.isTarget ? 0 : notATarget
-      for id in try encoder.encode(segment.bytes) {
-        guard id >= 0, id < request.vocabulary else {
-          throw DataError(
-            .tokenOutOfRange(id: Int(id), vocabulary: request.vocabulary), request.path)
-        }
-        tokens.append(UInt32(id) | mark)
-      }
+    var tokens = try encoder.encode(piece.segments)
+    if let bad = tokens.first(where: { $0 & ~notATarget >= request.vocabulary }) {
+      throw DataError(
+        .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), request.path,
+        line: piece.line)
     }
-    if piece.endsDocument, let ending = encoder.ending { tokens.append(UInt32(ending)) }
+    let opening = encoder.opening.map { UInt32($0) }
+    // Chat templates write the opening themselves.
+    if piece.startsDocument, !tokens.lazy.map({ $0 & ~notATarget }).starts(with: opening) {
+      tokens = opening + tokens
+    }
+    if piece.endsDocument, let ending = encoder.ending {
+      tokens.append(UInt32(ending) | (piece.learnsEnding ? 0 : notATarget))
+    }
     return tokens
   }
 }
@@ -184,7 +189,7 @@ package struct CachedTokens: TokenStream {
 }
 
 /// The bytes of integers, lowest first.
-func littleEndian(_ values: [some FixedWidthInteger & UnsignedInteger]) -> [UInt8] {
+package func littleEndian(_ values: [some FixedWidthInteger & UnsignedInteger]) -> [UInt8] {
   var bytes: [UInt8] = []
   bytes.reserveCapacity(values.count * MemoryLayout.size(ofValue: values.first ?? 0))
   for value in values {

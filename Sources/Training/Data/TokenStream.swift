@@ -1,4 +1,5 @@
 package import ByteIO
+package import JSON
 
 /// Tokens of a source, all its documents one after another.
 package protocol TokenStream: Sendable {
@@ -14,21 +15,58 @@ package let notATarget: UInt32 = 1 << 31
 
 /// What data needs of a tokenizer.
 package struct TextEncoder: Sendable {
-  package var encode: @Sendable ([UInt8]) throws -> [Int32]
+  /// The tokens of a text given in segments, those of segments that are no targets marked.
+  package var encode: @Sendable ([Segment]) throws -> [UInt32]
   /// Tokens before every document.
   package var opening: [Int32]
   /// The token after every document.
   package var ending: Int32?
   /// Distinguishes this tokenizer from others.
   package var identity: Digest
+  /// How a conversation becomes text; nil when nothing says.
+  package var chat: Chat?
+
+  /// A chat template.
+  package struct Chat: Sendable {
+    /// Distinguishes this template from others.
+    package var identity: Digest
+    /// The text of a conversation, its answers as targets.
+    ///
+    /// - Parameters:
+    ///   - messages: As they stand in the record.
+    ///   - tools: What the record says under `tools`.
+    package var text:
+      @Sendable (_ messages: [JSONValue], _ tools: JSONValue?) throws -> ConversationText
+
+    package init(
+      identity: Digest,
+      text: @escaping @Sendable ([JSONValue], JSONValue?) throws -> ConversationText
+    ) {
+      self.identity = identity
+      self.text = text
+    }
+  }
 
   package init(
-    opening: [Int32] = [], ending: Int32?, identity: Digest,
-    encode: @escaping @Sendable ([UInt8]) throws -> [Int32]
+    opening: [Int32] = [], ending: Int32?, identity: Digest, chat: Chat? = nil,
+    encode: @escaping @Sendable ([Segment]) throws -> [UInt32]
   ) {
     self.encode = encode
     self.opening = opening
     self.ending = ending
     self.identity = identity
+    self.chat = chat
+  }
+}
+
+/// A conversation as a document.
+package struct ConversationText: Equatable, Sendable {
+  package var segments: [Segment]
+  /// Whether the token after the document is learned too: where nothing else ends the last answer.
+  package var learnsEnding: Bool
+
+  package init(_ segments: [Segment], learnsEnding: Bool) {
+    self.segments = segments
+    self.learnsEnding = learnsEnding
   }
 }

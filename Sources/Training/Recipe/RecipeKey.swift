@@ -4,15 +4,38 @@ import Kernels
 struct RecipeKey: Sendable {
   /// Keys from the outermost on, such as `optimizer.muon.learning_rate`.
   let path: String
-  let get: @Sendable (TrainingSettings) -> String
-  /// Takes the value's text; gives what is allowed when it is something else.
-  let set: @Sendable (inout TrainingSettings, String) -> String?
+  /// Whether its value is a list.
+  let isList: Bool
+  let get: @Sendable (TrainingSettings) -> [String]
+  /// Takes the texts of the value, one unless it is a list; gives what is allowed when they are
+  /// something else.
+  let set: @Sendable (inout TrainingSettings, [String]) -> String?
+
+  init(
+    list path: String, get: @escaping @Sendable (TrainingSettings) -> [String],
+    set: @escaping @Sendable (inout TrainingSettings, [String]) -> String?
+  ) {
+    self.path = path
+    self.get = get
+    self.set = set
+    isList = true
+  }
+
+  init(
+    path: String, get: @escaping @Sendable (TrainingSettings) -> String,
+    set: @escaping @Sendable (inout TrainingSettings, String) -> String?
+  ) {
+    self.path = path
+    self.get = { [get($0)] }
+    self.set = { set(&$0, $1.first ?? "") }
+    isList = false
+  }
 
   static func find(_ path: String) -> RecipeKey? { all.first { $0.path == path } }
 
   /// Every setting, in the order of a printed recipe.
   static let all: [RecipeKey] =
-    run + recurrence + optimizer + schedule + data + beside
+    run + modes + recurrence + optimizer + schedule + data + beside
 
   private static let run: [RecipeKey] = [
     whole("steps", \.steps, 1...),
@@ -27,7 +50,17 @@ struct RecipeKey: Sendable {
         return nil
       }),
     choice("precision", \.precision, [.float32, .bf16]),
+  ]
+
+  private static let modes: [RecipeKey] = [
     choice("mode", \.mode, TrainingSettings.Mode.allCases),
+    whole("lora.rank", \.lora.rank, 1...),
+    real("lora.alpha", \.lora.alpha, 0...),
+    choices("lora.matrices", \.lora.matrices, TrainingSettings.LoRA.Matrix.allCases),
+    choices("lora.whole", \.lora.whole, TrainingSettings.LoRA.Part.allCases),
+    text("distillation.teacher", \.distillation.teacher),
+    real("distillation.temperature", \.distillation.temperature, 0.01...),
+    real("distillation.mix", \.distillation.mix, 0...1),
   ]
 
   private static let recurrence: [RecipeKey] =
@@ -75,6 +108,12 @@ struct RecipeKey: Sendable {
 
   private static let data: [RecipeKey] = [
     RecipeKey(
+      list: "data.sources", get: { $0.data.sources },
+      set: { settings, texts in
+        settings.data.sources = texts
+        return nil
+      }),
+    RecipeKey(
       path: "data.format", get: { $0.data.format },
       set: { settings, text in
         let known = ["auto", "text", "jsonl", "npy", "bin", "tokens"]
@@ -87,7 +126,7 @@ struct RecipeKey: Sendable {
     text("data.fields.prompt", \.data.fields.prompt),
     text("data.fields.completion", \.data.fields.completion),
     text("data.fields.messages", \.data.fields.messages),
-    choice("data.chat_template", \.data.chat, TextFormat.ChatTemplate.allCases),
+    text("data.chat_template", \.data.chatTemplate),
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),
@@ -96,6 +135,16 @@ struct RecipeKey: Sendable {
   private static let beside: [RecipeKey] = [
     whole("evaluation.every", \.evaluation.every, 0...),
     whole("evaluation.rows", \.evaluation.rows, 1...),
+    RecipeKey(
+      list: "evaluation.recurrences", get: { $0.evaluation.recurrences.map { "\($0)" } },
+      set: { settings, texts in
+        let numbers = texts.compactMap { Int($0) }
+        guard numbers.count == texts.count, numbers.allSatisfy({ $0 > 0 }) else {
+          return "whole numbers from 1"
+        }
+        settings.evaluation.recurrences = numbers
+        return nil
+      }),
     whole("checkpoints.every", \.checkpoints.every, 0...),
     whole("checkpoints.keep", \.checkpoints.keep, 1...),
   ]
@@ -136,11 +185,18 @@ private func real(
     path, get: { "\($0[keyPath: place])" },
     set: { settings, text in
       guard let value = Double(text), value.isFinite, range.contains(value) else {
-        return range is ClosedRange<Double> ? "a number from 0 to 1" : "a number from 0"
+        if let range = range as? PartialRangeFrom<Double> {
+          return "a number from \(shortest(range.lowerBound))"
+        }
+        return "a number from 0 to 1"
       }
       settings[keyPath: place] = value
       return nil
     })
+}
+
+private func shortest(_ value: Double) -> String {
+  Int(exactly: value).map { "\($0)" } ?? "\(value)"
 }
 
 private func flag(_ path: String, _ place: Place<Bool>) -> RecipeKey {
@@ -170,6 +226,19 @@ private func choice<Value: RawRepresentable<String> & Sendable>(
     set: { settings, text in
       guard let value = Value(rawValue: text) else { return names(values) }
       settings[keyPath: place] = value
+      return nil
+    })
+}
+
+private func choices<Value: RawRepresentable<String> & Sendable>(
+  _ path: String, _ place: Place<[Value]>, _ values: [Value]
+) -> RecipeKey {
+  RecipeKey(
+    list: path, get: { $0[keyPath: place].map(\.rawValue) },
+    set: { settings, texts in
+      let chosen = texts.compactMap { Value(rawValue: $0) }
+      guard chosen.count == texts.count else { return "a list of " + names(values) }
+      settings[keyPath: place] = chosen
       return nil
     })
 }

@@ -3,15 +3,25 @@ import Yams
 
 /// Settings as YAML: nested mappings of the keys of `RecipeKey`.
 package enum TrainingRecipe {
-  /// Sets one setting from its text.
+  /// Sets one setting from its text; the items of a list stand between commas.
   package static func set(
     _ path: String, to text: String, in settings: inout TrainingSettings
   ) throws(TrainingError) {
-    guard let key = RecipeKey.find(path) else {
-      throw TrainingError(.unknownKey(path, suggestion: suggestion(for: path)))
-    }
-    if let allowed = key.set(&settings, text) {
-      throw TrainingError(.badSetting(key: path, value: text, allowed: allowed))
+    let key = try find(path)
+    try set(key, to: key.isList ? text.split(separator: ",").map(String.init) : [text], &settings)
+  }
+
+  private static func find(_ path: String) throws(TrainingError) -> RecipeKey {
+    if let key = RecipeKey.find(path) { return key }
+    throw TrainingError(.unknownKey(path, suggestion: suggestion(for: path)))
+  }
+
+  private static func set(
+    _ key: RecipeKey, to texts: [String], _ settings: inout TrainingSettings
+  ) throws(TrainingError) {
+    if let allowed = key.set(&settings, texts) {
+      throw TrainingError(
+        .badSetting(key: key.path, value: texts.joined(separator: ", "), allowed: allowed))
     }
   }
 
@@ -60,26 +70,15 @@ package enum TrainingRecipe {
   private static func setList(
     _ name: String, _ items: Node.Sequence, in settings: inout TrainingSettings
   ) throws(TrainingError) {
+    let key = try find(name)
     let texts = items.compactMap { $0.scalar?.string }
-    switch name {
-    case "data.sources": settings.data.sources = texts
-    case "evaluation.recurrences":
-      let numbers = texts.compactMap { Int($0) }
-      guard numbers.count == items.count, numbers.allSatisfy({ $0 > 0 }) else {
-        throw TrainingError(
-          .badSetting(
-            key: name, value: texts.joined(separator: ", "), allowed: "whole numbers from 1"))
-      }
-      settings.evaluation.recurrences = numbers
-    default:
-      guard RecipeKey.find(name) != nil else {
-        throw TrainingError(.unknownKey(name, suggestion: suggestion(for: name)))
-      }
-      throw TrainingError(.badSetting(key: name, value: "a list", allowed: "one value"))
+    guard key.isList, texts.count == items.count else {
+      throw TrainingError(
+        .badSetting(
+          key: name, value: "a list", allowed: key.isList ? "a list of values" : "one value"))
     }
+    try set(key, to: texts, &settings)
   }
-
-  private static let lists = ["data.sources", "evaluation.recurrences"]
 
   /// The settings as a recipe that gives them back.
   package static func text(of settings: TrainingSettings) -> String {
@@ -97,11 +96,8 @@ package enum TrainingRecipe {
         String(repeating: "  ", count: folders.count) + (parts.last ?? "") + ": " + value)
     }
     for key in RecipeKey.all {
-      if key.path == "data.format" { add("data.sources", list(settings.data.sources.map(quoted))) }
-      add(key.path, quoted(key.get(settings)))
-      if key.path == "evaluation.rows" {
-        add("evaluation.recurrences", list(settings.evaluation.recurrences.map { "\($0)" }))
-      }
+      let texts = key.get(settings).map(quoted)
+      add(key.path, key.isList ? "[" + texts.joined(separator: ", ") + "]" : texts.joined())
     }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -120,10 +116,6 @@ package enum TrainingRecipe {
       return (String(key), value(old), value(new))
     }
     return nil
-  }
-
-  private static func list(_ items: [String]) -> String {
-    "[" + items.joined(separator: ", ") + "]"
   }
 
   /// `text`, in quotes where YAML would read something else.
@@ -150,7 +142,7 @@ package enum TrainingRecipe {
 
   /// The known setting that is spelled most like `path`; nil when none is near.
   static func suggestion(for path: String) -> String? {
-    let known = RecipeKey.all.map(\.path) + lists
+    let known = RecipeKey.all.map(\.path)
     let scored = known.map { key in
       // A key given without its mapping counts as near.
       let last = key.split(separator: ".").last.map(String.init) ?? key

@@ -14,6 +14,47 @@ package struct FLOPLedger: Equatable, Sendable {
   package var preludeBlocks: Int
   package var coreBlocks: Int
   package var codaBlocks: Int
+  /// What of it is trained; nil for all.
+  package var trained: Trained?
+  package var teacher = Teacher()
+
+  /// Parameters that have a gradient of their own, by part.
+  package struct Trained: Equatable, Sendable {
+    package var prelude = Side()
+    package var core = Side()
+    package var coda = Side()
+    package var adapter = 0
+    package var head = 0
+    /// Whether the gradient goes back through the prelude.
+    package var reachesPrelude = true
+    /// Multiply-adds a step that make adapted matrices from their factors.
+    package var merging = 0
+
+    package init() {}
+
+    package struct Side: Equatable, Sendable {
+      /// Parameters of matrices that are trained whole.
+      package var whole = 0
+      /// Elements of low-rank factors.
+      package var factors = 0
+
+      package init() {}
+
+      /// Multiply-adds a token: a factor takes part in two products that lead to its own gradient,
+      /// and in none beside them, because the forward pass uses the merged matrix.
+      fileprivate var work: Double { Double(whole) + 2 * Double(factors) }
+    }
+  }
+
+  /// A model that is run forward beside the one that learns.
+  package struct Teacher: Equatable, Sendable {
+    /// Parameters that multiply, a token.
+    package var parameters = 0
+    /// As the ledger's own, of all blocks together.
+    package var attention = 0
+
+    package init() {}
+  }
 
   package init(
     prelude: Int, core: Int, coda: Int, adapter: Int, head: Int, attention: Int,
@@ -37,14 +78,36 @@ package struct FLOPLedger: Equatable, Sendable {
     return Double(tokens) * Double(6 * with + 2 * core * max(0, mean - depth))
   }
 
-  /// Everything that multiplies, for what was really drawn: adapter, head and attention too.
+  /// Everything that multiplies, for what was really drawn: adapter, head and attention too, no
+  /// gradients of what is not trained, low-rank factors and the teacher. Activations that are
+  /// computed again to save memory are not counted.
   package func full(tokens: Int, sequenceLength: Int, _ draw: RecurrenceDraw) -> Double {
     // A token sees (S + 1) / 2 tokens on average.
     let seen = Double(attention) * Double(sequenceLength + 1) / 2
-    let outside =
+    let forward =
       Double(prelude + coda + head) + seen * Double(preludeBlocks + codaBlocks)
-    let pass = Double(core + adapter) + seen * Double(coreBlocks)
-    return Double(tokens)
-      * (6 * (outside + pass * Double(draw.withGradient)) + 2 * pass * Double(draw.withoutGradient))
+      + (Double(core + adapter) + seen * Double(coreBlocks)) * Double(draw.total)
+    // Attention's gradient costs twice its forward pass, a product's with its input once.
+    let back =
+      Double(coda + head) + 2 * seen * Double(codaBlocks)
+      + (Double(core + adapter) + 2 * seen * Double(coreBlocks)) * Double(draw.withGradient)
+    let reachesPrelude = trained?.reachesPrelude ?? true
+    let backPrelude = Double(prelude) + 2 * seen * Double(preludeBlocks)
+    let taught =
+      Double(teacher.parameters) + Double(teacher.attention) * Double(sequenceLength + 1) / 2
+    return 2 * Double(tokens)
+      * (forward + back + (reachesPrelude ? backPrelude : 0) + weights(draw.withGradient) + taught)
   }
+
+  /// Multiply-adds a token of the weights' own gradients.
+  private func weights(_ passes: Int) -> Double {
+    guard let trained else {
+      return Double(prelude + coda + head) + Double(core + adapter) * Double(passes)
+    }
+    return trained.prelude.work + trained.coda.work + Double(trained.head)
+      + (trained.core.work + Double(trained.adapter)) * Double(passes)
+  }
+
+  /// What a step costs beside its tokens.
+  package var perStep: Double { 2 * Double(trained?.merging ?? 0) }
 }

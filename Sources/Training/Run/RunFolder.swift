@@ -17,6 +17,8 @@ package struct RunFolder: Sendable {
   package var curve: String { path + "/curve.svg" }
   /// The trained package.
   package var package: String { path + "/package" }
+  /// The low-rank factors of a run in mode `lora`.
+  package var factors: String { path + "/factors" }
   package var checkpoints: String { path + "/checkpoints" }
 
   package func checkpoint(_ step: Int) -> String { "\(checkpoints)/step-\(step)" }
@@ -44,14 +46,15 @@ package struct RunFolder: Sendable {
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
-  /// Removes what a killed run left half-written, and the log lines after `step`.
-  package func rewind(to step: Int) throws {
+  /// Removes what a killed run left half-written, and the log lines after `step`; all lines without
+  /// one.
+  package func rewind(to step: Int?) throws {
     for name in try folderEntries(checkpoints) where name.hasSuffix(".partial") {
       removeTree(checkpoints + "/" + name)
     }
     for log in [metrics, evaluations] where pathKind(log) == .file {
       let kept = try Self.lines(log).filter { line in
-        guard let number = line.value["step"]?.integer else { return false }
+        guard let step, let number = line.value["step"]?.integer else { return false }
         return number <= step
       }
       let staged = try StagedOutput(at: log, isFolder: false, force: true, inputs: [], needed: 0)

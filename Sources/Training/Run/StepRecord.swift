@@ -6,7 +6,10 @@ package struct StepRecord: Equatable, Sendable {
   package var step: Int
   /// Tokens trained on so far.
   package var tokens: Int
+  /// Cross-entropy with the labels.
   package var loss: Double
+  /// From the teacher; nil without one.
+  package var divergence: Double?
   /// The scheduled mean.
   package var meanRecurrence: Int
   /// What was drawn, averaged over the step's micro-batches.
@@ -25,13 +28,15 @@ package struct StepRecord: Equatable, Sendable {
   package var seconds: Double
 
   package var json: JSONValue {
-    [
+    var json: JSONObject = [
       "step": JSONValue(step), "tokens": JSONValue(tokens), "loss": JSONValue(loss),
       "mean_recurrence": JSONValue(meanRecurrence), "recurrence": Self.short(recurrence),
       "backprop_depth": Self.short(backpropDepth), "lr": JSONValue(learningRate),
       "grad_norm": JSONValue(gradientNorm), "tokens_per_second": JSONValue(tokensPerSecond),
       "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
     ]
+    if let divergence { json["divergence"] = JSONValue(divergence) }
+    return .object(json)
   }
 
   /// A whole number without a fraction.
@@ -53,19 +58,22 @@ package struct StepRecord: Equatable, Sendable {
       let seconds = number("seconds")
     else { return nil }
     self.init(
-      step: step, tokens: tokens, loss: loss, meanRecurrence: mean, recurrence: recurrence,
+      step: step, tokens: tokens, loss: loss, divergence: number("divergence"),
+      meanRecurrence: mean, recurrence: recurrence,
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
       flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
   }
 
   package init(
-    step: Int, tokens: Int, loss: Double, meanRecurrence: Int, recurrence: Double,
+    step: Int, tokens: Int, loss: Double, divergence: Double? = nil, meanRecurrence: Int,
+    recurrence: Double,
     backpropDepth: Double, learningRate: Double, gradientNorm: Double, tokensPerSecond: Double,
     flops: Double, fullFLOPs: Double, seconds: Double
   ) {
     self.step = step
     self.tokens = tokens
     self.loss = loss
+    self.divergence = divergence
     self.meanRecurrence = meanRecurrence
     self.recurrence = recurrence
     self.backpropDepth = backpropDepth

@@ -19,6 +19,8 @@ package final class Trainer {
     package var exchange: any GradientExchange = SingleProcess()
     /// Whether the run should stop after this step; asking takes note of the signal.
     package var shouldStop: () -> Bool = Interruption.acknowledge
+    /// Whether `writePackage` writes all parameters, not only what was trained.
+    package var writesPackage = true
     /// Writes the model as it is now to a folder that does not exist.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
 
@@ -62,18 +64,18 @@ package final class Trainer {
     progress = TrainerProgress(cursor: job.data.startCursor)
   }
 
-  /// Goes back to the last checkpoint.
+  /// Goes back to the last checkpoint; to the start where the run died before its first.
   package func resume() throws {
-    guard let step = job.run.checkpointSteps().last else {
-      throw TrainingError(.nothingToResume, job.run.path)
-    }
+    guard let step = job.run.checkpointSteps().last else { return try job.run.rewind(to: nil) }
     let file = job.run.checkpoint(step) + "/" + TrainerState.fileName
     progress = try TrainerState(from: file, model: job.model, optimizer: optimizer).progress
+    try job.model.parametersChanged()
     try job.run.rewind(to: progress.step)
   }
 
   /// Trains to the end and writes the package.
   package func run() throws {
+    try requireSpace()
     let metrics = try AppendedFile(job.run.metrics)
     if progress.step == 0 { _ = try evaluate() }
     while progress.step < settings.steps {
@@ -89,9 +91,24 @@ package final class Trainer {
       let savesBest = isBest && settings.checkpoints.every > 0
       if !isLast, savesBest || isDue(settings.checkpoints.every) { try save() }
     }
+    try finishing(writeResult)
+  }
+
+  private func writeResult() throws {
     removeTree(job.run.package)
     try job.writePackage(job.run.package, progress)
     try job.run.write(job.run.chart().svg(), to: job.run.curve)
+  }
+
+  /// Does what a signal must not cut short, again if one did; gives whether one came.
+  @discardableResult
+  private func finishing(_ work: () throws -> Void) throws -> Bool {
+    do { try work() } catch let error as FileError where error.problem == .interrupted {
+      _ = Interruption.acknowledge()
+      try work()
+      return true
+    }
+    return false
   }
 
   private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
@@ -109,10 +126,10 @@ package final class Trainer {
     clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
     let micro = settings.effectiveMicroBatchSize
     let count = settings.batchSize / micro
-    var (loss, passes, withGradient) = (0.0, 0, 0)
+    var (loss, passes, withGradient) = (MicroBatchLoss(0), 0, 0)
     for _ in 0..<count {
-      let (value, draw) = try microBatch(size: micro)
-      loss += value / Double(count)
+      let (part, draw) = try microBatch(size: micro)
+      loss.add(part, share: 1 / Double(count))
       passes += draw.total
       withGradient += draw.withGradient
     }
@@ -120,23 +137,24 @@ package final class Trainer {
     let share = 1 / Double(count * job.exchange.memberCount)
     let norm = optimizer.norm(of: gradients) * share
     let rate = settings.schedule.factor(at: progress.step, of: settings.steps)
-    try update(norm: norm, loss: loss, share: share, rate: rate)
+    try update(norm: norm, loss: loss.crossEntropy, share: share, rate: rate)
     let tokens = settings.batchSize * settings.sequenceLength
     progress.step += 1
     progress.tokens += tokens
     progress.flops += job.ledger.paper(tokens: tokens, mean: mean, depth: depth)
+    progress.fullFLOPs += job.ledger.perStep
     let seconds = (clock.now - start) / .seconds(1)
     progress.seconds += seconds
     return StepRecord(
-      step: progress.step, tokens: progress.tokens, loss: loss, meanRecurrence: mean,
-      recurrence: Double(passes) / Double(count),
+      step: progress.step, tokens: progress.tokens, loss: loss.crossEntropy,
+      divergence: loss.divergence, meanRecurrence: mean, recurrence: Double(passes) / Double(count),
       backpropDepth: Double(withGradient) / Double(count),
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
   }
 
-  private func microBatch(size: Int) throws -> (loss: Double, draw: RecurrenceDraw) {
+  private func microBatch(size: Int) throws -> (loss: MicroBatchLoss, draw: RecurrenceDraw) {
     var rows: [[UInt32]] = []
     for _ in 0..<size { rows.append(try job.data.next(&progress.cursor)) }
     let draw =
@@ -172,6 +190,7 @@ package final class Trainer {
       parameters: job.model.parameters, gradients: job.model.gradients,
       gradientScale: share * factor, rate: rate)
     progress.updates = optimizer.stepCount
+    try job.model.parametersChanged()
   }
 
   // MARK: Beside the steps
@@ -211,19 +230,30 @@ package final class Trainer {
 
   /// Writes a checkpoint; a signal that comes meanwhile waits for it.
   private func save() throws {
-    do { try saveOnce() } catch let error as FileError where error.problem == .interrupted {
-      _ = Interruption.acknowledge()
-      try saveOnce()
+    if try finishing(saveOnce) {
       throw TrainingError(.stopped(step: progress.step), job.run.path)
     }
   }
 
+  /// Refuses to start a run whose checkpoints and result the disk has no room for.
+  private func requireSpace() throws {
+    let package = job.writesPackage ? job.model.parameters.byteCount : 0
+    // One more than is kept stands while the next is written, and the best beside it.
+    let kept = settings.checkpoints.every > 0 ? settings.checkpoints.keep + 2 : 1
+    let checkpoints = max(0, kept - job.run.checkpointSteps().count)
+    try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
+  }
+
+  /// Bytes of the trainer's state.
+  private var stateSize: Int {
+    job.model.gradients.byteCount + optimizer.first.byteCount + optimizer.second.byteCount
+  }
+
   private func saveOnce() throws {
     let step = progress.step
-    let bytes = 2 * job.model.parameters.byteCount + optimizer.first.byteCount
     let staged = try StagedOutput(
       at: job.run.checkpoint(step), isFolder: true, force: true, inputs: [],
-      needed: bytes + optimizer.second.byteCount)
+      needed: stateSize + (job.writesPackage ? job.model.parameters.byteCount : 0))
     try TrainerState(progress: progress).write(
       model: job.model, optimizer: optimizer, to: staged.path(TrainerState.fileName))
     try job.writePackage(staged.path("package"), progress)

@@ -17,17 +17,17 @@ package struct TrainerState {
   package func write(model: any TrainingModel, optimizer: Optimizer, to path: String) throws {
     let buffers = Self.buffers(model, optimizer)
     let layout = try SafetensorsLayout(
-      buffers.map { .init(name: $0.name, type: .f32, shape: [$0.buffer.floatCount]) },
+      buffers.map { .init(name: $0.name, type: .f32, shape: [$0.byteCount / 4]) },
       metadata: [(Self.progressKey, progress.json.text())])
     var output = try OutputFile(creating: path)
     try output.write(layout.header)
     for entry in layout.entries {
-      guard let buffer = buffers.first(where: { $0.name == entry.tensor.name })?.buffer else {
+      guard let (_, buffer, count) = buffers.first(where: { $0.name == entry.tensor.name }) else {
         continue
       }
       let tile = 1 << 22
-      for start in stride(from: 0, to: buffer.byteCount, by: tile) {
-        var bytes = [UInt8](repeating: 0, count: min(tile, buffer.byteCount - start))
+      for start in stride(from: 0, to: count, by: tile) {
+        var bytes = [UInt8](repeating: 0, count: min(tile, count - start))
         var span = bytes.mutableRawSpan
         buffer.read(at: start, into: &span)
         try output.write(bytes)
@@ -43,15 +43,18 @@ package struct TrainerState {
     guard let text = file.metadata?[Self.progressKey]?.string,
       let progress = TrainerProgress(try JSONValue(parsing: Array(text.utf8), path: path))
     else { throw broken("no progress in its metadata") }
-    for (name, buffer) in Self.buffers(model, optimizer) {
+    for (name, buffer, count) in Self.buffers(model, optimizer) {
       guard let index = file.tensors.firstIndex(where: { $0.name == name }) else {
         throw broken("no tensor \(name)")
       }
       let found = file.tensors[index].byteCount
-      guard found == buffer.byteCount, file.tensors[index].type == .element(.f32) else {
-        throw broken("tensor \(name) has \(found) bytes, this run needs \(buffer.byteCount)")
+      guard found == count, file.tensors[index].type == .element(.f32) else {
+        throw broken("tensor \(name) has \(found) bytes, this run needs \(count)")
       }
-      try buffer.withMutableBytes { try file.read(index, at: 0, into: &$0) }
+      try buffer.withMutableBytes { bytes in
+        var target = bytes._mutatingExtracting(0..<count)
+        try file.read(index, at: 0, into: &target)
+      }
     }
     optimizer.stepCount = progress.updates
     self.progress = progress
@@ -59,12 +62,14 @@ package struct TrainerState {
 
   package init(progress: TrainerProgress) { self.progress = progress }
 
+  /// What a run carries on, and how many bytes of each: of the parameters those that are trained.
   private static func buffers(
     _ model: any TrainingModel, _ optimizer: Optimizer
-  ) -> [(name: TensorName, buffer: Buffer)] {
+  ) -> [(name: TensorName, buffer: Buffer, byteCount: Int)] {
     [
-      ("parameters", model.parameters), ("first_moments", optimizer.first),
-      ("second_moments", optimizer.second),
+      ("parameters", model.parameters, model.gradients.byteCount),
+      ("first_moments", optimizer.first, optimizer.first.byteCount),
+      ("second_moments", optimizer.second, optimizer.second.byteCount),
     ]
   }
 }

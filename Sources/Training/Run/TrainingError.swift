@@ -68,7 +68,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     switch problem {
     case .stopped(let step): "stopped by a signal after step \(step)"
     case .runExists: "the folder holds a run already"
-    case .nothingToResume: "there is no checkpoint to resume from"
+    case .nothingToResume: "there is no run to go on with"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
     case .brokenState(let reason): "the trainer's state is broken: \(reason)"
@@ -89,6 +89,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .runExists: "choose another folder, go on with --resume, or replace it with --force"
     case .nothingToResume: "start the run without --resume"
     case .otherSetting: "leave the setting out, or start a new run"
+    case .unknownPreset("two-phase", _):
+      "that is two runs: --preset healing, then --preset task on the package of the first"
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \"\($0)\"?" }
     case .diverged: "lower the learning rate, or lengthen the warm-up"
     default: nil

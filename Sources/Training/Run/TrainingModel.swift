@@ -2,9 +2,9 @@ package import Tensors
 
 /// What the trainer needs of a model: flat buffers, and a loss with its gradient.
 package protocol TrainingModel: AnyObject {
-  /// All trained parameters, float32.
+  /// Float32; those that are trained come first.
   var parameters: Buffer { get }
-  /// As `parameters`.
+  /// Of the parameters that are trained, at the same places.
   var gradients: Buffer { get }
   var tensors: [TrainedTensor] { get }
   /// Whether there is a core to repeat; recurrences mean nothing otherwise.
@@ -15,12 +15,34 @@ package protocol TrainingModel: AnyObject {
   /// - Parameters:
   ///   - draw: Passes through the core without and with gradient.
   ///   - stateSeed: Seed of the random initial state.
-  func accumulate(_ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64) throws -> Double
+  func accumulate(
+    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
+  ) throws -> MicroBatchLoss
 
   /// The mean loss over the labels of a batch, without gradients.
   ///
   /// - Parameter recurrence: nil for a model that is not recurrent.
   func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double
+
+  /// Called when trained parameters have changed, after a step or a resume.
+  func parametersChanged() throws
+}
+
+/// Means over the labels of a micro-batch, in nats.
+package struct MicroBatchLoss: Equatable, Sendable {
+  package var crossEntropy: Double
+  /// From the teacher, of the softened distributions; nil without one.
+  package var divergence: Double?
+
+  package init(_ crossEntropy: Double, divergence: Double? = nil) {
+    self.crossEntropy = crossEntropy
+    self.divergence = divergence
+  }
+
+  mutating func add(_ part: MicroBatchLoss, share: Double) {
+    crossEntropy += part.crossEntropy * share
+    if let other = part.divergence { divergence = (divergence ?? 0) + other * share }
+  }
 }
 
 /// Several processes that train one model, each on sequences of its own.

@@ -12,6 +12,8 @@ package struct TrainingSettings: Equatable, Sendable {
   package var seed: UInt64 = 74
   package var precision = Precision.float32
   package var mode = Mode.full
+  package var lora = LoRA()
+  package var distillation = Distillation()
   package var recurrence = Recurrence()
   package var optimizer = OptimizerSettings(.muon)
   package var schedule = LearningRateSchedule(
@@ -27,6 +29,40 @@ package struct TrainingSettings: Equatable, Sendable {
     case full
     /// The adapter alone.
     case adapter
+    /// Low-rank factors of the blocks' matrices, and what `lora.whole` names.
+    case lora
+  }
+
+  /// Low-rank adaptation, in `mode: lora`.
+  package struct LoRA: Equatable, Sendable {
+    package var rank = 16
+    /// The product of the factors counts `alpha / rank`.
+    package var alpha = 32.0
+    package var matrices = Matrix.allCases
+    /// Trained as they are, beside the factors.
+    package var whole = [Part.adapter]
+
+    package init() {}
+
+    /// Matrices of a block, under the names of `BlockRole`.
+    package enum Matrix: String, CaseIterable, Sendable {
+      case query, key, value, output, gate, up, down
+    }
+
+    package enum Part: String, CaseIterable, Sendable {
+      case adapter, norms, embedding, head
+    }
+  }
+
+  /// Learning from another model's distributions beside the labels.
+  package struct Distillation: Equatable, Sendable {
+    /// The model's path; empty for none.
+    package var teacher = ""
+    package var temperature = 2.0
+    /// Share of the loss that the teacher makes up.
+    package var mix = 0.5
+
+    package init() {}
   }
 
   package struct Recurrence: Equatable, Sendable {
@@ -45,7 +81,8 @@ package struct TrainingSettings: Equatable, Sendable {
     package var format = "auto"
     package var splitsAtBlankLines = false
     package var fields = TextFormat.Fields()
-    package var chat = TextFormat.ChatTemplate.chatML
+    /// A file of Jinja that makes text of conversations; `model` takes the model's own.
+    package var chatTemplate = "model"
     /// Share of the rows that is held out.
     package var heldOut = 0.05
     /// How often the data may be read; 0 as often as the steps need.

@@ -1,0 +1,114 @@
+package import Kernels
+package import ModelGraph
+package import Tensors
+
+/// Low-rank adaptation (LoRA, Hu et al., 2021): a matrix W of a block is `W₀ + alpha / rank · B · A`,
+/// and only A `[rank, in]` and B `[out, rank]` are trained.
+package struct LowRank: Equatable, Sendable {
+  package var rank: Int
+  package var alpha: Double
+  /// Of query, key, value, output, gate, up and down.
+  package var roles: [BlockRole]
+  /// Of the start of A; B starts at 0.
+  package var seed: UInt64
+
+  package init(rank: Int, alpha: Double, roles: [BlockRole], seed: UInt64) {
+    self.rank = rank
+    self.alpha = alpha
+    self.roles = roles
+    self.seed = seed
+  }
+
+  package var scale: Double { alpha / Double(rank) }
+
+  /// The matrices that may be adapted, and the rows of the network's field that each is.
+  static func places(in sizes: ModelSizes) -> [(
+    role: BlockRole, field: BlockRole, rows: Range<Int>
+  )] {
+    let (query, keyValue, middle) = (sizes.queryWidth, sizes.keyValueWidth, sizes.intermediate)
+    return [
+      (.query, .queryKeyValue, 0..<query),
+      (.key, .queryKeyValue, query..<(query + keyValue)),
+      (.value, .queryKeyValue, (query + keyValue)..<(query + 2 * keyValue)),
+      (.output, .output, 0..<sizes.hidden),
+      (.gate, .gateUp, 0..<middle),
+      (.up, .gateUp, middle..<(2 * middle)),
+      (.down, .down, 0..<sizes.hidden),
+    ]
+  }
+}
+
+/// The two factors of one adapted matrix, and where they lie in the flat buffers.
+package struct LowRankFactors: Sendable {
+  package let block: Int
+  package let role: BlockRole
+  /// The field of the network that the matrix is some rows of.
+  package let field: Field.Role
+  package let rows: Range<Int>
+  package let columns: Int
+  package let rank: Int
+  /// First float of A, `[rank, columns]`.
+  package let offsetA: Int
+  /// First float of B, `[rows, rank]`.
+  package let offsetB: Int
+
+  package func a(in buffer: Buffer) -> Matrix {
+    Matrix(buffer, offset: offsetA, rows: rank, columns: columns)
+  }
+
+  package func b(in buffer: Buffer) -> Matrix {
+    Matrix(buffer, offset: offsetB, rows: rows.count, columns: rank)
+  }
+
+  private static let startStream: UInt64 = 0x6C6F_7772_616E_6B00  // "lowrank"
+
+  /// Starts A uniformly within ±1/√in, as a linear layer's default is; B stays 0, so that the
+  /// adapted model starts as the model itself.
+  func start(in buffer: Buffer, seed: UInt64) {
+    let bound = 1 / Double(columns).squareRoot()
+    let number = UInt64(block) << 8 | UInt64(BlockRole.allCases.firstIndex(of: role) ?? 0)
+    let random = RandomStream(seed: seed, stream: Self.startStream &+ number)
+    for i in 0..<(rank * columns) {
+      buffer[offsetA + i] = Float(Double(random.symmetric(at: UInt64(i))) * bound)
+    }
+  }
+}
+
+/// Where the gradients of factors are computed: `[T, rank]` twice.
+struct LowRankRoom: Sendable {
+  let rows: Int
+  let down: Matrix
+  let up: Matrix
+
+  init(rows: Int, rank: Int) throws(MemoryError) {
+    self.rows = rows
+    down = try Matrix(rows: rows, columns: rank)
+    up = try Matrix(rows: rows, columns: rank)
+  }
+}
+
+/// What the gradient of one adapted matrix reads and writes.
+struct LowRankGradient {
+  let factors: LowRankFactors
+  let parameters: Buffer
+  let gradients: Buffer
+  let scale: Float
+  let room: LowRankRoom
+
+  /// Adds `scale · dyᵀ · (x · Aᵀ)` to B's gradient and `scale · (dy · B)ᵀ · x` to A's.
+  ///
+  /// - Parameters:
+  ///   - dy: `[T, field]`, of the whole field's output.
+  ///   - x: `[T, in]`.
+  func add(_ dy: Matrix, _ x: Matrix, on workers: Workers) {
+    let dy = dy.columns(factors.rows)
+    let (a, b) = (factors.a(in: parameters), factors.b(in: parameters))
+    multiply(room.down, Operand(x), a.transposed, on: workers)
+    Kernels.scale(FloatRun(room.down.buffer), by: scale, on: workers)
+    multiply(
+      factors.b(in: gradients), dy.transposed, Operand(room.down), adding: true, on: workers)
+    multiply(room.up, Operand(dy), Operand(b), on: workers)
+    Kernels.scale(FloatRun(room.up.buffer), by: scale, on: workers)
+    multiply(factors.a(in: gradients), room.up.transposed, Operand(x), adding: true, on: workers)
+  }
+}

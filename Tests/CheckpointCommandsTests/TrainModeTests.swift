@@ -1,0 +1,177 @@
+import ByteIO
+import Checkpoint
+import Foundation
+import JSON
+import ModelGraph
+import Tensors
+import TestSupport
+import Testing
+
+@testable import CheckpointCommands
+
+@Suite("ckpt train: modes")
+struct TrainModeTests {
+  private let folder = TemporaryFolder()
+  private let text = Fixtures.path("text/heldout.txt")
+  private let source = Fixtures.path("tiny-arithmetic")
+
+  private func package(_ dialect: String = "raven") throws -> String {
+    let path = folder.file("package-" + dialect)
+    let done = try outcome(
+      Retrofit.self,
+      [
+        source, "--prelude", "1", "--core", "1", "--coda", "1", "--dialect", dialect, "-o", path,
+      ])
+    #expect(done.code == 0, "\(done.notes)")
+    return path
+  }
+
+  private func train(_ model: String, _ arguments: [String], to run: String) throws -> Outcome {
+    try outcome(
+      Train.self,
+      [model, "-o", folder.file(run), "--cache", folder.file("cache"), "--data", text]
+        + ["--batch-size", "2", "--sequence-length", "24", "--mean-recurrence", "2"]
+        + ["--set", "evaluation.rows=2", "--eval-recurrence", "1"] + arguments)
+  }
+
+  private func floats(_ checkpoint: Checkpoint, _ name: TensorName) throws -> [Float] {
+    let record = try #require(checkpoint.record(name), "\(name)")
+    var values = [Float](repeating: 0, count: record.elementCount)
+    var span = values.mutableSpan
+    try checkpoint.readFloats(name, elements: 0..<record.elementCount, into: &span)
+    return values
+  }
+
+  private static let lora = [
+    "--mode", "lora", "--lora-rank", "2", "--optimizer", "adamw", "--learning-rate", "0.01",
+  ]
+
+  @Test(
+    "the package holds W + alpha / rank · B · A of the factors", arguments: ["raven", "native"])
+  func lowRank(dialect: String) throws {
+    let package = try package(dialect)
+    let done = try train(
+      package, Self.lora + ["--steps", "3", "--set", "lora.matrices=query,value,down"], to: "run")
+    #expect(done.code == 0, "\(done.notes)")
+    let (before, after) = (try OpenedModel(package), try OpenedModel(folder.file("run/package")))
+    let factors = try Checkpoint.open(
+      folder.file("run/factors/adapter_model.safetensors"))
+    let config = try JSONValue(
+      parsing: ByteRegion(path: folder.file("run/factors/adapter_config.json"))
+        .contents(limit: 1 << 20))
+    let modules = try #require(config["target_modules"]?.array).compactMap(\.string)
+    var adapted = 0
+    for parameter in before.graph.parameters {
+      let (old, new) = (
+        try floats(before.checkpoint, parameter.name), try floats(after.checkpoint, parameter.name)
+      )
+      let module = String(parameter.name.string.dropLast(7))
+      guard modules.contains(module) else {
+        let isAdapter = parameter.name == before.graph.recurrence?.adapter?.name
+        #expect((old == new) == !isAdapter, "\(parameter.name)")
+        continue
+      }
+      adapted += 1
+      let a = try floats(factors, TensorName("base_model.model.\(module).lora_A.weight"))
+      let b = try floats(factors, TensorName("base_model.model.\(module).lora_B.weight"))
+      let (rows, columns) = (parameter.shape[0], parameter.shape[1])
+      let rank = a.count / columns
+      let alpha = config["alpha_pattern"]?[module]?.double ?? config["lora_alpha"]?.double
+      let scale = try #require(alpha) / Double(rank)
+      var worst = 0.0
+      for row in 0..<rows {
+        for column in 0..<columns {
+          let product = (0..<rank).reduce(0.0) {
+            $0 + Double(b[row * rank + $1]) * Double(a[$1 * columns + column])
+          }
+          let want = Double(old[row * columns + column]) + scale * product
+          worst = max(worst, abs(Double(new[row * columns + column]) - want))
+        }
+      }
+      #expect(worst < 1e-6, "\(module)")
+      #expect(old != new, "\(module)")
+    }
+    // Query and value are one tensor in the published dialect.
+    #expect(adapted == before.graph.blocks.count * (dialect == "raven" ? 2 : 3))
+  }
+
+  @Test("keeps state of the factors alone, and resumes with the same losses")
+  func resumes() throws {
+    let package = try package()
+    let arguments = Self.lora + ["--steps", "5", "--checkpoint-every", "2"]
+    #expect(try train(package, arguments, to: "whole").code == 0)
+    #expect(try train(package, arguments, to: "part").code == 0)
+    let part = folder.file("part")
+    let state = try Checkpoint.open(part + "/checkpoints/step-4/trainer_state.safetensors")
+    let sizes = state.tensors.map(\.elementCount)
+    // The adapter is trained whole, all else by factors of rank 2.
+    let parameters = try OpenedModel(package).graph.parameters.reduce(0) { $0 + $1.elementCount }
+    #expect(sizes.count == 3 && sizes.allSatisfy { $0 < parameters / 4 })
+    let manager = FileManager.default
+    try manager.removeItem(atPath: part + "/package")
+    #expect(try train(package, arguments + ["--resume"], to: "part").code == 0)
+    let weights = "/package/model.safetensors"
+    #expect(
+      manager.contentsEqual(atPath: part + weights, andPath: folder.file("whole") + weights))
+  }
+
+  @Test("writes the factors alone where that was asked for")
+  func factorsOnly() throws {
+    let package = try package()
+    let done = try train(
+      package, Self.lora + ["--steps", "2", "--factors-only", "--checkpoint-every", "1", "--json"],
+      to: "run")
+    #expect(done.code == 0, "\(done.notes)")
+    #expect(done.json?["package"] == .null)
+    #expect(pathKind(folder.file("run/package")) == nil)
+    #expect(pathKind(folder.file("run/checkpoints/step-1/package")) == nil)
+    #expect(try folderEntries(folder.file("run/factors")).count == 2)
+    #expect(try train(package, ["--factors-only"], to: "full").code == 64)
+  }
+
+  @Test("learns from a teacher, whose forward pass the full count holds")
+  func teacher() throws {
+    let package = try package()
+    let arguments = ["--steps", "2", "--recurrence", "1", "--json"]
+    let plain = try train(package, arguments, to: "plain")
+    let taught = try train(package, arguments + ["--teacher", source], to: "taught")
+    #expect(taught.code == 0, "\(taught.notes)")
+    let line = try #require(
+      String(contentsOfFile: folder.file("taught/metrics.jsonl"), encoding: .utf8)
+        .split(separator: "\n").first)
+    let divergence = try JSONValue(parsing: Array(line.utf8))["divergence"]?.double
+    #expect(try #require(divergence) > 0)
+    #expect(plain.json?["flops"] == taught.json?["flops"])
+    let graph = try OpenedModel(source).graph
+    let blocks = graph.blocks.reduce(0) {
+      $0 + $1.parameters.reduce(0) { $0 + $1.parameter.elementCount }
+    }
+    let seen = Double(graph.blocks.count * 2 * graph.sizes.queryWidth) * 25 / 2
+    let forward = 2 * (Double(blocks + graph.embedding.elementCount) + seen) * 2 * 48
+    let difference =
+      try #require(taught.json?["flops_full"]?.double) - #require(plain.json?["flops_full"]?.double)
+    #expect(abs(difference / forward - 1) < 1e-9)
+    let other = Fixtures.path("golden/tiny-llama/source")
+    let refused = try train(package, ["--teacher", other], to: "never")
+    #expect(refused.code == 64)
+    #expect(refused.notes.contains("vocabulary"))
+  }
+
+  @Test("two phases: healing, then the task from what was healed")
+  func phases() throws {
+    let package = try package()
+    // The presets' r̄ of 32 and 4, at this size.
+    let small = ["--steps", "2", "--mean-recurrence", "3"]
+    #expect(try train(package, ["--preset", "healing"] + small, to: "one").code == 0)
+    let healed = folder.file("one/package")
+    let second = try train(healed, ["--preset", "task"] + small, to: "two")
+    #expect(second.code == 0, "\(second.notes)")
+    let manifest = try JSONValue(
+      parsing: ByteRegion(path: folder.file("two/package/manifest.json")).contents(limit: 1 << 24))
+    #expect(manifest["training"]?.array?.count == 2)
+    #expect(try outcome(Verify.self, [folder.file("two/package")]).code == 0)
+    let asked = try train(package, ["--preset", "two-phase"], to: "never")
+    #expect(asked.code == 64)
+    #expect(asked.notes.contains("--preset task"))
+  }
+}
