@@ -38,6 +38,8 @@ package final class StagedOutput: Sendable {
         throw FileError(destination, .overwritesInput)
       }
       if !force { throw FileError(destination, .exists) }
+      // A device or a pipe is nothing that a rename may replace.
+      if pathKind(path) == .other { throw FileError(destination, .notRegular) }
     }
     Self.removeStale(name, in: folder)
     try requireFreeSpace(needed, in: folder)

@@ -1,5 +1,6 @@
 import ByteIO
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -72,6 +73,13 @@ struct StagedOutputTests {
     try write("new", to: output.temporary)
     try output.publish()
     #expect(Set(try folderEntries(folder.path)) == Set(kept + ["out"]))
+  }
+
+  @Test("a pipe or a device is never replaced")
+  func pipe() throws {
+    #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
+    #expect(throws: FileError(folder.file("pipe"), .notRegular)) { try stage("pipe", force: true) }
+    #expect(pathKind(folder.file("pipe")) == .other)
   }
 
   @Test("io.exists: an output that is there is refused")

@@ -109,6 +109,9 @@ struct TrainModeTests {
     #expect(sizes.count == 3 && sizes.allSatisfy { $0 < parameters / 4 })
     let manager = FileManager.default
     try manager.removeItem(atPath: part + "/package")
+    let other = try train(self.package("native"), arguments + ["--resume"], to: "part")
+    #expect(other.code == 64)
+    #expect(other.notes.contains("another model"))
     #expect(try train(package, arguments + ["--resume"], to: "part").code == 0)
     let weights = "/package/model.safetensors"
     #expect(

@@ -1,5 +1,6 @@
 import ByteIO
 import Checkpoint
+import JSON
 import Kernels
 import ModelGraph
 import Tokenizers
@@ -22,6 +23,17 @@ struct OpenedModel {
   }
 
   var path: String { checkpoint.path }
+
+  /// Tells this model from others: by the manifest of a package, which holds digests of all its
+  /// files, else by its configuration and the table of its tensors.
+  func identity() throws -> Digest {
+    if let file = checkpoint.sideFiles.first(where: { $0.name == "manifest.json" }) {
+      return SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+    }
+    let tensors = graph.parameters.map { "\($0.name) \($0.type) \($0.shape)" }
+    let text = JSONValue.object(graph.config).text() + tensors.joined(separator: "\n")
+    return SHA256.digest(of: Array(text.utf8))
+  }
 
   /// Reads all weights into memory, to be run.
   func load(on workers: Workers) throws -> Model {

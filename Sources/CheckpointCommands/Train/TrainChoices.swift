@@ -40,8 +40,9 @@ struct TrainChoices: ParsableArguments {
   @Option(help: "What is trained: full, adapter or lora.") var mode: String?
   @Option(help: "Rank of the factors in mode lora.") var loraRank: Int?
   @Option(
-    help: ArgumentHelp("Model whose distributions are learned beside the text.", valueName: "model")
-  )
+    help: ArgumentHelp(
+      "Model whose distributions are learned beside the text.", valueName: "model"),
+    completion: .file())
   var teacher: String?
   @Option(help: "Seed of everything random.") var seed: UInt64?
   @Option(help: "Steps between evaluations on held-out rows; 0: at start and end only.")

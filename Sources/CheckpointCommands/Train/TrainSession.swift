@@ -39,6 +39,7 @@ struct TrainSession {
       let type = isResult ? saving.saveDtype.elementType : .f32
       try package.write(network.source, to: folder, progress: progress, as: type)
     }
+    job.identity = try model.identity().description
     job.writesPackage = !saving.factorsOnly
     trainer = try Trainer(job, report: meter.show)
     self.run = run

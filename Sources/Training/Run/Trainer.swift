@@ -19,6 +19,8 @@ package final class Trainer {
     package var exchange: any GradientExchange = SingleProcess()
     /// Whether the run should stop after this step; asking takes note of the signal.
     package var shouldStop: () -> Bool = Interruption.acknowledge
+    /// Tells the model that the run starts from from others.
+    package var identity = ""
     /// Whether `writePackage` writes all parameters, not only what was trained.
     package var writesPackage = true
     /// Writes the model as it is now to a folder that does not exist.
@@ -68,7 +70,9 @@ package final class Trainer {
   package func resume() throws {
     guard let step = job.run.checkpointSteps().last else { return try job.run.rewind(to: nil) }
     let file = job.run.checkpoint(step) + "/" + TrainerState.fileName
-    progress = try TrainerState(from: file, model: job.model, optimizer: optimizer).progress
+    progress = try TrainerState(
+      from: file, model: job.model, optimizer: optimizer, identity: job.identity
+    ).progress
     try job.model.parametersChanged()
     try job.run.rewind(to: progress.step)
   }
@@ -255,7 +259,8 @@ package final class Trainer {
       at: job.run.checkpoint(step), isFolder: true, force: true, inputs: [],
       needed: stateSize + (job.writesPackage ? job.model.parameters.byteCount : 0))
     try TrainerState(progress: progress).write(
-      model: job.model, optimizer: optimizer, to: staged.path(TrainerState.fileName))
+      model: job.model, optimizer: optimizer, identity: job.identity,
+      to: staged.path(TrainerState.fileName))
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)

@@ -12,13 +12,18 @@ package struct TrainerState {
   package static let fileName = "trainer_state.safetensors"
 
   private static let progressKey = "ckpt.trainer"
+  private static let modelKey = "ckpt.model"
 
   /// Writes the state of `optimizer` and `model` to the new file `path`.
-  package func write(model: any TrainingModel, optimizer: Optimizer, to path: String) throws {
+  ///
+  /// - Parameter identity: Of the model that the run started from.
+  package func write(
+    model: any TrainingModel, optimizer: Optimizer, identity: String, to path: String
+  ) throws {
     let buffers = Self.buffers(model, optimizer)
     let layout = try SafetensorsLayout(
       buffers.map { .init(name: $0.name, type: .f32, shape: [$0.byteCount / 4]) },
-      metadata: [(Self.progressKey, progress.json.text())])
+      metadata: [(Self.modelKey, identity), (Self.progressKey, progress.json.text())])
     var output = try OutputFile(creating: path)
     try output.write(layout.header)
     for entry in layout.entries {
@@ -36,9 +41,15 @@ package struct TrainerState {
     _ = try output.finish()
   }
 
-  /// Reads the file `path` into `optimizer` and `model`, which must have the same tensors.
-  package init(from path: String, model: any TrainingModel, optimizer: Optimizer) throws {
+  /// Reads the file `path` into `optimizer` and `model`, which must have the same tensors, and have
+  /// started from the same model: what is not trained comes from there.
+  package init(
+    from path: String, model: any TrainingModel, optimizer: Optimizer, identity: String
+  ) throws {
     let file = try SafetensorsFile(ByteRegion(path: path))
+    if let started = file.metadata?[Self.modelKey]?.string, started != identity {
+      throw TrainingError(.otherModel, path)
+    }
     func broken(_ reason: String) -> TrainingError { TrainingError(.brokenState(reason), path) }
     guard let text = file.metadata?[Self.progressKey]?.string,
       let progress = TrainerProgress(try JSONValue(parsing: Array(text.utf8), path: path))

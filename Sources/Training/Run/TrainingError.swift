@@ -10,6 +10,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case nothingToResume
     /// A setting differs from that of the run to be resumed.
     case otherSetting(key: String, run: String, asked: String)
+    /// The run started from another model.
+    case otherModel
     case brokenState(String)
     case brokenMetrics(line: Int)
     /// Updates were skipped this many times one after another.
@@ -38,7 +40,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: .interrupted
     case .runExists: .outputExists
     case .nothingToResume: .inputOutput
-    case .otherSetting, .badSetting, .unknownPreset: .usage
+    case .otherSetting, .otherModel, .badSetting, .unknownPreset: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
     case .diverged: .checkFailed
     case .notTrainable: .unsupported
@@ -51,6 +53,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .runExists: "train.run_exists"
     case .nothingToResume: "train.nothing_to_resume"
     case .otherSetting: "train.other_setting"
+    case .otherModel: "train.other_model"
     case .brokenState: "train.broken_state"
     case .brokenMetrics: "train.broken_metrics"
     case .diverged: "train.diverged"
@@ -71,6 +74,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .nothingToResume: "there is no run to go on with"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
+    case .otherModel: "the run was started from another model"
     case .brokenState(let reason): "the trainer's state is broken: \(reason)"
     case .brokenMetrics(let line): "line \(line) is no record of a step"
     case .diverged(let steps): "gradients were not finite in \(steps) steps one after another"
@@ -88,6 +92,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: "go on with the same command and --resume"
     case .runExists: "choose another folder, go on with --resume, or replace it with --force"
     case .nothingToResume: "start the run without --resume"
+    case .otherModel: "name the package or model that the run was started with"
     case .otherSetting: "leave the setting out, or start a new run"
     case .unknownPreset("two-phase", _):
       "that is two runs: --preset healing, then --preset task on the package of the first"
