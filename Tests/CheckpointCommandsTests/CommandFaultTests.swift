@@ -1,3 +1,4 @@
+import ArgumentParser
 import ByteIO
 import Foundation
 import Tensors
@@ -122,6 +123,25 @@ struct CommandFaultTests {
     let code = try Executable.shell(
       "trap '' XFSZ; ulimit -f \(limit); exec \(command.line)", input, output)
     #expect(code == 5)
+    #expect(try state() == old)
+    #expect(try leftovers().isEmpty)
+  }
+
+  @Test("a source cut while it is converted is an error, and the old state stays")
+  func cut() throws {
+    let source = try sparseSource(in: folder, hidden: 320, layers: 8)
+    try folder.write([1, 2, 3], to: "out/o")
+    let old = try state()
+    // The first line of progress comes when the first piece is written.
+    let console = Console(
+      output: { _ in },
+      notes: { _ in
+        try? FileHandle(forUpdatingAtPath: source + "/model.safetensors")?.truncate(atOffset: 8192)
+      })
+    let command = try Convert.parse([
+      source, "-o", output, "--to", "safetensors", "--force", "--progress", "plain",
+    ])
+    #expect(command.execute(console) == 5)
     #expect(try state() == old)
     #expect(try leftovers().isEmpty)
   }

@@ -1,3 +1,4 @@
+import Archives
 import ByteIO
 import Foundation
 import Synchronization
@@ -43,6 +44,33 @@ struct FaultTests {
       try Sample(path: path).write(to: folder.file("p"), progress: spoil)
     }
     #expect(try leftovers().isEmpty)
+  }
+
+  @Test(
+    "a package cut while it is packed, and a tar cut while it is unpacked, leave nothing",
+    arguments: [nil, Compression.zstd])
+  func archiveChanges(compression: Compression?) throws {
+    let path = try sparseSource(in: folder, hidden: 512, layers: 8)
+    try Sample(path: path).write(to: folder.file("p"))
+    let package = try RecurrentPackage.open(folder.file("p"))
+    let tar = folder.file("p.tar")
+    _ = try package.pack(to: tar, compression: nil, force: false)
+    func cut(_ file: String) -> @Sendable (Int, Int) -> Void {
+      { done, total in
+        // After the digests were checked, while the bytes are copied.
+        guard done > total / 2 else { return }
+        try? FileHandle(forUpdatingAtPath: file)?.truncate(atOffset: 4096)
+      }
+    }
+    #expect(throws: FileError.self) {
+      try RecurrentPackage.unpack(tar, to: folder.file("q"), force: false, progress: cut(tar))
+    }
+    #expect(throws: FileError.self) {
+      try package.pack(
+        to: folder.file("r.tar"), compression: compression, force: false,
+        progress: cut(folder.file("p/model.safetensors")))
+    }
+    #expect(Set(try leftovers()) == ["p", "p.tar"])
   }
 
   @Test("an error leaves the package that was there")
