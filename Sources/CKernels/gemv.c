@@ -1,8 +1,7 @@
-#include <string.h>
-
 #include "CKernels.h"
 #include "clones.h"
 #include "exponential.h"
+#include "floats.h"
 
 // Sixteen lanes at any alignment: one zmm, two ymm or four xmm, as the clone has them.
 typedef float lanes __attribute__((vector_size(64), aligned(4)));
@@ -19,73 +18,94 @@ INLINE float fold(const lanes *a) {
   return sum;
 }
 
-INLINE void add_product(lanes *sum, const uint16_t *w, const float *x) {
+// The sums of four vectors, which meet halfway.
+INLINE void fold4(float *sums, const lanes *a, const lanes *b, const lanes *c, const lanes *d) {
   RELAXED
-  words wide = __builtin_convertvector(*(const halves *)w, words) << 16;
-  *sum += (lanes)wide * *(const lanes *)x;
+#define INTERLEAVE(x, y, s)                                                                        \
+  __builtin_shufflevector(x, y, s, 16 + s, 2 + s, 18 + s, 4 + s, 20 + s, 6 + s, 22 + s, 8 + s,     \
+                          24 + s, 10 + s, 26 + s, 12 + s, 28 + s, 14 + s, 30 + s)
+#define INTERLEAVE2(x, y, s)                                                                       \
+  __builtin_shufflevector(x, y, s, 1 + s, 16 + s, 17 + s, 4 + s, 5 + s, 20 + s, 21 + s, 8 + s,     \
+                          9 + s, 24 + s, 25 + s, 12 + s, 13 + s, 28 + s, 29 + s)
+  lanes ab = INTERLEAVE(*a, *b, 0) + INTERLEAVE(*a, *b, 1);
+  lanes cd = INTERLEAVE(*c, *d, 0) + INTERLEAVE(*c, *d, 1);
+  lanes all = INTERLEAVE2(ab, cd, 0) + INTERLEAVE2(ab, cd, 2);
+  for (int i = 0; i < 4; i++) sums[i] = (all[i] + all[i + 4]) + (all[i + 8] + all[i + 12]);
 }
 
-INLINE float dot_f32(const float *w, const float *x, size_t count) {
-  RELAXED
-  lanes a = {0}, b = {0}, c = {0}, d = {0};
-  size_t i = 0;
-  for (; i + 64 <= count; i += 64) {
-    a += *(const lanes *)(w + i) * *(const lanes *)(x + i);
-    b += *(const lanes *)(w + i + 16) * *(const lanes *)(x + i + 16);
-    c += *(const lanes *)(w + i + 32) * *(const lanes *)(x + i + 32);
-    d += *(const lanes *)(w + i + 48) * *(const lanes *)(x + i + 48);
+// Sums of products of one row of weights with each of `vectors` vectors: the weights are read once.
+// `vectors` is a constant where this is expanded, so that the sums stay in registers; there is room
+// for four of them in `sums`, but for one where it is 1.
+#define DOTS(name, Element, WIDEN, TAIL)                                                           \
+  INLINE void name(float *sums, const Element *w, const float *x, size_t x_stride, size_t count,   \
+                   size_t vectors) {                                                               \
+    RELAXED                                                                                        \
+    lanes a[4] = {{0}}, b[4] = {{0}}, c = {0}, d = {0}, wide;                                      \
+    size_t i = 0;                                                                                  \
+    for (; vectors == 1 && i + 64 <= count; i += 64) {                                             \
+      WIDEN(wide, w + i);                                                                          \
+      a[0] += wide * *(const lanes *)(x + i);                                                      \
+      WIDEN(wide, w + i + 16);                                                                     \
+      b[0] += wide * *(const lanes *)(x + i + 16);                                                 \
+      WIDEN(wide, w + i + 32);                                                                     \
+      c += wide * *(const lanes *)(x + i + 32);                                                    \
+      WIDEN(wide, w + i + 48);                                                                     \
+      d += wide * *(const lanes *)(x + i + 48);                                                    \
+    }                                                                                              \
+    for (; i + 32 <= count; i += 32) {                                                             \
+      WIDEN(wide, w + i);                                                                          \
+      for (size_t v = 0; v < vectors; v++) a[v] += wide * *(const lanes *)(x + v * x_stride + i);  \
+      WIDEN(wide, w + i + 16);                                                                     \
+      for (size_t v = 0; v < vectors; v++)                                                         \
+        b[v] += wide * *(const lanes *)(x + v * x_stride + i + 16);                                \
+    }                                                                                              \
+    a[0] += c + d;                                                                                 \
+    for (size_t v = 0; v < vectors; v++) a[v] += b[v];                                             \
+    if (vectors == 1)                                                                              \
+      sums[0] = fold(&a[0]);                                                                       \
+    else                                                                                           \
+      fold4(sums, &a[0], &a[1], &a[2], &a[3]);                                                     \
+    for (size_t v = 0; v < vectors; v++)                                                           \
+      for (size_t j = i; j < count; j++) sums[v] += TAIL(w[j]) * x[v * x_stride + j];              \
   }
-  for (; i + 16 <= count; i += 16) a += *(const lanes *)(w + i) * *(const lanes *)(x + i);
-  a = (a + b) + (c + d);
-  float sum = fold(&a);
-  for (; i < count; i++) sum += w[i] * x[i];
-  return sum;
-}
 
-INLINE float dot_bf16(const uint16_t *w, const float *x, size_t count) {
-  RELAXED
-  lanes a = {0}, b = {0}, c = {0}, d = {0};
-  size_t i = 0;
-  for (; i + 64 <= count; i += 64) {
-    add_product(&a, w + i, x + i);
-    add_product(&b, w + i + 16, x + i + 16);
-    add_product(&c, w + i + 32, x + i + 32);
-    add_product(&d, w + i + 48, x + i + 48);
-  }
-  for (; i + 16 <= count; i += 16) add_product(&a, w + i, x + i);
-  a = (a + b) + (c + d);
-  float sum = fold(&a);
-  for (; i < count; i++) {
-    uint32_t bits = (uint32_t)w[i] << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    sum += value * x[i];
-  }
-  return sum;
-}
+#define WIDEN_F32(wide, w) wide = *(const lanes *)(w)
+#define WIDEN_BF16(wide, w)                                                                        \
+  wide = (lanes)(__builtin_convertvector(*(const halves *)(w), words) << 16)
+#define AS_IT_IS(w) (w)
+#define OF_BF16(w) float_of((uint32_t)(w) << 16)
+
+DOTS(dots_f32, float, WIDEN_F32, AS_IT_IS)
+DOTS(dots_bf16, uint16_t, WIDEN_BF16, OF_BF16)
 
 INLINE void put(float *y, float value, int add) { *y = add ? *y + value : value; }
 
-CLONES void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x, size_t x_stride,
-                        size_t rows, size_t columns, size_t vectors,
-                        int add) {
-  for (size_t r = 0; r < rows; r++, w += w_stride)
-    for (size_t v = 0; v < vectors; v++)
-      put(y + v * y_stride + r, dot_f32(w, x + v * x_stride, columns), add);
-}
+// Rows of weights times `vectors` vectors, as a constant.
+#define ROWS(dots, vectors)                                                                        \
+  for (size_t r = 0; r < rows; r++, w += w_stride) {                                               \
+    float sums[4];                                                                                 \
+    dots(sums, w, x, x_stride, columns, vectors);                                                  \
+    for (size_t v = 0; v < vectors; v++) put(y + v * y_stride + r, sums[v], add);                  \
+  }
 
-CLONES void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
-                         size_t x_stride, size_t rows, size_t columns, size_t vectors,
-                        int add) {
-  for (size_t r = 0; r < rows; r++, w += w_stride)
-    for (size_t v = 0; v < vectors; v++)
-      put(y + v * y_stride + r, dot_bf16(w, x + v * x_stride, columns), add);
-}
+#define GEMV(name, Element, dots)                                                                  \
+  CLONES void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
+                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
+    switch (vectors) {                                                                             \
+    case 1: ROWS(dots, 1) break;                                                                   \
+    case 2: ROWS(dots, 2) break;                                                                   \
+    case 3: ROWS(dots, 3) break;                                                                   \
+    case 4: ROWS(dots, 4) break;                                                                   \
+    }                                                                                              \
+  }
+
+GEMV(ck_gemv_f32, float, dots_f32)
+GEMV(ck_gemv_bf16, uint16_t, dots_bf16)
 
 // Half precision goes through a tile in the first cache: only some clones can widen it.
-CLONES void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
-                        size_t x_stride, size_t rows, size_t columns, size_t vectors,
-                        int add) {
+CLONES void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride,
+                        const float *x, size_t x_stride, size_t rows, size_t columns,
+                        size_t vectors, int add) {
   enum { tile = 1024 };
   float wide[tile];
   for (size_t r = 0; r < rows; r++, w += w_stride) {
@@ -94,20 +114,84 @@ CLONES void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_s
     for (size_t start = 0; start < columns; start += tile) {
       size_t count = columns - start < tile ? columns - start : tile;
       ck_decode_f16((const uint8_t *)(w + start), wide, count);
-      for (size_t v = 0; v < vectors; v++)
-        y[v * y_stride + r] += dot_f32(wide, x + v * x_stride + start, count);
+      for (size_t v = 0; v < vectors; v++) {
+        float sum;
+        dots_f32(&sum, wide, x + v * x_stride + start, 0, count, 1);
+        y[v * y_stride + r] += sum;
+      }
     }
   }
+}
+
+// Keys or values that are taken together: those of one head then stay in the first cache.
+enum { block = 64 };
+
+// Scores of one head's query with the keys [first, last), scaled.
+INLINE void score(float *scores, const float *q, const float *k, size_t k_stride, size_t head_size,
+                  size_t first, size_t last, float scale) {
+  RELAXED
+  size_t j = first;
+  // Four keys at a time, whose sums fold together.
+  for (; j + 4 <= last; j += 4) {
+    const float *row = k + j * k_stride;
+    lanes a = {0}, b = {0}, c = {0}, d = {0};
+    size_t i = 0;
+    for (; i + 16 <= head_size; i += 16) {
+      lanes x = *(const lanes *)(q + i);
+      a += x * *(const lanes *)(row + i);
+      b += x * *(const lanes *)(row + k_stride + i);
+      c += x * *(const lanes *)(row + 2 * k_stride + i);
+      d += x * *(const lanes *)(row + 3 * k_stride + i);
+    }
+    float sums[4];
+    fold4(sums, &a, &b, &c, &d);
+    for (size_t n = 0; n < 4; n++) {
+      for (size_t t = i; t < head_size; t++) sums[n] += q[t] * row[n * k_stride + t];
+      scores[j + n] = scale * sums[n];
+    }
+  }
+  for (; j < last; j++) {
+    float sum;
+    dots_f32(&sum, k + j * k_stride, q, 0, head_size, 1);
+    scores[j] = scale * sum;
+  }
+}
+
+// y[width] += sum of scores[j] * v[j, :]; the sums of 64 columns stay in registers.
+INLINE void mix(float *y, const float *scores, const float *v, size_t v_stride, size_t head_size,
+                size_t first, size_t last) {
+  RELAXED
+  size_t i = 0;
+  for (; i + 64 <= head_size; i += 64) {
+    lanes a = *(lanes *)(y + i), b = *(lanes *)(y + i + 16), c = *(lanes *)(y + i + 32),
+          d = *(lanes *)(y + i + 48);
+    for (size_t j = first; j < last; j++) {
+      const float *row = v + j * v_stride + i;
+      float p = scores[j];
+      a += p * *(const lanes *)row;
+      b += p * *(const lanes *)(row + 16);
+      c += p * *(const lanes *)(row + 32);
+      d += p * *(const lanes *)(row + 48);
+    }
+    *(lanes *)(y + i) = a;
+    *(lanes *)(y + i + 16) = b;
+    *(lanes *)(y + i + 32) = c;
+    *(lanes *)(y + i + 48) = d;
+  }
+  if (i == head_size) return;
+  for (size_t j = first; j < last; j++)
+    for (size_t t = i; t < head_size; t++) y[t] += scores[j] * v[j * v_stride + t];
 }
 
 CLONES void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,
                       size_t v_stride, size_t queries, size_t head_size, size_t first, size_t last,
                       float scale, float *scores) {
   RELAXED
-  for (size_t j = first; j < last; j++)
+  for (size_t start = first; start < last; start += block) {
+    size_t end = last - start < block ? last : start + block;
     for (size_t h = 0; h < queries; h++)
-      scores[h * last + j] =
-          scale * dot_f32(k + j * k_stride, q + h * head_size, head_size);
+      score(scores + h * last, q + h * head_size, k, k_stride, head_size, start, end, scale);
+  }
   for (size_t h = 0; h < queries; h++) {
     float *row = scores + h * last, top = row[first], sum = 0;
     for (size_t j = first; j < last; j++) top = row[j] > top ? row[j] : top;
@@ -118,9 +202,9 @@ CLONES void ck_attend(float *y, const float *q, const float *k, const float *v, 
     for (size_t j = first; j < last; j++) row[j] /= sum;
     for (size_t i = 0; i < head_size; i++) y[h * head_size + i] = 0;
   }
-  for (size_t j = first; j < last; j++)
-    for (size_t h = 0; h < queries; h++) {
-      float p = scores[h * last + j];
-      for (size_t i = 0; i < head_size; i++) y[h * head_size + i] += p * v[j * v_stride + i];
-    }
+  for (size_t start = first; start < last; start += block) {
+    size_t end = last - start < block ? last : start + block;
+    for (size_t h = 0; h < queries; h++)
+      mix(y + h * head_size, scores + h * last, v, v_stride, head_size, start, end);
+  }
 }

@@ -117,6 +117,21 @@ CLONES double ck_distil(float *student, size_t stride, float *teacher, size_t te
   return total;
 }
 
+CLONES double ck_softmax_divergence(const float *x, const float *y, size_t count) {
+  RELAXED
+  float x_top = row_maximum(x, count), y_top = row_maximum(y, count);
+  double x_sum = 0, y_sum = 0, weighted = 0;
+  for (size_t i = 0; i < count; i++) {
+    double a = (double)x[i] - x_top, b = (double)y[i] - y_top;
+    double e = ck_exp1((float)a);
+    x_sum += e;
+    y_sum += ck_exp1((float)b);
+    weighted += e * (a - b);
+  }
+  double divergence = weighted / x_sum - log(x_sum / y_sum);
+  return divergence > 0 ? divergence : divergence != divergence ? divergence : 0;
+}
+
 CLONES void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b,
                         size_t b_stride, size_t rows, size_t width) {
   RELAXED

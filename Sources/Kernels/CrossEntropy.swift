@@ -60,3 +60,14 @@ package func crossEntropy(
   }
   return sums.reduce(0, +)
 }
+
+/// Kullback-Leibler divergence, in nats, of softmax(`logits`) from softmax(`reference`).
+///
+/// - Parameters:
+///   - logits, reference: `[1, V]`; sums are relaxed, in Double.
+package func divergenceOfSoftmax(_ logits: Matrix, from reference: Matrix) -> Double {
+  precondition(
+    logits.rows == 1 && reference.rows == 1 && logits.columns == reference.columns,
+    "one prediction each")
+  return unsafe ck_softmax_divergence(logits.pointer, reference.pointer, logits.columns)
+}

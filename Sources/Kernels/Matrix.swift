@@ -54,6 +54,12 @@ package struct Matrix: Sendable {
     return buffer.floats((offset + index * stride)..<(offset + index * stride + columns))
   }
 
+  /// Row `index`, borrowed.
+  package func withRow<R>(_ index: Int, _ body: (Span<Float>) -> R) -> R {
+    precondition(index >= 0 && index < rows, "a row of the matrix")
+    return buffer.withFloats((offset + index * stride)..<(offset + index * stride + columns), body)
+  }
+
   /// All elements, row by row, copied.
   package var floats: [Float] { (0..<rows).flatMap(row) }
 

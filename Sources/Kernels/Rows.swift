@@ -98,6 +98,20 @@ package func isFinite(_ x: Matrix) -> Bool {
   (0..<x.rows).allSatisfy { unsafe ck_has_non_finite(x.pointer($0), x.columns) == 0 }
 }
 
+/// Norm of `x - y` over the norm of `x`; 0 when both are zero.
+package func relativeChange(_ x: Matrix, from y: Matrix) -> Double {
+  precondition(x.rows == y.rows && x.columns == y.columns, "extents agree")
+  var (moved, norm) = (0.0, 0.0)
+  for row in 0..<x.rows {
+    for column in 0..<x.columns {
+      let (now, before) = (Double(x[row, column]), Double(y[row, column]))
+      moved += (now - before) * (now - before)
+      norm += now * now
+    }
+  }
+  return norm == 0 ? 0 : (moved / norm).squareRoot()
+}
+
 /// Adds to the row `sum` what the threads find in their rows, in the order of the threads.
 ///
 /// `body` gets zeroed room for its partial sums, or nil when there is no `sum`.

@@ -29,6 +29,8 @@ package final class Decoder {
   private let firstVisible: [Int32]?
   private var caches: [CacheEntry] = []
   private var capacity = 0
+  /// Position of each row of a step; its memory serves every single token.
+  private var positions: [Int32] = []
   private let last: Matrix  // [B, h] last token of each sequence, normalised
   private let logits: Matrix  // [B, V]
   private let earlierLogits: Matrix  // [B, V]
@@ -67,11 +69,18 @@ package final class Decoder {
   private var network: Network { model.network }
   private var workers: Workers { model.workers }
 
+  /// The most tokens of a sequence.
+  package var contextLength: Int { network.sizes.context }
+
   /// Executions of blocks that keep keys and values of a token.
   package var entryCount: Int {
     let core = network.coreBlocks.count * (sharesCoreCache ? min(1, passes) : passes)
     return network.preludeBlocks.count + core + network.codaBlocks.count
   }
+
+  /// Tokens of all sequences that go through the model together, so that a long prompt takes no more
+  /// memory than one of this length, beside its cache.
+  private static let mostRows = 1024
 
   /// Appends tokens to every sequence and predicts the next ones.
   ///
@@ -80,7 +89,57 @@ package final class Decoder {
   ///   - exit: Lets a single token leave the core early; a longer input makes all passes. Later
   ///     tokens then see the keys and values of the last pass it made.
   /// - Returns: Logits after the last token, `[B, V]`, overwritten by the next call.
+  /// - Throws: `TransformerError`, also for logits that are NaN or infinite.
   package func advance(_ tokens: [Int32], exit: ExitRule? = nil) throws -> Matrix {
+    let count = try check(tokens)
+    try grow(to: length + count)
+    let height = max(1, Self.mostRows / sequences)
+    if count <= height {
+      try step(tokens, exit: sequences == 1 && count == 1 ? exit : nil)
+    } else {
+      for start in stride(from: 0, to: count, by: height) {
+        let range = start..<min(start + height, count)
+        try step(
+          (0..<sequences).flatMap { b in
+            tokens[(b * count + range.lowerBound)..<(b * count + range.upperBound)]
+          }, exit: nil)
+      }
+    }
+    guard isFinite(logits) else { throw TransformerError(.nonFiniteLogits(position: length - 1)) }
+    return logits
+  }
+
+  /// Appends tokens to the only sequence, and scores what follows each of them.
+  ///
+  /// - Parameters:
+  ///   - tokens: Of one sequence.
+  ///   - labels: The token that follows each of `tokens`; -100 is not scored.
+  /// - Returns: Negative log-likelihood of each label in nats; 0 where there is none.
+  package func losses(_ tokens: [Int32], labels: [Int32]) throws -> [Float] {
+    precondition(sequences == 1 && labels.count == tokens.count, "a label for each token")
+    _ = try check(tokens)
+    try checkLabels(labels, network)
+    try grow(to: length + tokens.count)
+    var losses: [Float] = []
+    for start in stride(from: 0, to: tokens.count, by: Self.mostRows) {
+      let range = start..<min(start + Self.mostRows, tokens.count)
+      let room = try step(Array(tokens[range]), exit: nil)
+      rmsNorm(
+        room.work.normed, room.stream, scale: network.finalNorm, epsilon: network.epsilon,
+        on: workers)
+      losses += try model.labelLosses(of: room.work.normed, labels: Array(labels[range]))
+    }
+    return losses
+  }
+
+  /// Forgets all tokens but the first `count`; what follows then replaces them.
+  package func rewind(to count: Int = 0) {
+    precondition(count >= 0 && count <= length, "tokens that the cache holds")
+    length = count
+  }
+
+  /// Tokens of each sequence in `tokens`, which the model must be able to take.
+  private func check(_ tokens: [Int32]) throws(TransformerError) -> Int {
     let count = tokens.count / sequences
     guard count > 0 else { throw TransformerError(.emptySequence) }
     guard tokens.count == count * sequences else {
@@ -92,23 +151,39 @@ package final class Decoder {
         .contextTooLong(length: length + count, limit: network.sizes.context))
     }
     try checkTokens(tokens, network)
-    try grow(to: length + count)
+    return count
+  }
+
+  /// Runs tokens that fit into one room; the prediction after the last then stands in `logits`.
+  @discardableResult
+  private func step(_ tokens: [Int32], exit: ExitRule?) throws -> Room {
+    let count = tokens.count / sequences
+    let first =
+      count == 1 ? firstVisible : firstVisible?.flatMap { repeatElement($0, count: count) }
     let visibility = Visibility(
-      sequences: sequences, queries: count, past: length, keyRows: capacity,
-      first: firstVisible.map { first in first.flatMap { [Int32](repeating: $0, count: count) } })
+      sequences: sequences, queries: count, past: length, keyRows: capacity, first: first)
     let room = try model.room(visibility.rows)
-    let context = try model.context(visibility)
+    setPositions(count)
+    let context = BlockContext(
+      network: network, table: try model.rotation(length + count), positions: positions,
+      visibility: visibility, workers: workers)
     embed(room.stream, tokens: tokens, table: network.embedding, on: workers)
     run(context, network.preludeBlocks, room, caches: 0)
     if let recurrence = network.recurrence {
-      let exit = visibility.rows == 1 ? exit : nil
       try runCore(context, recurrence, room, exit: exit)
       if exit == nil { predict(context, room) }
     } else {
       predict(context, room)
     }
     length += count
-    return logits
+    return room
+  }
+
+  private func setPositions(_ count: Int) {
+    if positions.count != sequences * count {
+      positions = [Int32](repeating: 0, count: sequences * count)
+    }
+    for row in positions.indices { positions[row] = Int32(length + row % count) }
   }
 
   /// All passes, or those until `exit` says so; then the prediction stands in `logits`.
@@ -126,13 +201,17 @@ package final class Decoder {
       guard let exit else { continue }
       // Only a divergence needs the prediction of every pass.
       if case .latent(let limit) = exit {
-        let isDone = depth == passes || movement(room.state) < limit
+        let isDone = depth == passes || relativeChange(room.state, from: earlierState) < limit
         if !isDone { continue }
         predict(context, room)
         break
       }
       predict(context, room)
-      if case .divergence(let limit) = exit, depth > 1, divergence() < limit { break }
+      if case .divergence(let limit) = exit, depth > 1,
+        divergenceOfSoftmax(logits, from: earlierLogits) < limit
+      {
+        break
+      }
       copy(earlierLogits, logits, on: workers)
     }
     keepLastPass()
@@ -201,19 +280,5 @@ package final class Decoder {
       if old == nil { caches.append(entry) } else { caches[i] = entry }
     }
     capacity = newCapacity
-  }
-
-  /// How far the state moved in the last pass, relative to its norm.
-  private func movement(_ state: Matrix) -> Double {
-    var (moved, norm) = (0.0, 0.0)
-    for (now, before) in zip(state.floats, earlierState.floats) {
-      moved += Double(now - before) * Double(now - before)
-      norm += Double(now) * Double(now)
-    }
-    return norm == 0 ? 0 : (moved / norm).squareRoot()
-  }
-
-  private func divergence() -> Double {
-    divergenceOfSoftmax(logits.floats, from: earlierLogits.floats)
   }
 }

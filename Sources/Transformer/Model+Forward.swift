@@ -53,8 +53,12 @@ package struct ForwardResult: Sendable {
 
 extension Model {
   /// Runs a batch through the model.
+  ///
+  /// - Parameter afterPass: Gets the state `[T, h]` after each pass through the core; the next pass
+  ///   overwrites it.
   package func forward(
-    _ batch: Batch, _ options: ForwardOptions = ForwardOptions()
+    _ batch: Batch, _ options: ForwardOptions = ForwardOptions(),
+    afterPass: (_ state: Matrix) throws -> Void = { _ in }
   ) throws -> ForwardResult {
     try batch.check(network)
     let passes = try passes(options.recurrence)
@@ -75,6 +79,7 @@ extension Model {
         context.inject(recurrence, room, bypassesAdapter: options.bypassesAdapter)
         context.run(Array(recurrence.core), room, trace: &trace)
         context.finishPass(recurrence, room)
+        try afterPass(room.state)
       }
       latent = try copied(room.state)
       context.run(Array(network.codaBlocks), room, trace: &trace)

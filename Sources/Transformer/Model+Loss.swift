@@ -32,6 +32,7 @@ extension Model {
   /// - Parameters:
   ///   - labels: `[B * S]`, aligned to the logits, not shifted; -100 does not count.
   ///   - options: What to run; its `logits` and `keepsHidden` are not obeyed.
+  /// - Throws: `TransformerError`, also for a loss that is NaN or infinite.
   package func loss(
     _ batch: Batch, labels: [Int32], _ options: ForwardOptions = ForwardOptions()
   ) throws -> LossSum {
@@ -49,6 +50,27 @@ extension Model {
     let nats = crossEntropy(
       dHidden: nil, dHead: nil, hidden: normed, head: network.head, labels: labels, weight: 0,
       logits: room, on: workers)
+    guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
     return LossSum(nats: nats, count: labels.count { $0 >= 0 })
+  }
+
+  /// Negative log-likelihood of each label in nats, 0 where there is none.
+  ///
+  /// - Parameters:
+  ///   - normed: `[T, h]`, after the final norm.
+  ///   - labels: `[T]`, within the vocabulary; -100 does not count.
+  func labelLosses(of normed: Matrix, labels: [Int32]) throws -> [Float] {
+    let losses = try Matrix(rows: 1, columns: normed.rows)
+    let room = try Matrix(
+      rows: min(normed.rows, Self.rowsAtATime), columns: network.sizes.vocabulary)
+    for start in stride(from: 0, to: normed.rows, by: room.rows) {
+      let rows = start..<min(start + room.rows, normed.rows)
+      let logits = room.rows(0..<rows.count)
+      linear(logits, normed.rows(rows), network.head, on: workers)
+      let nats = crossEntropy(
+        losses: losses.columns(rows), logits, labels: Array(labels[rows]), weight: 0, on: workers)
+      guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
+    }
+    return losses.row(0)
   }
 }

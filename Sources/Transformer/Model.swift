@@ -10,6 +10,7 @@ package final class Model {
   package let graph: ModelGraph
   package let network: Network
   package let workers: Workers
+  private let weights: [Field.Role: Weight]
   private var table: RotationTable?
   private var room: Room?
 
@@ -19,13 +20,40 @@ package final class Model {
   ///   - source: Where the graph's recipes read.
   ///   - workers: Threads that compute.
   /// - Throws: `TransformerError` for a weight that is not finite, and what the source throws.
-  package init(_ graph: ModelGraph, from source: any RecipeSource, on workers: Workers) throws {
+  package convenience init(
+    _ graph: ModelGraph, from source: any RecipeSource, on workers: Workers
+  ) throws {
     let loader = WeightLoader(source)
     var weights: [Field.Role: Weight] = [:]
     for field in Field.all(of: graph) { weights[field.role] = try loader.load(field) }
+    try self.init(graph, weights, on: workers)
+  }
+
+  private init(
+    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on workers: Workers
+  ) throws(TransformerError) {
     self.graph = graph
     self.workers = workers
+    self.weights = weights
     network = try Network(graph) { weights[$0] }
+  }
+
+  /// The same model but for some parameters, which are read anew; it shares the weights of the rest.
+  package func replacing(
+    _ names: Set<TensorName>, from source: any RecipeSource
+  ) throws -> Model {
+    let loader = WeightLoader(source)
+    var weights = weights
+    for field in Field.all(of: graph) where field.parts.contains(where: { names.contains($0.name) })
+    {
+      weights[field.role] = try loader.load(field)
+    }
+    return try Model(graph, weights, on: workers)
+  }
+
+  /// The same blocks in a straight line, each run once; it shares the weights.
+  package func straightened() throws(TransformerError) -> Model {
+    try Model(graph.straightened, weights, on: workers)
   }
 
   /// Cosines and sines for at least `count` positions.
@@ -45,6 +73,16 @@ package final class Model {
     let new = try Room(network, rows: rows)
     room = new
     return new
+  }
+}
+
+extension ModelGraph {
+  /// The same tensors as one straight line of blocks: what the recurrent model is at r = 1 when the
+  /// adapter passes the prelude's output through.
+  fileprivate var straightened: ModelGraph {
+    var graph = self
+    graph.body = .plain(blocks)
+    return graph
   }
 }
 

@@ -25,6 +25,10 @@ package struct TransformerError: DiagnosedError, Equatable {
     case noLabels
     /// A teacher's tokens are not the student's.
     case otherVocabulary(teacher: Int, student: Int)
+    /// The arithmetic overflowed: the prediction after a token is NaN or infinite.
+    case nonFiniteLogits(position: Int)
+    case nonFiniteLoss
+    case nonFiniteState(layer: Int)
   }
 
   package var problem: Problem
@@ -49,6 +53,9 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .notRecurrent: "model.not_recurrent"
     case .noLabels: "model.no_labels"
     case .otherVocabulary: "model.other_vocabulary"
+    case .nonFiniteLogits: "model.non_finite_logits"
+    case .nonFiniteLoss: "model.non_finite_loss"
+    case .nonFiniteState: "model.non_finite_state"
     }
   }
 
@@ -80,6 +87,11 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .noLabels: "no token has a label to learn from"
     case .otherVocabulary(let teacher, let student):
       "the teacher has a vocabulary of \(teacher) tokens, the student one of \(student)"
+    case .nonFiniteLogits(let position):
+      "the logits after token \(position) are NaN or infinite: the arithmetic overflows float32"
+    case .nonFiniteLoss: "the loss is NaN or infinite: the arithmetic overflows float32"
+    case .nonFiniteState(let layer):
+      "the output of layer \(layer) is NaN or infinite: the arithmetic overflows float32"
     }
   }
 
@@ -89,7 +101,8 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .contextTooLong: "shorten the input, or split it into windows"
     case .notRecurrent: "leave out the number of recurrences, or retrofit the model first"
     case .otherVocabulary: "take the model that the package was made from"
-    case .nonFiniteWeight: "inspect the checkpoint; a training run may have diverged"
+    case .nonFiniteWeight, .nonFiniteLogits, .nonFiniteLoss, .nonFiniteState:
+      "inspect the checkpoint; a training run may have diverged"
     default: nil
     }
   }

@@ -114,4 +114,34 @@ struct DecoderTests {
     )
     #expect(try one.advance(tokens).floats == shared.advance(tokens).floats)
   }
+
+  @Test("a long prompt in parts, and what was rewound, leave predictions unchanged")
+  func rewinding() throws {
+    let golden = try Golden("tiny-llama")
+    let model = try golden.model("retrofit")
+    let tokens = Array(try golden.batch().tokens[0..<12])
+    let decoder = try Decoder(model, recurrence: 3, seed: 7)
+    let wanted = try decoder.advance(tokens).floats
+    decoder.rewind(to: 4)
+    _ = try decoder.advance([1, 2, 3])
+    decoder.rewind(to: 4)
+    #expect(relativeError(try decoder.advance(Array(tokens[4...])).floats, wanted) < Self.tolerance)
+  }
+
+  @Test("scores of what follows are the losses of the full pass", arguments: [1, 3])
+  func losses(recurrence: Int) throws {
+    let golden = try Golden("tiny-llama3-rope")
+    let model = try golden.model("retrofit")
+    let tokens = Array(try golden.batch().tokens[0..<12])
+    let labels = [Int32](repeating: -100, count: 6) + tokens[7...] + [-100]
+    let whole = try model.loss(
+      Batch(tokens: tokens, sequences: 1), labels: labels,
+      ForwardOptions(recurrence: recurrence, state: .seeded(7)))
+    let decoder = try Decoder(model, recurrence: recurrence, seed: 7)
+    _ = try decoder.advance(Array(tokens[..<6]))
+    let losses = try decoder.losses(Array(tokens[6..<11]), labels: Array(tokens[7...]))
+    #expect(losses.count == 5)
+    let sum = losses.reduce(0.0) { $0 + Double($1) }
+    #expect(abs(sum - whole.nats) < 1e-5 * whole.nats)
+  }
 }

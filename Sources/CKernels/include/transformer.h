@@ -56,19 +56,21 @@ double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32
 double ck_distil(float *student, size_t stride, float *teacher, size_t teacher_stride,
                  const int32_t *labels, size_t rows, size_t columns, float temperature, float mix,
                  float weight, double *divergence);
+// Kullback-Leibler divergence, in nats, of softmax(x) from softmax(y): 0 where they are equal.
+double ck_softmax_divergence(const float *x, const float *y, size_t count);
 // dot(a, b) by rows into out.
 void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
                  size_t rows, size_t width);
 
 // MARK: gemv.c
 
-// y[v, r] = dot(w[r, :], x[v, :]) for a few vectors, or += (`add`).
-void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x, size_t x_stride,
-                 size_t rows, size_t columns, size_t vectors, int add);
-void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x, size_t x_stride,
-                  size_t rows, size_t columns, size_t vectors, int add);
-void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x, size_t x_stride,
-                 size_t rows, size_t columns, size_t vectors, int add);
+// y[v, r] = dot(w[r, :], x[v, :]) for 1 to 4 vectors, or += (`add`).
+void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x,
+                 size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
+                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
+                 size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 // Attention of `queries` heads of one token, which share keys and values, over cached positions
 // [first, last). `scores` has room for queries * last floats.
 void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,

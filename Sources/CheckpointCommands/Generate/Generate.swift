@@ -76,7 +76,7 @@ struct Generate: Verb {
       seed: seed)
     var session = GenerationSession(
       decoder: decoder, tokenizer: tokenizer, stops: stop.map { Array($0.utf8) },
-      ends: ends(tokenizer, opened.graph))
+      ends: tokenizer.ends(opened.graph))
     var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
     let streams = !output.json
     try session.run(
@@ -85,9 +85,7 @@ struct Generate: Verb {
     ) { if streams { console.write($0) } }
     if streams { console.write("\n") }
     if exit != nil, !output.quiet { console.note(session.depthLine) }
-    return GenerateReport(
-      prompt: prompt, promptTokens: ids.count, tokens: session.made, text: session.text,
-      reason: session.reason, depths: session.depths, seconds: session.seconds)
+    return GenerateReport(prompt: prompt, promptTokens: ids.count, of: session)
   }
 
   private func promptTokens(_ tokenizer: Tokenizer) throws -> [Int32] {
@@ -100,17 +98,5 @@ struct Generate: Verb {
       variables: tokenizer.templateVariables)
     // The template writes the special tokens itself.
     return try tokenizer.encode(text)
-  }
-
-  /// Tokens that end a text: the tokenizer's, and those of the configuration.
-  private func ends(_ tokenizer: Tokenizer, _ graph: ModelGraph) -> Set<Int32> {
-    let ends = Set([tokenizer.eosID].compactMap { $0 })
-    let configured: [JSONValue]
-    switch graph.config["eos_token_id"] {
-    case .array(let ids): configured = ids
-    case let id?: configured = [id]
-    case nil: configured = []
-    }
-    return ends.union(configured.compactMap { $0.integer.flatMap(Int32.init(exactly:)) })
   }
 }

@@ -11,19 +11,23 @@ struct GenerateReport: Report {
   var continuation: String
   var reason: GenerationSession.Reason
   var depths: [Int]
+  var promptSeconds: Double
+  /// Time of all tokens but the first, which the prompt gave.
   var seconds: Double
 
-  init(
-    prompt: String, promptTokens: Int, tokens: [Int32], text: String,
-    reason: GenerationSession.Reason, depths: [Int], seconds: Double
-  ) {
+  init(prompt: String, promptTokens: Int, of session: GenerationSession) {
     self.prompt = prompt
     self.promptTokens = promptTokens
-    self.tokens = tokens
-    continuation = text
-    self.reason = reason
-    self.depths = depths
-    self.seconds = seconds
+    tokens = session.made
+    continuation = session.text
+    reason = session.reason
+    depths = session.depths
+    promptSeconds = session.promptSeconds
+    seconds = session.seconds
+  }
+
+  private func rate(_ count: Int, _ seconds: Double) -> JSONValue {
+    JSONValue(seconds > 0 ? Double(max(0, count)) / seconds : 0)
   }
 
   private var meanDepth: Double { Double(depths.reduce(0, +)) / Double(max(1, depths.count)) }
@@ -34,8 +38,8 @@ struct GenerateReport: Report {
       "text": .string(continuation), "ids": .array(tokens.map { JSONValue(Int($0)) }),
       "finish_reason": .string(reason.rawValue), "mean_recurrence": JSONValue(meanDepth),
       "recurrences": .array(depths.map { JSONValue($0) }),
-      "tokens_per_second": JSONValue(
-        seconds > 0 ? Double(max(0, tokens.count - 1)) / seconds : 0),
+      "prompt_tokens_per_second": rate(promptTokens, promptSeconds),
+      "tokens_per_second": rate(tokens.count - 1, seconds),
     ]
   }
 }

@@ -21,6 +21,8 @@ struct GenerationSession {
   /// Passes through the core that each token took.
   private(set) var depths: [Int] = []
   private(set) var reason = Reason.limit
+  /// Time of the prompt.
+  private(set) var promptSeconds = 0.0
   /// Time of the tokens after the prompt.
   private(set) var seconds = 0.0
   private var bytes: [UInt8] = []
@@ -51,36 +53,42 @@ struct GenerationSession {
     var streaming = StreamingDecoder(tokenizer, skipSpecial: true)
     // What precedes decides how the first token is spelled, so the decoder sees the prompt first.
     for id in prompt { _ = try streaming.append(id) }
+    let promptStart = monotonicSeconds()
     var logits = try decoder.advance(prompt)
     let start = monotonicSeconds()
+    promptSeconds = start - promptStart
+    var step: [Int32] = [0]
     while made.count < limit {
       if Interruption.isRequested {
         reason = .interrupted
         break
       }
-      let token = sampler.next(logits.row(0))
+      let token = logits.withRow(0) { sampler.next($0) }
       if ends.contains(token) {
         reason = .endOfText
         break
       }
       made.append(token)
       depths.append(decoder.depth)
+      let known = bytes.count
       bytes += try streaming.append(token)
-      if let position = stopPosition() {
+      if let position = stopPosition(from: known) {
         bytes.removeLast(bytes.count - position)
         reason = .stop
         break
       }
       flush(holding: longestStopPrefix(), show)
-      if made.count < limit { logits = try decoder.advance([token], exit: exit) }
+      step[0] = token
+      if made.count < limit { logits = try decoder.advance(step, exit: exit) }
     }
     seconds = monotonicSeconds() - start
     flush(holding: 0, show, isEnd: true)
   }
 
-  private func stopPosition() -> Int? {
+  /// Where the first stop text begins; none lies wholly in the first `known` bytes.
+  private func stopPosition(from known: Int) -> Int? {
     stops.compactMap { stop in
-      bytes.indices.first { bytes[$0...].starts(with: stop) }
+      (max(0, known - stop.count + 1)..<bytes.count).first { bytes[$0...].starts(with: stop) }
     }.min()
   }
 

@@ -54,6 +54,20 @@ struct OpenedModel {
   }
 }
 
+extension Tokenizer {
+  /// Tokens that end a text: the tokenizer's, and those of the model's configuration.
+  func ends(_ graph: ModelGraph) -> Set<Int32> {
+    let ends = Set([eosID].compactMap { $0 })
+    let configured: [JSONValue]
+    switch graph.config["eos_token_id"] {
+    case .array(let ids): configured = ids
+    case let id?: configured = [id]
+    case nil: configured = []
+    }
+    return ends.union(configured.compactMap { $0.integer.flatMap(Int32.init(exactly:)) })
+  }
+}
+
 extension ModelGraph {
   /// Whether a pass depends on a seed: a recurrent model whose state starts at random.
   var isSeeded: Bool {
