@@ -56,6 +56,13 @@ package final class Model {
     try Model(graph.straightened, weights, on: workers)
   }
 
+  /// The same model without a norm after the core; it shares the weights.
+  package func withoutCoreNorm() throws(TransformerError) -> Model {
+    var weights = weights
+    weights[.coreNorm] = nil
+    return try Model(graph.withoutCoreNorm, weights, on: workers)
+  }
+
   /// Cosines and sines for at least `count` positions.
   func rotation(_ count: Int) throws(MemoryError) -> RotationTable {
     if let table, table.positions >= count { return table }
@@ -82,6 +89,15 @@ extension ModelGraph {
   fileprivate var straightened: ModelGraph {
     var graph = self
     graph.body = .plain(blocks)
+    return graph
+  }
+
+  /// The same layers without the norm after the core, which no source model has.
+  fileprivate var withoutCoreNorm: ModelGraph {
+    guard case .recurrent(var body) = body else { return self }
+    body.coreNorm = nil
+    var graph = self
+    graph.body = .recurrent(body)
     return graph
   }
 }

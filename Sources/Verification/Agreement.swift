@@ -38,10 +38,12 @@ package struct Distance: Equatable, Sendable {
     if !isFinite { (maximumAbsolute, relativeNorm, nmse) = (.nan, .nan, .nan) }
   }
 
-  package var json: JSONObject {
+  /// The measures, and beside them the most that the relative norm may be.
+  package func json(limit: Double) -> JSONObject {
     [
       "max_abs": JSONValue(maximumAbsolute), "relative_norm": JSONValue(relativeNorm),
       "nmse": JSONValue(nmse), "first_difference": JSONValue(firstDifference),
+      "relative_norm_limit": JSONValue(limit),
     ]
   }
 }

@@ -9,26 +9,26 @@ struct CacheCheck {
   static let limit = 1e-4
 
   let model: Model
-  let tokens: ProbeTokens
+  /// One sequence.
+  let batch: Batch
 
   func run() throws -> Check {
-    let ids = Array(tokens.tokens.prefix(tokens.tokens.count / tokens.sequences))
     let (depth, seed) = (3, UInt64(5))
     let whole = try model.forward(
-      Batch(tokens: ids, sequences: 1),
-      ForwardOptions(recurrence: depth, state: .seeded(seed)))
+      batch, ForwardOptions(recurrence: depth, state: .seeded(seed)))
     guard let wanted = whole.logits?.floats else {
       return Check("cache", .failed, "the model gave no logits")
     }
     let decoder = try Decoder(model, recurrence: depth, seed: seed)
     var found: [Float] = []
-    for id in ids { found += try decoder.advance([id]).row(0) }
+    for id in batch.tokens { found += try decoder.advance([id]).row(0) }
     let distance = Distance(found, from: wanted)
     let isClose = distance.isFinite && distance.relativeNorm <= Self.limit
     return Check(
       "cache", isClose ? .passed : .failed,
       "decoding over the cache, \(decoder.entryCount) entries a token at r = \(depth), against one "
         + "pass: relative norm \(scientific(distance.relativeNorm)), at most "
-        + "\(scientific(Self.limit)) allowed", measures: distance.json)
+        + "\(scientific(Self.limit)) allowed",
+      measures: distance.json(limit: Self.limit))
   }
 }

@@ -12,8 +12,13 @@ package enum Fault: String, CaseIterable, Sendable {
   case bitFlipped = "one bit flipped"
 
   /// The tensors of `model` that this fault changes, with their changed bytes; nil when the model
-  /// has no place for it, such as an adapter's.
+  /// has no place for it: it lacks the part, or the part would stay as it is, such as two equal norms.
   func patches(_ model: ReadableModel) throws -> [TensorName: [UInt8]]? {
+    guard let patches = try changes(model) else { return nil }
+    return try patches.contains { try model.source.bytes(of: $0.key) != $0.value } ? patches : nil
+  }
+
+  private func changes(_ model: ReadableModel) throws -> [TensorName: [UInt8]]? {
     guard let body = model.graph.recurrence, let block = body.core.first else { return nil }
     let source = model.source
     switch self {
@@ -35,8 +40,12 @@ package enum Fault: String, CaseIterable, Sendable {
       }
       return try [first: source.bytes(of: second), second: source.bytes(of: first)]
     case .transposed:
-      guard let output = block[.output], output.shape == output.shape.reversed() else { return nil }
-      return try [output.name: transposed(output, source)]
+      let roles: [BlockRole] = [.output, .query, .key, .value, .gate, .up, .down]
+      guard
+        let square = roles.lazy.compactMap({ block[$0] })
+          .first(where: { $0.shape == $0.shape.reversed() })
+      else { return nil }
+      return try [square.name: transposed(square, source)]
     case .adapterHalves:
       guard let adapter = body.adapter else { return nil }
       return try [adapter.name: halvesSwapped(adapter, source)]

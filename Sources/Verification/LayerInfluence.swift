@@ -56,7 +56,8 @@ package struct InfluenceMeter {
     }
   }
 
-  /// Cosine of the angle between two vectors, from -1 to 1: 1 when both are zero, 0 when one is.
+  /// Cosine of the angle between two vectors, from -1 to 1: 1 when both are zero, 0 when one is, NaN
+  /// when a value is not finite.
   private static func cosine(_ x: [Float], _ y: [Float]) -> Double {
     var (product, squareX, squareY) = (0.0, 0.0, 0.0)
     for i in x.indices {
@@ -66,6 +67,7 @@ package struct InfluenceMeter {
       squareY += b * b
     }
     if squareX == 0 || squareY == 0 { return squareX == squareY ? 1 : 0 }
-    return max(-1, min(1, product / (squareX.squareRoot() * squareY.squareRoot())))
+    let cosine = product / (squareX.squareRoot() * squareY.squareRoot())
+    return cosine.isNaN ? cosine : max(-1, min(1, cosine))
   }
 }

@@ -3,6 +3,7 @@ import JSON
 import ModelGraph
 import RecurrentPackage
 import Tensors
+import Transformer
 
 extension Verifier {
   /// Puts each fault into a copy of the package, in memory, and asks whether it is caught: by the
@@ -11,7 +12,7 @@ extension Verifier {
   /// A fault is missed, and the check fails, when the digests miss it, or when the numbers do where
   /// they can see it.
   package func selfTest(_ report: (Check) -> Void = { _ in }) throws -> [Check] {
-    guard try parity(model).allSatisfy({ $0.verdict != .failed }) else {
+    guard try parity().allSatisfy({ $0.verdict != .failed }) else {
       // Numbers that differ already would seem to catch everything.
       let check = Check(
         "self_test", .skipped, "the package itself fails parity, so no fault would stand out")
@@ -34,9 +35,9 @@ extension Verifier {
     let digests = Dictionary(
       package.manifest.tensors.map { ($0.name, $0.digest) }, uniquingKeysWith: { a, _ in a })
     let byBytes = patches.contains { SHA256.digest(of: $0.value) != digests[$0.key] }
-    let faulty = ReadableModel(
-      graph: model.graph, source: PatchedSource(base: model.source, patches: patches))
-    let failed = try parity(faulty).filter { $0.verdict == .failed }
+    let faulty = try loaded().replacing(
+      Set(patches.keys), from: PatchedSource(base: model.source, patches: patches))
+    let failed = try parity(faulty, straightened()).filter { $0.verdict == .failed }
     // Parity runs the adapter only where it passes the prelude's output through, and the lowest bit
     // of a float32 weight may be lost in rounding.
     let isVisible =

@@ -1,5 +1,6 @@
 package import ModelGraph
 package import Tensors
+package import Transformer
 
 /// A graph together with where its recipes read: all that running a model needs.
 package struct ReadableModel: Sendable {
@@ -12,37 +13,25 @@ package struct ReadableModel: Sendable {
   }
 }
 
-/// Token ids that a verification runs on, `[sequences * length]`.
-package struct ProbeTokens: Equatable, Sendable {
-  package var tokens: [Int32]
-  package var sequences: Int
-
-  package init(tokens: [Int32], sequences: Int) {
-    self.tokens = tokens
-    self.sequences = sequences
-  }
-
+extension Batch {
   /// Two sequences of sixteen ids spread over the vocabulary, always the same: no tokenizer is
   /// needed, and no text is favoured.
-  package init(for sizes: ModelSizes) {
+  package static func probe(for sizes: ModelSizes) throws(TransformerError) -> Batch {
     let length = min(16, sizes.context)
     let stream = RandomStream(seed: 0x636B_7074, stream: 0)
-    tokens = (0..<(2 * length)).map { i in
+    let tokens = (0..<(2 * length)).map { i in
       Int32(stream[UInt64(i)] % UInt64(sizes.vocabulary))
     }
-    sequences = 2
+    return try Batch(tokens: tokens, sequences: 2)
+  }
+
+  /// The first `count` tokens of the first sequence alone; all of them by default.
+  func beginning(_ count: Int = .max) throws(TransformerError) -> Batch {
+    try Batch(tokens: Array(tokens.prefix(min(count, length))), sequences: 1)
   }
 }
 
 extension ModelGraph {
-  /// The same tensors as one straight line of blocks: what the recurrent model is at r = 1 when the
-  /// adapter passes the prelude's output through.
-  package var straightened: ModelGraph {
-    var graph = self
-    graph.body = .plain(blocks)
-    return graph
-  }
-
   /// Names of the places in a pass at r = 1 where a hidden state is seen, in order.
   var placeNames: [String] {
     var names = ["embedding"]

@@ -4,22 +4,29 @@ package import Kernels
 import ModelGraph
 package import RecurrentPackage
 import Tensors
-import Transformer
+package import Transformer
 
 /// Asks every question of a package: is it whole, is it made of the source's bytes, does its graph
 /// compute what the source computes, and does its state behave?
-package struct Verifier {
+///
+/// The source's weights are in memory for one pass, and gone before the package's are loaded, which
+/// are loaded once.
+package final class Verifier {
   package let package: RecurrentPackage
   package let model: ReadableModel
   /// The model the package was made from, and the files that hold it; nil when none was given.
   package let source: (model: ReadableModel, files: [ByteRegion])?
-  package let tokens: ProbeTokens
+  /// What the models run on.
+  package let batch: Batch
   package let workers: Workers
+  private var loadedModel: Model?
+  private var straightLine: ForwardResult?
 
+  /// - Parameter batch: Nil takes a fixed one.
   package init(
     package: RecurrentPackage, model: ReadableModel,
-    source: (model: ReadableModel, files: [ByteRegion])?, tokens: ProbeTokens, workers: Workers
-  ) throws(VerificationError) {
+    source: (model: ReadableModel, files: [ByteRegion])?, batch: Batch?, workers: Workers
+  ) throws {
     guard model.graph.recurrence != nil else { throw VerificationError(.notRecurrent) }
     if let graph = source?.model.graph {
       guard graph.recurrence == nil else { throw VerificationError(.sourceRecurrent) }
@@ -31,27 +38,38 @@ package struct Verifier {
     self.package = package
     self.model = model
     self.source = source
-    self.tokens = tokens
+    self.batch = try batch ?? .probe(for: model.graph.sizes)
     self.workers = workers
   }
+
+  /// Checks that `run` makes.
+  package static let checkCount = 8
 
   /// All checks, in order.
   ///
   /// - Parameter report: Called with each check as soon as it is answered.
   package func run(_ report: (Check) -> Void = { _ in }) throws -> [Check] {
     var checks: [Check] = []
-    func add(_ new: [Check]) {
+    func add(_ new: [Check]) throws {
+      try Interruption.check()
       for check in new { report(check) }
       checks += new
     }
-    add([try integrity()])
-    add([try sourceBytes()])
-    add(try parity(model))
-    add([try directEvaluation()])
-    let loaded = try Model(model.graph, from: model.source, on: workers)
-    add([try CacheCheck(model: loaded, tokens: tokens).run()])
-    add(try StateChecks(model: loaded, tokens: tokens).run())
+    try add([integrity()])
+    try add([sourceBytes()])
+    try add(parity())
+    try add([directEvaluation()])
+    try add([CacheCheck(model: loaded(), batch: batch.beginning()).run()])
+    try add(StateChecks(model: loaded(), batch: batch).run())
     return checks
+  }
+
+  /// The package's model.
+  package func loaded() throws -> Model {
+    if let loadedModel { return loadedModel }
+    let model = try Model(model.graph, from: model.source, on: workers)
+    loadedModel = model
+    return model
   }
 
   /// Whether the weights were trained after the retrofit, so that they are the source's no more.
@@ -117,39 +135,57 @@ package struct Verifier {
     !isTrained && model.graph.config["adapter_init"]?.string == "prelude"
   }
 
-  func parity(_ model: ReadableModel) throws -> [Check] {
-    let straight = ReadableModel(graph: self.model.graph.straightened, source: self.model.source)
-    let other = isTrained ? nil : source?.model
-    let blocks = model.graph.blocks
+  /// Compares the package with its layers in a straight line, those of the source when there is one
+  /// to compare with.
+  func parity() throws -> [Check] {
+    let wanted = try straightened()
+    return try parity(loaded(), wanted)
+  }
+
+  /// The same for a model in the package's place.
+  func parity(_ model: Model, _ wanted: ForwardResult) throws -> [Check] {
     let checks = ParityChecks(
-      package: model, reference: other ?? straight,
-      selection: other == nil ? Array(blocks.indices) : blocks.map(\.sourceLayer), tokens: tokens,
-      isExact: other == nil || isExact)
-    return try checks.run(usesAdapter: passesPrelude, on: workers)
+      wanted: wanted, batch: batch, isExact: comparedSource == nil || isExact)
+    return try checks.run(model, usesAdapter: passesPrelude)
+  }
+
+  private var comparedSource: ReadableModel? { isTrained ? nil : source?.model }
+
+  /// What the straight line of layers gives.
+  func straightened() throws -> ForwardResult {
+    if let straightLine { return straightLine }
+    let result: ForwardResult
+    if let source = comparedSource {
+      result = try Model(source.graph, from: source.source, on: workers).forward(
+        batch,
+        ForwardOptions(blocks: model.graph.blocks.map(\.sourceLayer), keepsHidden: true))
+    } else {
+      result = try loaded().straightened().forward(batch, ForwardOptions(keepsHidden: true))
+    }
+    straightLine = result
+    return result
   }
 
   /// Compares the graph that ships, adapter included, with the textbook formulas in Double.
   private func directEvaluation() throws -> Check {
     let limit = 1e-5
-    let count = min(8, tokens.tokens.count / tokens.sequences)
-    let ids = Array(tokens.tokens.prefix(count))
-    let hidden = model.graph.sizes.hidden
+    let batch = try batch.beginning(8)
+    let (count, hidden) = (batch.length, model.graph.sizes.hidden)
     let stream = RandomStream(seed: 11, stream: 0)
     let state = (0..<(count * hidden)).map { Float(stream.truncatedNormal(at: UInt64($0)) * 0.1) }
     let rows = (0..<count).map { row in
       state[(row * hidden)..<((row + 1) * hidden)].map(Double.init)
     }
-    let wanted = try ReferenceForward(model).latent(ids, recurrence: 2, state: rows)
-    let found = try Model(model.graph, from: model.source, on: workers)
-      .forward(
-        Batch(tokens: ids, sequences: 1),
-        ForwardOptions(recurrence: 2, state: .given(state), logits: .none))
+    let wanted = try ReferenceForward(model).latent(batch.tokens, recurrence: 2, state: rows)
+    let found = try loaded().forward(
+      batch, ForwardOptions(recurrence: 2, state: .given(state), logits: .none))
     let distance = Distance(
       found.latent?.floats ?? [], from: wanted.flatMap { $0.map { Float($0) } })
     let isClose = distance.isFinite && distance.relativeNorm <= limit
     return Check(
       "graph.direct", isClose ? .passed : .failed,
       "two recurrences, adapter included, against the formulas in float64: relative norm "
-        + "\(scientific(distance.relativeNorm)), at most \(limit) allowed", measures: distance.json)
+        + "\(scientific(distance.relativeNorm)), at most \(limit) allowed",
+      measures: distance.json(limit: limit))
   }
 }

@@ -104,4 +104,32 @@ struct VerifyTests {
     #expect(run.code != 0 && run.code != 1)
     #expect(run.json?["ok"] == false)
   }
+
+  @Test("logits of a file are compared, and another model's are told apart")
+  func againstLogits() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    let (other, otherFolder) = try package(of: "tiny-llama", ["--adapter", "state"])
+    let inputs = Fixtures.path("golden/tiny-llama/golden.safetensors")
+    for (traced, code) in [(path, Int32(0)), (other, 1)] {
+      let logits = folder.file("logits-\(code).safetensors")
+      let trace = try outcome(
+        Trace.self, [traced, "--inputs", inputs, "-o", logits, "--recurrence", "1"])
+      #expect(trace.code == 0)
+      let run = try outcome(
+        Verify.self, [path, "--against", logits, "--tokens", inputs, "--json"])
+      #expect(run.code == code, "\(run.output)")
+      #expect(try checks(run)["against"] == (code == 0 ? "passed" : "failed"))
+    }
+    withExtendedLifetime((folder, otherFolder)) {}
+  }
+
+  @Test("an existing report is kept, unless --force is given")
+  func keepsReport() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    let report = path + "/VERIFICATION.json"
+    #expect(try outcome(Verify.self, [path, "--report", report]).code == 0)
+    #expect(try outcome(Verify.self, [path, "--report", report]).code == 6)
+    #expect(try outcome(Verify.self, [path, "--report", report, "--force"]).code == 0)
+    withExtendedLifetime(folder) {}
+  }
 }

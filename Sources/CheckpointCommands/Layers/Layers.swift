@@ -69,11 +69,14 @@ struct Layers: Verb {
     var progress = Progress(console, output, "layers", total: windows.windows.count)
     for window in windows.windows {
       try Interruption.check()
-      try meter.add(Batch(tokens: window, sequences: 1))
+      try meter.add(Batch(tokens: window.tokens, sequences: 1))
       progress.advance()
     }
     progress.finish()
     let influences = meter.influences
+    if let layer = influences.firstIndex(where: { !$0.blockInfluence.isFinite }) {
+      throw TransformerError(.nonFiniteState(layer: layer))
+    }
     let selection = try LayerSelection(
       prelude: counts.prelude, core: counts.core, coda: counts.coda,
       influence: influences.map(\.blockInfluence))

@@ -1,6 +1,7 @@
 import ByteIO
 import Checkpoint
 import RecurrentPackage
+import Training
 
 extension Checkpoint {
   /// Opens what is at `path`, of any format; a package's tar is read in place, as its folder would
@@ -13,6 +14,7 @@ extension Checkpoint {
   static func openingFiles(
     _ path: String
   ) throws -> (checkpoint: Checkpoint, inputs: [ByteRegion]) {
+    try refuseRun(path)
     if RecurrentPackage.isArchive(path) {
       let package = try RecurrentPackage.open(path)
       return (package.checkpoint, package.weightFiles)
@@ -20,4 +22,11 @@ extension Checkpoint {
     let checkpoint = try Checkpoint.open(path)
     return (checkpoint, try checkpoint.inputs.map { try ByteRegion(path: $0) })
   }
+}
+
+/// Refuses the folder of a training run: its model is the package inside.
+func refuseRun(_ path: String) throws(ModelError) {
+  let run = RunFolder(path)
+  guard pathKind(run.metrics) == .file, pathKind(path + "/config.json") == nil else { return }
+  throw ModelError(path, .isRun(package: pathKind(run.package) == .folder ? run.package : nil))
 }

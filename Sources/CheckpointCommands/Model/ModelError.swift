@@ -13,6 +13,8 @@ struct ModelError: DiagnosedError, Equatable {
     case alreadyRecurrent
     /// The tokenizer makes ids that the embedding has no row for.
     case vocabularyTooSmall(embedding: Int, tokenizer: Int)
+    /// The path is the folder of a training run, with this package; nil before the first is written.
+    case isRun(package: String?)
   }
 
   var path: String
@@ -26,7 +28,7 @@ struct ModelError: DiagnosedError, Equatable {
   var file: String? { path }
   var kind: FailureKind {
     switch problem {
-    case .noConfig, .noTokenizer: .inputOutput
+    case .noConfig, .noTokenizer, .isRun: .inputOutput
     case .notRecurrent, .alreadyRecurrent: .unsupported
     case .vocabularyTooSmall: .malformed
     }
@@ -39,6 +41,7 @@ struct ModelError: DiagnosedError, Equatable {
     case .notRecurrent: "model.not_recurrent"
     case .alreadyRecurrent: "model.already_recurrent"
     case .vocabularyTooSmall: "model.vocabulary_too_small"
+    case .isRun: "model.is_run"
     }
   }
 
@@ -50,6 +53,7 @@ struct ModelError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "the model is recurrent already"
     case .vocabularyTooSmall(let embedding, let tokenizer):
       "the tokenizer has \(tokenizer) tokens, the embedding only \(embedding) rows"
+    case .isRun: "this is the folder of a training run, not a model"
     }
   }
 
@@ -59,6 +63,8 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "put the model's tokenizer.json into the folder"
     case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
     case .alreadyRecurrent: "give the source model"
+    case .isRun(let package?): "its trained model is \(package)"
+    case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
     case .vocabularyTooSmall: "use the tokenizer that belongs to this model"
     }
   }

@@ -26,6 +26,7 @@ extension Tokenizer {
   }
 
   private init?(findingAt path: String) throws {
+    try refuseRun(path)
     guard pathKind(path) != .folder else {
       let folder = try CheckpointFolder(path: path)
       if folder.names.contains("tokenizer.json") {

@@ -95,14 +95,36 @@ struct Trace: Verb {
       ByteRegion(path: self.inputs), hidden: opened.graph.sizes.hidden)
     var tensors: [TracedTensor] = []
     let parts = save.parts
-    if !parts.isDisjoint(with: [.logits, .hidden, .latent]) {
-      tensors += try forward(opened, inputs, parts)
+    let workers = compute.workers()
+    let runsForward = !parts.isDisjoint(with: [.logits, .hidden, .latent])
+    if runsForward || (parts.contains(.loss) && !parts.contains(.gradients)) {
+      let model = try opened.load(on: workers)
+      if runsForward { tensors += try forward(model, inputs, parts) }
+      if !parts.contains(.gradients), parts.contains(.loss) {
+        let sum = try model.loss(
+          batch(inputs), labels: labels(inputs),
+          ForwardOptions(recurrence: recurrence?.total, state: state(inputs)))
+        tensors.append(try Self.loss(sum))
+      }
     }
-    if !parts.isDisjoint(with: [.loss, .gradients]) {
-      tensors += try loss(opened, inputs, parts)
+    if parts.contains(.gradients) {
+      tensors += try gradients(opened, inputs, alsoLoss: parts.contains(.loss), on: workers)
     }
     try write(tensors)
-    return TraceReport(path: destination, tensors: tensors.map { ($0.name, $0.shape) })
+    return TraceReport(
+      path: destination, tensors: tensors.map { ($0.name, $0.shape) },
+      nonFinite: tensors.filter { !isFinite($0.matrix) }.map(\.name))
+  }
+
+  private func batch(_ inputs: TraceInputs) throws -> Batch {
+    try Batch(tokens: inputs.tokens, sequences: inputs.sequences)
+  }
+
+  private func labels(_ inputs: TraceInputs) throws(TraceError) -> [Int32] {
+    guard let labels = inputs.labels else {
+      throw TraceError(self.inputs, .missing, tensor: "labels")
+    }
+    return labels
   }
 
   private func state(_ inputs: TraceInputs) -> InitialState {
@@ -110,16 +132,14 @@ struct Trace: Verb {
   }
 
   private func forward(
-    _ opened: OpenedModel, _ inputs: TraceInputs, _ parts: Set<TracePart>
+    _ model: Model, _ inputs: TraceInputs, _ parts: Set<TracePart>
   ) throws -> [TracedTensor] {
-    let model = try opened.load(on: compute.workers())
     let options = ForwardOptions(
       recurrence: recurrence?.total, state: state(inputs),
       logits: parts.contains(.logits) ? .all : .none, keepsHidden: parts.contains(.hidden))
-    let result = try model.forward(
-      Batch(tokens: inputs.tokens, sequences: inputs.sequences), options)
+    let result = try model.forward(batch(inputs), options)
     let positions = [inputs.sequences, inputs.length]
-    let hidden = opened.graph.sizes.hidden
+    let hidden = model.graph.sizes.hidden
     var tensors: [TracedTensor] = []
     if let logits = result.logits {
       tensors.append(TracedTensor("logits", positions + [logits.columns], logits))
@@ -135,21 +155,11 @@ struct Trace: Verb {
     return tensors
   }
 
-  private func loss(
-    _ opened: OpenedModel, _ inputs: TraceInputs, _ parts: Set<TracePart>
+  private func gradients(
+    _ opened: OpenedModel, _ inputs: TraceInputs, alsoLoss: Bool, on workers: Workers
   ) throws -> [TracedTensor] {
-    guard let labels = inputs.labels else {
-      throw TraceError(self.inputs, .missing, tensor: "labels")
-    }
-    let batch = try Batch(tokens: inputs.tokens, sequences: inputs.sequences)
-    guard parts.contains(.gradients) else {
-      let sum = try opened.load(on: compute.workers()).loss(
-        batch, labels: labels,
-        ForwardOptions(recurrence: recurrence?.total, state: state(inputs)))
-      return [try Self.loss(sum)]
-    }
-    let model = try TrainableModel(
-      opened.graph, from: opened.checkpoint, on: compute.workers())
+    let (batch, labels) = (try batch(inputs), try labels(inputs))
+    let model = try TrainableModel(opened.graph, from: opened.checkpoint, on: workers)
     let depth = opened.graph.recurrence.map {
       recurrence ?? RecurrenceDepth(withoutGradient: $0.meanRecurrence, withGradient: 0)
     }
@@ -164,7 +174,7 @@ struct Trace: Verb {
         Matrix(
           model.gradients, offset: tensor.offset, rows: rows, columns: tensor.count / max(1, rows)))
     }
-    return (parts.contains(.loss) ? [try Self.loss(sum)] : []) + gradients
+    return (alsoLoss ? [try Self.loss(sum)] : []) + gradients
   }
 
   private static func loss(_ sum: LossSum) throws -> TracedTensor {
@@ -217,6 +227,16 @@ struct TraceReport: Report {
 
   var path: String
   var tensors: [(name: String, shape: [Int])]
+  /// Tensors with values that are NaN or infinite.
+  var nonFinite: [String]
+
+  var warnings: [Warning] {
+    nonFinite.map {
+      Warning(
+        "trace.non_finite", "values are NaN or infinite: the arithmetic overflows", file: path,
+        tensor: $0)
+    }
+  }
 
   var json: JSONObject {
     [

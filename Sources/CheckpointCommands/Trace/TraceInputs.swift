@@ -1,6 +1,7 @@
 import ByteIO
 import Safetensors
 import Tensors
+import Transformer
 
 /// What a trace runs on: the tensors of a safetensors file.
 struct TraceInputs {
@@ -46,6 +47,19 @@ struct TraceInputs {
       }
       return try Self.floats(file, found.index)
     }
+  }
+
+  /// The tensor `logits` `[B, S, V]` of a trace, for the tokens of `batch`.
+  static func logits(_ region: ByteRegion, of batch: Batch, _ vocabulary: Int) throws -> [Float] {
+    let file = try SafetensorsFile(region)
+    guard let index = file.tensors.firstIndex(where: { $0.name == ExactString("logits") }) else {
+      throw TraceError(region.path, .missing, tensor: "logits")
+    }
+    let (record, shape) = (file.tensors[index], [batch.sequences, batch.length, vocabulary])
+    guard record.shape == shape else {
+      throw TraceError(region.path, .shape(record.shape, wanted: "\(shape)"), tensor: record.name)
+    }
+    return try floats(file, index)
   }
 
   private static func integers(_ file: SafetensorsFile, _ index: Int) throws -> [Int32] {
@@ -121,7 +135,7 @@ struct TraceError: DiagnosedError, Equatable {
 
   var message: String {
     switch problem {
-    case .missing: "the inputs have no such tensor"
+    case .missing: "the file has no such tensor"
     case .shape(let found, let wanted): "shape \(found), \(wanted) expected"
     case .type(let found, let wanted): "dtype \(found), \(wanted) expected"
     case .idTooLarge(let id): "token id \(id) does not fit 32 bits"
@@ -129,6 +143,8 @@ struct TraceError: DiagnosedError, Equatable {
   }
 
   var hint: String? {
-    "give input_ids [B, S] as I64, and if wanted labels [B, S] and initial_state [B, S, hidden]"
+    name == "logits"
+      ? "write logits [B, S, V] of the same tokens, as `ckpt trace` does"
+      : "give input_ids [B, S] as I64, and if wanted labels [B, S] and initial_state [B, S, hidden]"
   }
 }

@@ -29,11 +29,13 @@ struct Verify: Verb {
   @Option(help: "The model that the package was made from.", completion: .file()) var source:
     String?
 
-  @Option(help: "File with token ids to run on; a fixed list by default.", completion: .file())
+  @Option(
+    help: "File to run on: token ids as text, or input_ids [B, S] as safetensors.",
+    completion: .file())
   var tokens: String?
 
   @Option(
-    help: "Compare logits at r = 1 with this model's, or with those in a trace.",
+    help: "Compare logits at r = 1 with this model's, or with a safetensors file's of --tokens.",
     completion: .file())
   var against: String?
 
@@ -45,32 +47,49 @@ struct Verify: Verb {
     completion: .file())
   var report: String?
 
+  @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if against?.hasSuffix(".safetensors") ?? false, tokens == nil {
+      throw ValidationError("--against a file needs the --tokens that its logits belong to.")
+    }
+  }
+
   func perform(_ console: Console) throws -> VerifyReport {
+    try refuseRun(package)
     let opened = try RecurrentPackage.open(package)
+    let staged = try report.map {
+      try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
+    }
     let graph = try ModelGraph.read(
       config: config(of: opened.checkpoint), tensors: opened.checkpoint.tensors)
     let verifier = try Verifier(
       package: opened, model: ReadableModel(graph: graph, source: opened.checkpoint),
       source: source.map { path in
         let model = try OpenedModel(path)
-        return (
-          ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs
-        )
+        return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
-      tokens: probe(graph), workers: compute.workers())
-    var checks = try verifier.run { note($0, to: console) }
-    if let against { checks.append(try comparison(verifier, against)) }
-    if selfTest { checks += try verifier.selfTest { note($0, to: console) } }
-    let report = VerifyReport(path: package, root: "\(opened.manifest.root)", checks: checks)
-    if let path = self.report {
-      let value = document(
-        command: VerifyReport.command, isOK: report.isOK, fields: report.json, warnings: [],
-        errors: [])
-      try writeFile(Array((value.text(indent: 2) + "\n").utf8), to: path, force: true)
+      batch: tokens.map { try batch(at: $0, graph) }, workers: compute.workers())
+    let total =
+      Verifier.checkCount + (against == nil ? 0 : 1) + (selfTest ? Fault.allCases.count : 0)
+    var progress = Progress(console, output, "verify", total: total)
+    func note(_ check: Check) {
+      progress.advance(note: "\(check.name) \(check.verdict.rawValue)")
     }
+    var checks = try verifier.run(note)
+    if let against {
+      checks.append(try comparison(verifier, against))
+      checks.last.map(note)
+    }
+    if selfTest { checks += try verifier.selfTest(note) }
+    progress.finish()
+    let report = VerifyReport(path: package, root: "\(opened.manifest.root)", checks: checks)
+    let value = document(
+      command: VerifyReport.command, isOK: report.isOK, fields: report.json, warnings: [],
+      errors: [])
+    try staged?.publish(Array((value.text(indent: 2) + "\n").utf8))
     return report
   }
 
@@ -79,31 +98,31 @@ struct Verify: Verb {
     return config
   }
 
-  private func note(_ check: Check, to console: Console) {
-    if output.progress == .plain, !output.quiet {
-      console.note("\(check.name) \(check.verdict.rawValue)")
+  private func batch(at path: String, _ graph: ModelGraph) throws -> Batch {
+    if path.hasSuffix(".safetensors") {
+      let inputs = try TraceInputs(ByteRegion(path: path), hidden: graph.sizes.hidden)
+      return try Batch(tokens: inputs.tokens, sequences: inputs.sequences)
     }
-  }
-
-  private func probe(_ graph: ModelGraph) throws -> ProbeTokens {
-    guard let tokens else { return ProbeTokens(for: graph.sizes) }
-    let text = try ByteRegion(path: tokens).contents(limit: 1 << 20)
+    let text = try ByteRegion(path: path).contents(limit: 1 << 20)
     let ids = try Tokenize.ids(String(decoding: text, as: UTF8.self))
-    guard !ids.isEmpty else { throw UsageError("\(tokens) holds no token ids") }
-    return ProbeTokens(tokens: ids, sequences: 1)
+    guard !ids.isEmpty else { throw UsageError("\(path) holds no token ids") }
+    return try Batch(tokens: ids, sequences: 1)
   }
 
-  /// Logits at r = 1 against another model's on the same tokens.
+  /// Logits at r = 1 against others of the same tokens.
   private func comparison(_ verifier: Verifier, _ path: String) throws -> Check {
-    let other = try OpenedModel(path)
-    let batch = try Batch(
-      tokens: verifier.tokens.tokens, sequences: verifier.tokens.sequences)
-    func logits(_ model: ReadableModel) throws -> [Float] {
-      let depth = model.graph.recurrence == nil ? nil : 1
-      return try Model(model.graph, from: model.source, on: verifier.workers)
-        .forward(batch, ForwardOptions(recurrence: depth)).logits?.floats ?? []
-    }
-    let theirs = try logits(ReadableModel(graph: other.graph, source: other.checkpoint))
-    return Check(comparing: try logits(verifier.model), with: theirs, named: path, verifier.model)
+    let vocabulary = verifier.model.graph.sizes.vocabulary
+    let theirs =
+      path.hasSuffix(".safetensors")
+      ? try TraceInputs.logits(ByteRegion(path: path), of: verifier.batch, vocabulary)
+      : try logits(OpenedModel(path).load(on: verifier.workers), verifier.batch)
+    return Check(
+      comparing: try logits(verifier.loaded(), verifier.batch), with: theirs, named: path,
+      vocabulary: vocabulary)
+  }
+
+  private func logits(_ model: Model, _ batch: Batch) throws -> [Float] {
+    let depth = model.graph.recurrence == nil ? nil : 1
+    return try model.forward(batch, ForwardOptions(recurrence: depth)).logits?.floats ?? []
   }
 }

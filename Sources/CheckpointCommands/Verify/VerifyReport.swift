@@ -49,19 +49,26 @@ extension Check {
   static let sameModelKL = 1e-9
 
   /// Compares a package's logits with another model's.
-  init(comparing found: [Float], with wanted: [Float], named path: String, _ model: ReadableModel) {
+  init(comparing found: [Float], with wanted: [Float], named path: String, vocabulary: Int) {
     let name = "against"
     guard found.count == wanted.count, !found.isEmpty else {
       self.init(name, .failed, "\(path) gives \(wanted.count) logits, the package \(found.count)")
       return
     }
     let distance = Distance(found, from: wanted)
+    guard distance.isFinite else {
+      self.init(name, .failed, "logits of \(path) or of the package are NaN or infinite")
+      return
+    }
     let agreement = PredictionAgreement(
-      found, from: wanted, vocabulary: model.graph.sizes.vocabulary)
+      found, from: wanted, vocabulary: vocabulary)
     let isSame =
-      distance.isFinite && distance.nmse <= Self.sameModelNMSE
-      && agreement.meanKL <= Self.sameModelKL
-    var measures = distance.json
+      distance.nmse <= Self.sameModelNMSE && agreement.meanKL <= Self.sameModelKL
+    var measures: JSONObject = [
+      "max_abs": JSONValue(distance.maximumAbsolute),
+      "relative_norm": JSONValue(distance.relativeNorm), "nmse": JSONValue(distance.nmse),
+      "nmse_limit": JSONValue(Self.sameModelNMSE), "kl_limit": JSONValue(Self.sameModelKL),
+    ]
     for member in agreement.json.members { measures[member.key] = member.value }
     self.init(
       name, isSame ? .passed : .failed,
