@@ -3,27 +3,43 @@ import ByteIO
 import JSON
 import ModelGraph
 import Tokenizers
+import Training
 import Transformer
 
-/// `ckpt eval`: how well does the model predict a text, at each number of recurrences?
+/// `ckpt eval`: how well does the model predict a text, or answer questions, at each number of
+/// recurrences?
 struct Eval: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Measure the loss on a text for a list of recurrences.",
+    abstract: "Measure loss or accuracy for a list of recurrences.",
     discussion: """
-      The text's tokens are cut into consecutive windows, without BOS; the loss is the mean negative \
-      log-likelihood in nats over the S - 1 targets of each window. States that start at random are \
-      drawn anew for each of --seeds, which gives a standard error.
+      A text's tokens are cut into consecutive windows, without BOS; the loss is the mean negative \
+      log-likelihood in nats over the S - 1 targets of each window. Of a JSONL file, field "text" is \
+      read (or prompt and completion, of which the completion counts); documents do not see each other.
+
+      A JSONL file with the fields question and answer is answered greedily, and the answers are \
+      compared: by their last number, where the given answer is one or marks one with ####, else as \
+      text. With choices, the log-likelihoods of the choices are compared: acc by their sums, acc_norm \
+      and acc_bytes by the sums over the choices' characters and bytes; answer is an index or a label.
+
+      States that start at random are drawn anew for each of --seeds, which gives a standard error.
 
       Example:
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
+        ckpt eval smollm2-r --data gsm8k.jsonl --shots 5 --recurrence 1,4,16
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Text file.", completion: .file()) var data: String
+  @Option(
+    help: "Text file, or JSONL file (compressed or not) of texts or questions.",
+    completion: .file())
+  var data: String
 
   @Option(help: "Numbers of recurrences, such as 1,2,4,8; the model's own number by default.")
   var recurrence: RecurrenceList?
+
+  @Option(help: "What to measure; by default what the data's first record is made for.")
+  var task: EvalTask?
 
   @Option(help: "Tokens a window.") var sequenceLength = 256
 
@@ -35,9 +51,12 @@ struct Eval: Verb {
 
   @Option(help: "First seed of the start states.") var seed: UInt64 = 0
 
-  @Option(help: "Write the curve of loss against recurrence to this SVG file.", completion: .file())
+  @OptionGroup(title: "Questions") var questions: QuestionOptions
+
+  @Option(help: "Write the curve over the recurrences to this SVG file.", completion: .file())
   var svg: String?
 
+  @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
@@ -50,33 +69,65 @@ struct Eval: Verb {
 
   func perform(_ console: Console) throws -> EvalReport {
     let opened = try OpenedModel(model)
-    let windows = try TokenWindows(
-      of: ByteRegion(path: data), by: opened.tokenizer(), length: sequenceLength,
-      count: self.windows)
-    guard !windows.windows.isEmpty else {
+    if recurrence != nil, opened.graph.recurrence == nil {
+      throw ModelError(model, .notRecurrent)
+    }
+    let chart = try svg.map { try file(at: $0) }
+    let task = try task ?? (isJSONL ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
+    let report: EvalReport =
+      if task == .loss { .loss(try measureLoss(opened, console)) } else {
+        .scores(try score(task, opened, console))
+      }
+    try chart?.publish(Array(report.chart.svg().utf8))
+    return report
+  }
+
+  /// Whether the data's name says JSONL, whatever compressed it.
+  private var isJSONL: Bool {
+    let name = data.split(separator: "/").last ?? ""
+    return name.split(separator: ".").dropFirst().contains { $0 == "jsonl" || $0 == "ndjson" }
+  }
+
+  private func file(at path: String) throws -> StagedOutput {
+    try StagedOutput(at: path, isFolder: false, force: force.force, inputs: [data], needed: 0)
+  }
+
+  /// The depths to run at; a single nil for a source model.
+  private func depths(_ graph: ModelGraph) -> [Int?] {
+    guard let body = graph.recurrence else { return [nil] }
+    return recurrence?.values ?? [body.meanRecurrence]
+  }
+
+  /// A state that is not random needs one run only.
+  private func stateSeeds(_ graph: ModelGraph) -> [UInt64] {
+    (0..<(graph.isSeeded ? seeds : 1)).map { seed &+ UInt64($0) }
+  }
+
+  // MARK: Loss
+
+  private func measureLoss(_ opened: OpenedModel, _ console: Console) throws -> LossReport {
+    let tokenizer = try opened.tokenizer()
+    let windows =
+      isJSONL
+      ? try TokenWindows(
+        documents: data, by: tokenizer, length: sequenceLength, count: self.windows)
+      : try TokenWindows(
+        of: ByteRegion(path: data), by: tokenizer, length: sequenceLength, count: self.windows)
+    guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
       throw UsageError(
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")
     }
-    let depths: [Int?] =
-      if let body = opened.graph.recurrence { recurrence?.values ?? [body.meanRecurrence] } else {
-        [nil]
-      }
-    if recurrence != nil, opened.graph.recurrence == nil {
-      throw ModelError(model, .notRecurrent)
-    }
     let model = try opened.load(on: compute.workers())
-    var report = EvalReport(path: opened.path, data: data, windows: windows)
-    let total = depths.count * (opened.graph.isSeeded ? seeds : 1)
-    var progress = Progress(console, output, "eval", total: total * windows.windows.count)
+    let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    var report = LossReport(path: opened.path, data: data, windows: windows)
+    let total = depths.count * seeds.count * windows.windows.count
+    var progress = Progress(console, output, "eval", total: total)
     for depth in depths {
-      let sums = try (0..<(opened.graph.isSeeded ? seeds : 1)).map { index in
-        try loss(model, windows, depth, seed: seed + UInt64(index), &progress)
-      }
+      let sums = try seeds.map { try loss(model, windows, depth, seed: $0, &progress) }
       report.results.append(EvalResult(recurrence: depth, sums: sums))
     }
     progress.finish()
-    if let svg { try report.writeChart(to: svg) }
     return report
   }
 
@@ -88,14 +139,63 @@ struct Eval: Verb {
     for start in stride(from: 0, to: windows.windows.count, by: batchSize) {
       try Interruption.check()
       let part = windows.windows[start..<min(start + batchSize, windows.windows.count)]
-      let batch = try Batch(tokens: Array(part.joined()), sequences: part.count)
-      let labels = part.flatMap { $0.dropFirst() + [-100] }
+      let isPacked = part.contains { $0.firstVisible != nil }
+      let batch = try Batch(
+        tokens: part.flatMap(\.tokens), sequences: part.count,
+        firstVisible: isPacked
+          ? part.flatMap { $0.firstVisible ?? [Int32](repeating: 0, count: windows.length) } : nil)
       // A window's start state depends on its place in the batch: the seed sets batches apart.
       let options = ForwardOptions(
         recurrence: depth, state: .seeded(seed &+ UInt64(start) << 32))
-      sum += try model.loss(batch, labels: labels, options)
+      sum += try model.loss(batch, labels: part.flatMap(\.labels), options)
       progress.advance(part.count)
     }
     return sum
+  }
+
+  // MARK: Questions
+
+  private func score(
+    _ task: EvalTask, _ opened: OpenedModel, _ console: Console
+  ) throws -> ScoreReport {
+    let samples = try questions.samples.map { try file(at: $0) }
+    let (records, prompts) = try questions.prompts(data, task)
+    let tokenizer = try opened.tokenizer()
+    let context = opened.graph.sizes.context
+    let scores: (Decoder, (JSONObject) -> Void) throws -> [[String: Double]]
+    if task == .multipleChoice {
+      scores = try ChoiceScoring(
+        records, prompts: prompts, tokenizer: tokenizer, context: context
+      ).scores
+    } else {
+      scores = try AnswerScoring(
+        records, prompts: prompts, tokenizer: tokenizer, match: questions.match,
+        stops: questions.stops, ends: tokenizer.ends(opened.graph),
+        maxTokens: questions.maxTokens, context: context
+      ).scores
+    }
+    let model = try opened.load(on: compute.workers())
+    let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    var report = ScoreReport(
+      path: opened.path, data: data, task: task, shots: questions.shots,
+      template: questions.template)
+    var progress = Progress(
+      console, output, "eval", total: depths.count * seeds.count * records.count)
+    var lines = ""
+    for depth in depths {
+      let results = try seeds.map { seed in
+        try scores(Decoder(model, recurrence: depth, seed: seed)) { sample in
+          var sample = sample
+          sample["recurrence"] = JSONValue(depth)
+          sample["seed"] = .number(JSONNumber(text: "\(seed)"))
+          lines += JSONValue.object(sample).text() + "\n"
+          progress.advance()
+        }
+      }
+      report.results.append(ScoreResult(recurrence: depth, scores: results))
+    }
+    progress.finish()
+    try samples?.publish(Array(lines.utf8))
+    return report
   }
 }

@@ -27,9 +27,36 @@ struct EvalResult {
 }
 
 /// What `ckpt eval` measured.
-struct EvalReport: Report {
+enum EvalReport: Report {
+  case loss(LossReport)
+  case scores(ScoreReport)
+
   static let command = "eval"
 
+  var json: JSONObject {
+    switch self {
+    case .loss(let report): report.json
+    case .scores(let report): report.json
+    }
+  }
+
+  var text: String {
+    switch self {
+    case .loss(let report): report.text
+    case .scores(let report): report.text
+    }
+  }
+
+  var chart: LineChart {
+    switch self {
+    case .loss(let report): report.chart
+    case .scores(let report): report.chart
+    }
+  }
+}
+
+/// How well a model predicts a text.
+struct LossReport {
   var path: String
   var data: String
   var results: [EvalResult] = []
@@ -84,17 +111,12 @@ struct EvalReport: Report {
       + curve
   }
 
-  private var chart: LineChart {
+  var chart: LineChart {
     let points = results.compactMap { result in
       result.recurrence.map { LineChart.Point(Double($0), result.loss) }
     }
     return LineChart(
       title: "loss by recurrence", xLabel: "recurrences r", yLabel: "nats a token",
       xIsLogarithmic: true, series: [.init("loss", points, isMarked: true)])
-  }
-
-  /// Writes the curve as an SVG file.
-  func writeChart(to path: String) throws {
-    try writeFile(Array(chart.svg().utf8), to: path, force: true)
   }
 }

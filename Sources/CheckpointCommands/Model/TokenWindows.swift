@@ -1,14 +1,25 @@
 import ByteIO
 import Tokenizers
+import Training
 
-/// Consecutive windows of equal length from the start of a text's tokens.
+/// Tokens that run through a model together, and what shall be predicted of them.
+struct TokenWindow {
+  let tokens: [Int32]
+  /// The token that follows each, in the same window and document; -100 is not predicted.
+  let labels: [Int32]
+  /// Index of the first token of each token's document; nil when the window is of one document.
+  let firstVisible: [Int32]?
+}
+
+/// Consecutive windows of equal length over a text's tokens, or over those of documents one after
+/// another.
 struct TokenWindows {
   let length: Int
-  private(set) var windows: [[Int32]] = []
+  private(set) var windows: [TokenWindow] = []
   /// Bytes of text that the windows' tokens stand for.
   private(set) var byteCount = 0
 
-  /// Tokenises as much of `data` as the windows need; a last, shorter stretch is left out.
+  /// Tokenises as much of a text as the windows need; a last, shorter stretch is left out.
   ///
   /// - Parameter count: Most windows; nil takes all.
   init(
@@ -29,7 +40,85 @@ struct TokenWindows {
       prefix = min(data.byteCount, prefix * 2)
     }
     let full = min(ids.count / length, count ?? .max)
-    windows = (0..<full).map { Array(ids[($0 * length)..<(($0 + 1) * length)]) }
+    windows = (0..<full).map {
+      let tokens = Array(ids[($0 * length)..<(($0 + 1) * length)])
+      return TokenWindow(
+        tokens: tokens, labels: tokens.dropFirst() + [-100], firstVisible: nil)
+    }
     byteCount = try tokenizer.decode(ids[..<(full * length)]).count
+  }
+
+  /// Packs the documents of a JSONL file, none of which sees another; the last window is filled up
+  /// with tokens that nothing sees.
+  ///
+  /// - Parameter count: Most windows; nil takes all.
+  /// - Throws: `DataError` for a bad record.
+  init(
+    documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?
+  ) throws {
+    self.length = length
+    var reader = try DocumentReader(path, format: TextFormat(.jsonl))
+    var packed = PackedTokens()
+    while windows.count < count ?? .max, let piece = try reader.next() {
+      packed.startDocument()
+      for segment in piece.segments {
+        packed.append(try tokenizer.encode(segment.bytes), isTarget: segment.isTarget)
+      }
+      while packed.count >= length, windows.count < count ?? .max {
+        try take(packed.removeFirst(length), tokenizer)
+      }
+    }
+    if packed.count > 1, windows.count < count ?? .max {
+      try take(packed.removeFirst(packed.count), tokenizer)
+    }
+  }
+
+  private mutating func take(_ part: PackedTokens, _ tokenizer: Tokenizer) throws {
+    byteCount += try tokenizer.decode(part.tokens).count
+    windows.append(part.window(length))
+  }
+}
+
+/// Tokens of documents one after another.
+private struct PackedTokens {
+  private(set) var tokens: [Int32] = []
+  /// Number of each token's document.
+  private var documents: [Int] = []
+  /// Whether each token shall be predicted.
+  private var targets: [Bool] = []
+  private var document = 0
+
+  var count: Int { tokens.count }
+
+  mutating func startDocument() { document += 1 }
+
+  mutating func append(_ new: [Int32], isTarget: Bool) {
+    tokens += new
+    documents += repeatElement(document, count: new.count)
+    targets += repeatElement(isTarget, count: new.count)
+  }
+
+  mutating func removeFirst(_ count: Int) -> PackedTokens {
+    var part = PackedTokens()
+    part.tokens = Array(tokens[..<count])
+    part.documents = Array(documents[..<count])
+    part.targets = Array(targets[..<count])
+    tokens.removeFirst(count)
+    documents.removeFirst(count)
+    targets.removeFirst(count)
+    return part
+  }
+
+  /// The tokens as a window, filled up to `length`.
+  func window(_ length: Int) -> TokenWindow {
+    var labels = [Int32](repeating: -100, count: length)
+    var first = (0..<length).map { Int32($0) }
+    for i in tokens.indices.dropFirst() where documents[i] == documents[i - 1] {
+      first[i] = first[i - 1]
+      if targets[i] { labels[i - 1] = tokens[i] }
+    }
+    return TokenWindow(
+      tokens: tokens + repeatElement(0, count: length - tokens.count), labels: labels,
+      firstVisible: first.allSatisfy { $0 == 0 } ? nil : first)
   }
 }

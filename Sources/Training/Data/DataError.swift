@@ -27,6 +27,8 @@ package struct DataError: DiagnosedError, Equatable {
     /// Too few tokens for one row of each of the parts.
     case tooFewTokens(found: Int, needed: Int)
     case noTokenizer
+    /// A prompt has no tokens, or more than the model takes.
+    case promptLength(tokens: Int, context: Int)
     case badWeight(String)
     /// All epochs that were allowed have been read.
     case exhausted(epochs: Int)
@@ -74,6 +76,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .partialToken: "data.partial_token"
     case .tooFewTokens: "data.too_few_tokens"
     case .noTokenizer: "data.no_tokenizer"
+    case .promptLength: "data.prompt_length"
     case .badWeight: "data.bad_weight"
     case .exhausted: "data.exhausted"
     case .badCache: "data.bad_cache"
@@ -84,7 +87,7 @@ package struct DataError: DiagnosedError, Equatable {
     switch problem {
     case .unknownFormat, .unsupportedType, .noTokenizer, .noChatTemplate: .unsupported
     case .badWeight: .usage
-    case .exhausted, .lineTooLong: .resourceLimit
+    case .exhausted, .lineTooLong, .promptLength: .resourceLimit
     default: .malformed
     }
   }
@@ -95,7 +98,7 @@ package struct DataError: DiagnosedError, Equatable {
 
   private var sentence: String {
     switch problem {
-    case .empty: "there is nothing in it to train on"
+    case .empty: "there is nothing in it"
     case .invalidUTF8: "not valid UTF-8"
     case .notAnObject(let reason): "not a JSON object: \(reason)"
     case .missingField(let names):
@@ -115,6 +118,8 @@ package struct DataError: DiagnosedError, Equatable {
     case .tooFewTokens(let found, let needed):
       "\(found) tokens, at least \(needed) are needed to train and to hold some out"
     case .noTokenizer: "text needs a tokenizer, and the package has none"
+    case .promptLength(let tokens, let context):
+      "the prompt takes \(tokens) tokens, the model from 1 to \(context)"
     case .badWeight(let text): "\"\(text)\" is not a positive weight"
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
     case .badCache(let reason): "the tokens are broken: \(reason)"
@@ -123,9 +128,10 @@ package struct DataError: DiagnosedError, Equatable {
 
   package var hint: String? {
     switch problem {
-    case .noChatTemplate: "name a file of Jinja with --set data.chat_template=FILE"
+    case .noChatTemplate:
+      "`ckpt train` takes a file of Jinja with --set data.chat_template=FILE"
     case .invalidUTF8, .notAnObject, .missingField, .wrongType, .lineTooLong, .badChat:
-      "correct the record, or pass --skip-bad-records to leave such records out"
+      "correct the record; `ckpt train` leaves such records out with --skip-bad-records"
     case .tokenOutOfRange: "use the tokenizer that belongs to this model"
     case .unknownFormat("parquet"):
       "make JSONL of it: duckdb -c \"COPY (SELECT text FROM 'FILE') TO 'out.jsonl' (FORMAT json)\""
@@ -133,6 +139,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
     case .tooFewTokens: "give more data, or lower --sequence-length"
     case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
+    case .promptLength: "correct the record, or give fewer --shots"
     case .exhausted: "raise data.epochs, or train fewer steps"
     case .badCache: "delete the file; the command that made it makes it again"
     default: nil

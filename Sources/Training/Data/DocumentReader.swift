@@ -2,7 +2,7 @@ import Archives
 import ByteIO
 
 /// Documents of a text or JSONL file, one after another, compressed or not.
-struct DocumentReader {
+package struct DocumentReader {
   private let format: TextFormat
   private let stream: DecompressedStream
   private var lines: LineReader
@@ -23,7 +23,7 @@ struct DocumentReader {
   private static let pieceSize = 1 << 22
 
   /// - Parameter skipsBadLines: Leave out lines of plain text that are no UTF-8.
-  init(
+  package init(
     _ path: String, format: TextFormat, chat: TextEncoder.Chat? = nil, skipsBadLines: Bool = false
   ) throws {
     self.format = format
@@ -34,11 +34,11 @@ struct DocumentReader {
   }
 
   /// A document, or a piece of one.
-  struct Piece: Equatable {
-    var segments: [Segment]
+  package struct Piece: Equatable {
+    package var segments: [Segment]
     /// Whether the document ends here, or goes on in the next piece.
-    var endsDocument = true
-    var startsDocument = true
+    package var endsDocument = true
+    package var startsDocument = true
     /// Whether the token that ends the document is a target.
     var learnsEnding = true
     /// Line that the piece starts at, from 1.
@@ -48,7 +48,7 @@ struct DocumentReader {
   /// The next piece; nil at the end of the file.
   ///
   /// - Throws: `DataError` for a bad record, after which reading may go on with the next one.
-  mutating func next() throws -> Piece? {
+  package mutating func next() throws -> Piece? {
     if format.layout == .jsonl { return try nextRecord() }
     return format.splitsAtBlankLines ? try nextParagraph() : try nextPiece()
   }

@@ -1,17 +1,17 @@
-import Archives
+package import Archives
 import ByteIO
 
 /// Lines of a stream, without their ends (`\n`, `\r\n`).
-struct LineReader {
+package struct LineReader {
   private let stream: DecompressedStream
   private let limit: Int
   private var buffer: [UInt8] = []
   private var start = 0
   /// Number of the line given last, from 1.
-  private(set) var line = 0
+  package private(set) var line = 0
 
   /// - Parameter limit: Bytes of the longest line that is read.
-  init(_ stream: DecompressedStream, limit: Int = 1 << 26) {
+  package init(_ stream: DecompressedStream, limit: Int = 1 << 26) {
     self.stream = stream
     self.limit = limit
   }
@@ -19,7 +19,7 @@ struct LineReader {
   /// The next line, or nil at the end.
   ///
   /// - Throws: `DataError.lineTooLong`; what follows of that line is then skipped.
-  mutating func next() throws -> [UInt8]? {
+  package mutating func next() throws -> [UInt8]? {
     var searched = start
     while true {
       if let end = buffer[searched...].firstIndex(of: 0x0A) {

@@ -1,5 +1,5 @@
 import ByteIO
-import JSON
+package import JSON
 
 /// Reads the text of one JSON record.
 struct RecordReader {
@@ -9,15 +9,7 @@ struct RecordReader {
 
   /// The text of the record on line `line`.
   func text(_ bytes: [UInt8], line: Int) throws(DataError) -> ConversationText {
-    let value: JSONValue
-    do throws(JSONError) { value = try JSONValue(parsing: bytes) } catch {
-      if error.problem == .invalidUTF8 { throw DataError(.invalidUTF8, path, line: line) }
-      throw DataError(
-        .notAnObject("\(error.message), at column \(error.position + 1)"), path, line: line)
-    }
-    guard let record = value.object else {
-      throw DataError(.notAnObject("another value"), path, line: line)
-    }
+    let record = try JSONObject(record: bytes, path, line: line)
     let fields = format.fields
     if record[fields.text] != nil {
       return ConversationText([Segment(try string(record, fields.text, line))], learnsEnding: true)
@@ -66,5 +58,21 @@ struct RecordReader {
       throw DataError(.wrongType(field: field, wanted: "a string"), path, line: line)
     }
     return Array(text.utf8)
+  }
+}
+
+extension JSONObject {
+  /// The record on a line of JSONL.
+  package init(record bytes: [UInt8], _ path: String, line: Int) throws(DataError) {
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONValue(parsing: bytes) } catch {
+      if error.problem == .invalidUTF8 { throw DataError(.invalidUTF8, path, line: line) }
+      throw DataError(
+        .notAnObject("\(error.message), at column \(error.position + 1)"), path, line: line)
+    }
+    guard let record = value.object else {
+      throw DataError(.notAnObject("another value"), path, line: line)
+    }
+    self = record
   }
 }

@@ -1,0 +1,90 @@
+import Archives
+import ArgumentParser
+import ByteIO
+import JSON
+import Training
+
+/// What `ckpt eval` measures.
+enum EvalTask: String, CaseIterable, ExpressibleByArgument {
+  /// How well the model predicts a text.
+  case loss
+  /// Whether the model's own answer to a question is the given one.
+  case exactMatch = "exact-match"
+  /// Whether the model finds the right one of several answers the most likely.
+  case multipleChoice = "multiple-choice"
+}
+
+/// One line of a JSONL file with questions.
+struct EvalRecord {
+  let path: String
+  /// From 1.
+  let line: Int
+  let fields: JSONObject
+
+  /// The records of a file, compressed or not, up to `limit`.
+  static func read(_ path: String, limit: Int? = nil) throws -> [EvalRecord] {
+    var lines = LineReader(try DecompressedStream(path))
+    var records: [EvalRecord] = []
+    while records.count < limit ?? .max, let bytes = try lines.next() {
+      if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
+      let fields = try JSONObject(record: bytes, path, line: lines.line)
+      records.append(EvalRecord(path: path, line: lines.line, fields: fields))
+    }
+    return records
+  }
+
+  /// The task that a record is made for, by its fields.
+  var task: EvalTask {
+    if fields["choices"] != nil { return .multipleChoice }
+    return fields["question"] != nil ? .exactMatch : .loss
+  }
+
+  /// The text of a field; a number's is its spelling.
+  func text(_ field: String) throws(DataError) -> String {
+    switch fields[field] {
+    case .string(let text): return text
+    case .number(let number): return number.text
+    case nil: throw error(.missingField([field]))
+    default: throw error(.wrongType(field: field, wanted: "a string or a number"))
+    }
+  }
+
+  /// The answers to choose from: a list of texts, or an object with lists `text` and `label`.
+  func choices() throws(DataError) -> (texts: [String], labels: [String]) {
+    let value = fields["choices"]
+    let listed = value?.array ?? value?["text"]?.array ?? []
+    let texts = listed.compactMap(\.string)
+    guard texts.count == listed.count, texts.count > 1 else {
+      throw error(.wrongType(field: "choices", wanted: "a list of at least two texts"))
+    }
+    let given = value?["label"]?.array ?? fields["labels"]?.array
+    let labels = given?.compactMap(\.string) ?? texts.indices.map(Self.letter)
+    guard labels.count == texts.count else {
+      throw error(.wrongType(field: "labels", wanted: "a list of a text for each choice"))
+    }
+    return (texts, labels)
+  }
+
+  /// Index of the right choice: `answer` is that index, a label, or the choice itself; ARC's
+  /// `answerKey` counts as well.
+  func rightChoice(_ texts: [String], _ labels: [String]) throws(DataError) -> Int {
+    let field = fields["answer"] == nil && fields["answerKey"] != nil ? "answerKey" : "answer"
+    guard let value = fields[field] else { throw error(.missingField(["answer", "answerKey"])) }
+    let index =
+      value.string.flatMap { labels.firstIndex(of: $0) ?? texts.firstIndex(of: $0) }
+      ?? value.integer ?? value.string.flatMap { Int($0) }
+    guard let index, texts.indices.contains(index) else {
+      throw error(
+        .wrongType(field: field, wanted: "the index, the label or the text of a choice"))
+    }
+    return index
+  }
+
+  func error(_ problem: DataError.Problem) -> DataError { DataError(problem, path, line: line) }
+
+  /// A, B, C, …; numbers after Z.
+  private static func letter(_ index: Int) -> String {
+    guard index < 26 else { return "\(index)" }
+    return String(UnicodeScalar(UInt8(ascii: "A") + UInt8(index)))
+  }
+}

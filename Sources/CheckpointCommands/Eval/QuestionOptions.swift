@@ -1,0 +1,66 @@
+import ArgumentParser
+import Training
+
+extension AnswerMatch: ExpressibleByArgument {}
+
+/// How questions are asked.
+struct QuestionOptions: ParsableArguments {
+  @Option(help: "The prompt, with the record's fields in braces; \\n is a line break.")
+  var template = PromptTemplate.question
+
+  @Option(help: "Examples with their answers in each prompt.") var shots = 0
+
+  @Option(
+    help: "File of the examples; by default the first records of the data, then not asked.",
+    completion: .file())
+  var shotsFrom: String?
+
+  @Option(help: "Most questions; all of them by default.") var limit: Int?
+
+  @Option(help: "Most tokens of an answer.") var maxTokens = 256
+
+  @Option(help: "End an answer before this text; repeatable; by default where the prompt recurs.")
+  var stop: [String] = []
+
+  @Option(help: "How answers are compared: number or text; each as its own answer asks by default.")
+  var match: AnswerMatch?
+
+  @Option(
+    help: "Write what the model said to each question to this JSONL file.", completion: .file())
+  var samples: String?
+
+  func validate() throws {
+    if shots < 0 || limit ?? 1 < 1 || maxTokens < 1 {
+      throw ValidationError("--shots is from 0 on, --limit and --max-tokens are at least 1.")
+    }
+    if stop.contains("") { throw ValidationError("--stop needs a text.") }
+  }
+
+  /// Texts that end an answer.
+  var stops: [String] { stop.isEmpty ? [template.opening] : stop }
+
+  /// The questions of `data` and the prompt of each.
+  func prompts(
+    _ data: String, _ task: EvalTask
+  ) throws -> (records: [EvalRecord], prompts: [String]) {
+    let own = shotsFrom == nil ? shots : 0
+    var records = try EvalRecord.read(data, limit: limit.map { $0 + own })
+    let examples = try shotsFrom.map { try EvalRecord.read($0, limit: shots) }
+    let shown = examples ?? Array(records.prefix(shots))
+    guard shown.count == shots else {
+      throw UsageError(
+        "\(shotsFrom ?? data) has \(shown.count) records, \(shots) examples are wanted",
+        hint: "give fewer --shots")
+    }
+    records.removeFirst(own)
+    guard !records.isEmpty else { throw DataError(.empty, data) }
+    let before = try shown.map { try template.text($0) + " " + answer($0, task) + "\n\n" }.joined()
+    return (records, try records.map { try before + template.text($0) })
+  }
+
+  private func answer(_ record: EvalRecord, _ task: EvalTask) throws(DataError) -> String {
+    guard task == .multipleChoice else { return try record.text("answer") }
+    let (texts, labels) = try record.choices()
+    return texts[try record.rightChoice(texts, labels)]
+  }
+}

@@ -1,0 +1,103 @@
+import ByteIO
+import Glibc
+import JSON
+import Training
+
+/// Scores at one number of recurrences.
+struct ScoreResult {
+  /// Nil for a source model.
+  var recurrence: Int?
+  /// By start state and question, 0 or 1 under each measure's name.
+  var scores: [[[String: Double]]]
+
+  var exampleCount: Int { scores.first?.count ?? 0 }
+
+  /// Mean over questions and start states, and its standard errors: over the questions, and over the
+  /// start states when there are several.
+  func statistics(_ measure: String) -> (mean: Double, error: Double?, seedError: Double?) {
+    let values = scores.map { $0.map { $0[measure] ?? 0 } }
+    let questions = (0..<exampleCount).map { i in Self.mean(values.map { $0[i] }) }
+    return (
+      Self.mean(questions), Self.standardError(questions),
+      Self.standardError(values.map(Self.mean))
+    )
+  }
+
+  private static func mean(_ values: [Double]) -> Double {
+    values.reduce(0, +) / Double(values.count)
+  }
+
+  /// Sample standard deviation over the root of the count; nil for fewer than two values.
+  private static func standardError(_ values: [Double]) -> Double? {
+    guard values.count > 1 else { return nil }
+    let centre = mean(values)
+    let squares = values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
+    return (squares / Double(values.count - 1) / Double(values.count)).squareRoot()
+  }
+}
+
+/// What `ckpt eval` found of questions.
+struct ScoreReport {
+  var path: String
+  var data: String
+  var task: EvalTask
+  var shots: Int
+  var template: PromptTemplate
+  var results: [ScoreResult] = []
+
+  private var measures: [String] {
+    task == .exactMatch ? ["exact_match"] : ["acc", "acc_norm", "acc_bytes"]
+  }
+
+  var json: JSONObject {
+    [
+      "path": .string(path), "data": .string(data), "task": .string(task.rawValue),
+      "shots": JSONValue(shots), "template": .string(template.description),
+      "results": .array(results.map { .object(json(of: $0)) }),
+    ]
+  }
+
+  private func json(of result: ScoreResult) -> JSONObject {
+    var object: JSONObject = [
+      "recurrence": JSONValue(result.recurrence), "examples": JSONValue(result.exampleCount),
+    ]
+    for measure in measures {
+      let (mean, error, seedError) = result.statistics(measure)
+      object[measure] = JSONValue(mean)
+      if let error { object[measure + "_stderr"] = JSONValue(error) }
+      if let seedError { object[measure + "_seed_stderr"] = JSONValue(seedError) }
+    }
+    return object
+  }
+
+  var text: String {
+    let columns = measures.flatMap { [($0, TextTable.Alignment.right), ("±", .right)] }
+    var table = TextTable([("r", .right)] + columns + [("questions", .right)])
+    for result in results {
+      let cells = measures.flatMap { measure in
+        let (mean, error, _) = result.statistics(measure)
+        return [fixed(mean, 4), error.map { fixed($0, 4) } ?? ""]
+      }
+      table.add(
+        [result.recurrence.map { "\($0)" } ?? "-"] + cells + [grouped(result.exampleCount)])
+    }
+    let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
+    return "\(path) on \(data): \(task.rawValue), \(shots) examples in the prompt\n"
+      + table.text() + curve
+  }
+
+  var chart: LineChart {
+    LineChart(
+      title: "accuracy by recurrence", xLabel: "recurrences r", yLabel: "accuracy",
+      xIsLogarithmic: true,
+      series: measures.map { measure in
+        LineChart.Series(
+          measure,
+          results.compactMap { result in
+            result.recurrence.map {
+              LineChart.Point(Double($0), result.statistics(measure).mean)
+            }
+          }, isMarked: true)
+      })
+  }
+}

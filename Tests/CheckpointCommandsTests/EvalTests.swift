@@ -1,0 +1,183 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@testable import CheckpointCommands
+
+/// Against `fixtures/eval/figures.json`, which transformers computed.
+@Suite("ckpt eval on documents and questions")
+struct EvalTests {
+  /// Float32 implementations of this size differ by a few 1e-6 relative.
+  static let tolerance = 2e-5
+
+  private func figures() throws -> JSONValue {
+    try JSONValue(
+      parsing: Array(Data(contentsOf: URL(filePath: Fixtures.path("eval/figures.json")))))
+  }
+
+  private func eval(_ data: String, _ more: [String]) throws -> Outcome {
+    try outcome(Eval.self, [Fixtures.path("tiny-arithmetic"), "--data", data, "--json"] + more)
+  }
+
+  private func result(_ run: Outcome) throws -> JSONValue {
+    #expect(run.code == 0, "\(run.output)")
+    return try #require(run.json?["results"]?.array?.first)
+  }
+
+  @Test("packed documents have the loss of each document by itself")
+  func documents() throws {
+    let wanted = try #require(try figures()["documents"])
+    let window = try #require(wanted["window"]?.integer)
+    let result = try result(
+      eval(Fixtures.path("eval/documents.jsonl"), ["--sequence-length", "\(window)"]))
+    let (loss, expected) = (
+      try #require(result["loss"]?.double), try #require(wanted["loss"]?.double)
+    )
+    #expect(abs(loss - expected) <= Self.tolerance * expected)
+    #expect(result["tokens"]?.integer == wanted["tokens"]?.integer)
+  }
+
+  @Test("as many sums are right as transformers solves, and the answers are the same")
+  func exactMatch() throws {
+    let folder = TemporaryFolder()
+    let samples = folder.file("samples.jsonl")
+    let run = try eval(
+      Fixtures.path("eval/sums.jsonl"),
+      ["--template", "{question}", "--stop", ".", "--max-tokens", "6", "--samples", samples])
+    let result = try result(run)
+    let wanted = try #require(try figures()["sums"])
+    let (right, count) = (try #require(wanted["right"]?.integer), 24.0)
+    let share = Double(right) / count
+    #expect(run.json?["task"]?.string == "exact-match")
+    #expect(result["examples"]?.integer == 24)
+    #expect(abs((result["exact_match"]?.double ?? 0) - share) < 1e-12)
+    let error = (share * (1 - share) / (count - 1)).squareRoot()
+    #expect(abs((result["exact_match_stderr"]?.double ?? 0) - error) < 1e-12)
+    let answers = try String(contentsOfFile: samples, encoding: .utf8).split(separator: "\n").map {
+      try JSONValue(parsing: Array($0.utf8))["answer"]?.string ?? ""
+    }
+    #expect(answers == wanted["answers"]?.array?.compactMap(\.string))
+  }
+
+  @Test("log-likelihoods of choices, and the three accuracies, are those of transformers")
+  func choices() throws {
+    let folder = TemporaryFolder()
+    let samples = folder.file("samples.jsonl")
+    let run = try eval(
+      Fixtures.path("eval/choices.jsonl"), ["--template", "{question}", "--samples", samples])
+    let result = try result(run)
+    let wanted = try #require(try figures()["choices"])
+    for measure in ["acc", "acc_norm", "acc_bytes"] {
+      let right = try #require(wanted[measure]?.integer)
+      #expect(abs((result[measure]?.double ?? 0) - Double(right) / 24) < 1e-12, "\(measure)")
+    }
+    let found = try String(contentsOfFile: samples, encoding: .utf8).split(separator: "\n")
+      .flatMap { line in
+        try JSONValue(parsing: Array(line.utf8))["log_likelihoods"]?.array ?? []
+      }.compactMap(\.double)
+    let expected = try #require(wanted["log_likelihoods"]?.array)
+      .flatMap { $0.array ?? [] }.compactMap(\.double)
+    #expect(found.count == 96)
+    for (value, other) in zip(found, expected) {
+      #expect(abs(value - other) <= Self.tolerance * abs(other))
+    }
+  }
+
+  @Test("examples come before each prompt and are not asked")
+  func shots() throws {
+    let result = try result(
+      eval(
+        Fixtures.path("eval/sums.jsonl"),
+        [
+          "--template", "{question}", "--stop", ".", "--max-tokens", "4", "--shots", "2",
+          "--limit", "3",
+        ]))
+    #expect(result["examples"]?.integer == 3)
+  }
+
+  /// A record, what is wrong with it, and the line that the message names.
+  struct Rejected: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var text: String
+    var code: String
+    var line: Int
+    var exit: Int32 = 3
+  }
+
+  static let rejected = [
+    Rejected(
+      testDescription: "no JSON", text: "{\"question\": \"1\", \"answer\": 1}\n\n{oops\n",
+      code: "data.not_an_object", line: 3),
+    Rejected(
+      testDescription: "no answer", text: "{\"question\": \"1\"}\n", code: "data.missing_field",
+      line: 1),
+    Rejected(
+      testDescription: "an answer past the choices",
+      text: "{\"question\": \"1\", \"choices\": [\"a\", \"b\"], \"answer\": 2}\n",
+      code: "data.wrong_type", line: 1),
+    Rejected(
+      testDescription: "one choice",
+      text: "{\"question\": \"1\", \"choices\": [\"a\"], \"answer\": 0}\n", code: "data.wrong_type",
+      line: 1),
+    Rejected(
+      testDescription: "a prompt longer than the context",
+      text: "{\"question\": \"\(String(repeating: "1+1=2. ", count: 400))\", \"answer\": 1}\n",
+      code: "data.prompt_length", line: 1, exit: 7),
+  ]
+
+  @Test("names file and line of a bad record", arguments: rejected)
+  func rejects(_ sample: Rejected) throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("data.jsonl")
+    try Data(sample.text.utf8).write(to: URL(filePath: path))
+    let run = try eval(path, [])
+    #expect(run.code == sample.exit)
+    let error = try #require(run.json?["errors"]?.array?.first)
+    #expect(error["code"]?.string == sample.code)
+    #expect(error["file"]?.string == path)
+    #expect(error["message"]?.string?.hasPrefix("line \(sample.line): ") == true)
+  }
+
+  @Test("an existing chart is kept, unless --force is given")
+  func keepsChart() throws {
+    let folder = TemporaryFolder()
+    let chart = folder.file("curve.svg")
+    try Data("mine".utf8).write(to: URL(filePath: chart))
+    let run = try eval(Fixtures.path("eval/documents.jsonl"), ["--svg", chart])
+    #expect(run.code == 6)
+    #expect(try String(contentsOfFile: chart, encoding: .utf8) == "mine")
+  }
+}
+
+@Suite("the number an answer comes to")
+struct FinalNumberTests {
+  static let samples: [(String, Double?)] = [
+    ("It is 7, so 12.", 12), ("#### 1,234", 1234), ("so 5\n#### $18.50\nQuestion: 3", 18.5),
+    ("-4", -4), ("7-3", 3), ("x = -0.5.", -0.5), ("costs $-2", -2), ("about .5", 0.5),
+    ("1.2.3", 0.3), ("none", nil), ("", nil), ("a####", nil), ("12####", 12),
+  ]
+
+  @Test("is the last, or the first after ####", arguments: samples)
+  func finds(_ sample: (String, Double?)) {
+    #expect(finalNumber(sample.0) == sample.1, "\(sample.0)")
+  }
+}
+
+@Suite("prompt templates")
+struct PromptTemplateTests {
+  private func record(_ text: String) throws -> EvalRecord {
+    EvalRecord(
+      path: "x", line: 1, fields: try #require(JSONValue(parsing: Array(text.utf8)).object))
+  }
+
+  @Test("fields, line breaks and braces are written out")
+  func renders() throws {
+    let template = try #require(PromptTemplate(argument: #"Q: {q}\n{{{n}}}"#))
+    #expect(try template.text(record(#"{"q": "why", "n": 3}"#)) == "Q: why\n{3}")
+    #expect(template.opening == "Q:")
+  }
+
+  @Test("open and stray braces are refused", arguments: ["{q", "q}", "{}", "a{"])
+  func refuses(_ text: String) { #expect(PromptTemplate(argument: text) == nil) }
+}
