@@ -10,13 +10,14 @@ struct Usage {
   let peak: Int
 }
 
-/// Runs `command` to its end with its output thrown away, or written to `output`.
+/// Runs `command` to its end with its output thrown away, or written to `output`, and with nothing to
+/// read, or `input`.
 ///
 /// - Parameter environment: Set in addition; nil removes a variable.
 /// - Throws: `BenchmarkFailure` when it cannot be started or ends with another status than `status`.
 func measure(
-  _ command: [String], environment: [String: String?] = [:], output: String = "/dev/null",
-  status expected: Int32 = 0
+  _ command: [String], environment: [String: String?] = [:], input: String = "/dev/null",
+  output: String = "/dev/null", status expected: Int32 = 0
 ) throws -> Usage {
   var variables = ProcessInfo.processInfo.environment
   for (name, value) in environment { variables[name] = value }
@@ -26,6 +27,7 @@ func measure(
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
   defer { posix_spawn_file_actions_destroy(&actions) }
+  posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
   let clock = ContinuousClock()
   let start = clock.now
