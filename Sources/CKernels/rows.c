@@ -49,6 +49,19 @@ CLONES void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, s
     for (size_t i = 0; i < width; i++) y[i] += x[i];
 }
 
+CLONES void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent) {
+  enum { block = 16 };
+  for (size_t i = first; i < last; i += block) {
+    size_t end = i + block < last ? i + block : last;
+    for (size_t j = i; j < extent; j += block) {
+      size_t far = j + block < extent ? j + block : extent;
+      for (size_t row = i; row < end; row++)
+        for (size_t column = j > row ? j : row + 1; column < far; column++)
+          x[row * stride + column] = x[column * stride + row];
+    }
+  }
+}
+
 CLONES void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows,
                                size_t width) {
   for (size_t r = 0; r < rows; r++, x += x_stride)

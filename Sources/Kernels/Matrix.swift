@@ -97,6 +97,14 @@ package struct Operand: Sendable {
 
   var rows: Int { isTransposed ? matrix.columns : matrix.rows }
   var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+  func rows(_ range: Range<Int>) -> Operand {
+    isTransposed ? matrix.columns(range).transposed : Operand(matrix.rows(range))
+  }
+
+  func columns(_ range: Range<Int>) -> Operand {
+    isTransposed ? matrix.rows(range).transposed : Operand(matrix.columns(range))
+  }
+
   var rowStride: Int { isTransposed ? 1 : matrix.stride }
   var columnStride: Int { isTransposed ? matrix.stride : 1 }
 }

@@ -15,6 +15,8 @@ void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, const floa
                           size_t rows, size_t width, float epsilon, int add);
 // y += x, by rows; x_stride 0 adds one row to all.
 void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows, size_t width);
+// Rows [first, last) of a square matrix right of the diagonal, from the columns below it.
+void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent);
 // sum[c] += over rows of x[r, c].
 void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows, size_t width);
 // Rotates the pairs (i, i + size/2) of `heads` vectors by angles given as cosines and sines.

@@ -3,27 +3,41 @@ import Tensors
 
 /// Brings the singular values of matrices near 1 by five steps of a quintic iteration.
 ///
-/// X ← (aI + bA + cA²)X with A = XXᵀ, from X = G / ‖G‖; for tall matrices the mirrored form, so A
-/// has the smaller extent. The coefficients (Jordan et al., 2024) make small singular values grow
+/// X ← X·(aI + bA + cA²) with A = XᵀX, from X = G / ‖G‖; for wide matrices the mirrored form, so A
+/// has the smaller extent n. The coefficients (Jordan et al., 2024) make small singular values grow
 /// fastest and leave all of them between about 0.7 and 1.2: near an orthogonal matrix, not one.
+///
+/// The steps are taken on A, which is small, and meet X together: the polynomials P of A commute, so
+/// A becomes A·P·P and X ends as X·P₀·P₁·…. Rounding in A grows some twelvefold a step, so A is made
+/// anew from X after two of them. That halves the work of a square matrix in a product with itself,
+/// and saves more the longer the matrix.
 struct NewtonSchulz {
   private static let a: Float = 3.4445
   private static let b: Float = -4.7750
   private static let c: Float = 2.0315
-  private static let stepCount = 5
+  /// Steps between two products with X.
+  private static let phases = [2, 3]
   private static let epsilon = 1e-7
 
   private let other: Buffer  // as large as the largest matrix
-  private let gram: Buffer  // the square of its smaller extent
-  private let square: Buffer
+  private let squares: [Buffer]  // four of [n, n]
 
   /// Room for matrices of the given shapes.
   init(shapes: [[Int]]) throws(MemoryError) {
-    let edge = shapes.map { $0.min() ?? 0 }.max() ?? 0
+    let edge = Self.edge(shapes)
     other = try Buffer(floats: shapes.map { $0.reduce(1, &*) }.max() ?? 0)
-    gram = try Buffer(floats: edge * edge)
-    square = try Buffer(floats: edge * edge)
+    var squares: [Buffer] = []
+    for _ in 0..<4 { squares.append(try Buffer(floats: edge * edge)) }
+    self.squares = squares
   }
+
+  /// Floats of the room for matrices of the given shapes.
+  static func floatCount(_ shapes: [[Int]]) -> Int {
+    (shapes.map { $0.reduce(1, &*) }.max() ?? 0) + 4 * edge(shapes) * edge(shapes)
+  }
+
+  /// The largest of the smaller extents.
+  private static func edge(_ shapes: [[Int]]) -> Int { shapes.map { $0.min() ?? 0 }.max() ?? 0 }
 
   /// Orthogonalises the `[rows, columns]` matrix at the start of `matrix`, in place.
   ///
@@ -31,34 +45,58 @@ struct NewtonSchulz {
   func orthogonalise(
     _ matrix: Buffer, rows: Int, columns: Int, sumOfSquares: Double, on workers: Workers
   ) {
-    let count = rows * columns
     let edge = min(rows, columns)
-    let gram = Matrix(gram, rows: edge, columns: edge)
-    let square = Matrix(square, rows: edge, columns: edge)
-    let gramRun = FloatRun(gram.buffer, at: 0, count: edge * edge)
-    let squareRun = FloatRun(square.buffer, at: 0, count: edge * edge)
-    let norm = max(sumOfSquares.squareRoot(), Self.epsilon)
-    scale(FloatRun(matrix, at: 0, count: count), by: Float(1 / norm), on: workers)
+    let room = squares.map { Matrix($0, rows: edge, columns: edge) }
     var x = Matrix(matrix, rows: rows, columns: columns)
     var next = Matrix(other, rows: rows, columns: columns)
-    for _ in 0..<Self.stepCount {
+    var norm = Float(max(sumOfSquares.squareRoot(), Self.epsilon))
+    for steps in Self.phases {
+      let gram = room[0]
       if rows > columns {
-        multiply(gram, x.transposed, Operand(x), on: workers)
+        multiplySymmetric(gram, x.transposed, Operand(x), on: workers)
       } else {
-        multiply(gram, Operand(x), x.transposed, on: workers)
+        multiplySymmetric(gram, Operand(x), x.transposed, on: workers)
       }
-      multiply(square, gram, gram, on: workers)
-      combine(gramRun, gramRun, squareRun, a: Self.b, b: Self.c, on: workers)
-      for i in 0..<edge { gram[i, i] += Self.a }
+      scale(gram.run, by: 1 / (norm * norm), on: workers)
+      let factor = polynomials(of: gram, steps: steps, Array(room[1...]), on: workers)
+      scale(factor.run, by: 1 / norm, on: workers)
       if rows > columns {
-        multiply(next, x, gram, on: workers)
+        multiply(next, x, factor, on: workers)
       } else {
-        multiply(next, gram, x, on: workers)
+        multiply(next, factor, x, on: workers)
       }
       swap(&x, &next)
+      norm = 1
     }
-    // An odd number of steps ends in the other buffer.
-    let result = FloatRun(x.buffer, at: 0, count: count)
-    combine(FloatRun(matrix, at: 0, count: count), result, result, a: 1, b: 0, on: workers)
   }
+
+  /// The product P₀·P₁·… of `steps` steps from `gram`, which is overwritten.
+  ///
+  /// - Parameter room: Three matrices as large; one of them is the result.
+  private func polynomials(
+    of gram: Matrix, steps: Int, _ room: [Matrix], on workers: Workers
+  ) -> Matrix {
+    var (polynomial, product, spare) = (room[0], room[1], room[2])
+    for step in 0..<steps {
+      multiplySymmetric(polynomial, Operand(gram), Operand(gram), on: workers)
+      combine(polynomial.run, gram.run, polynomial.run, a: Self.b, b: Self.c, on: workers)
+      for i in 0..<gram.rows { polynomial[i, i] += Self.a }
+      if step + 1 < steps {
+        multiplySymmetric(spare, Operand(gram), Operand(polynomial), on: workers)
+        multiplySymmetric(gram, Operand(spare), Operand(polynomial), on: workers)
+      }
+      if step == 0 {
+        swap(&product, &polynomial)
+      } else {
+        multiplySymmetric(spare, Operand(product), Operand(polynomial), on: workers)
+        swap(&product, &spare)
+      }
+    }
+    return product
+  }
+}
+
+extension Matrix {
+  /// All floats of a contiguous matrix.
+  fileprivate var run: FloatRun { FloatRun(buffer, at: offset, count: rows * columns) }
 }
