@@ -15,9 +15,11 @@
 enum {
   MR = 14,      // rows of a register tile
   NR = 32,      // columns of a register tile: two vectors of 16
-  MC = MR * 20, // rows of A packed at once, for the second-level cache
-  KC = 384,     // depth packed at once: a panel of B fits the first-level cache
-  NC = NR * 64, // columns of B packed at once
+  MC = MR * 20, // rows of A that meet a panel of B, for the second-level cache
+  MS = MR * 73, // rows of A packed at once
+  KC = 384,     // depth packed at once, at most: a panel of B fits the first-level cache
+  KS = 2304,    // depth up to which packed rows of A are kept for all columns
+  NC = NR * 18, // columns of B packed at once, for the second-level cache
 };
 
 int ck_bf16_gemm_is_supported(void) {
@@ -25,7 +27,7 @@ int ck_bf16_gemm_is_supported(void) {
 }
 
 size_t ck_bf16_gemm_workspace(void) {
-  return sizeof(uint32_t) * (size_t)(KC / 2) * (MC + NC);
+  return sizeof(uint32_t) / 2 * ((size_t)KC * NC + (size_t)KS * MS);
 }
 
 // Two float32 vectors as one of bf16 pairs: the first in the low halves.
@@ -131,6 +133,12 @@ TARGET static void tile(float *c, size_t stride, const uint32_t *a, const uint32
                         size_t rows, size_t columns, int accumulate) {
   __m512 low[MR], high[MR];
   for (int i = 0; i < MR; i++) low[i] = high[i] = _mm512_setzero_ps();
+  // The rows of c lie far apart; they arrive while the sums are made.
+  for (size_t i = 0; i < rows; i++) {
+    __builtin_prefetch(c + i * stride, 1);
+    __builtin_prefetch(c + i * stride + 16, 1);
+    __builtin_prefetch(c + i * stride + 31, 1);
+  }
   for (size_t p = 0; p < count; p++, a += MR, b += NR) {
     __m512bh left = (__m512bh)_mm512_loadu_si512(b);
     __m512bh right = (__m512bh)_mm512_loadu_si512(b + 16);
@@ -160,27 +168,41 @@ TARGET static void tile(float *c, size_t stride, const uint32_t *a, const uint32
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+// c[rows, columns] (+)= packed A times packed B, over `depth`.
+TARGET static void block(float *c, size_t stride, const uint32_t *a, const uint32_t *b, size_t depth,
+                         size_t rows, size_t columns, int accumulate) {
+  size_t count = (depth + 1) / 2;
+  for (size_t i = 0; i < rows; i += MC) {
+    size_t end = smaller(i + MC, rows);
+    for (size_t jr = 0; jr < columns; jr += NR) {
+      for (size_t ir = i; ir < end; ir += MR) {
+        tile(c + ir * stride + jr, stride, a + ir * count, b + jr * count, count,
+             smaller(MR, rows - ir), smaller(NR, columns - jr), accumulate);
+      }
+    }
+  }
+}
+
 TARGET void ck_bf16_gemm(float *c, size_t c_stride, const float *a, size_t a_row, size_t a_column,
                          const float *b, size_t b_row, size_t b_column, size_t m, size_t n,
                          size_t k, int accumulate, void *workspace) {
-  uint32_t *packed_a = workspace;
-  uint32_t *packed_b = packed_a + (size_t)(KC / 2) * MC;
-  for (size_t j = 0; j < n; j += NC) {
-    size_t columns = smaller(NC, n - j);
-    for (size_t p = 0; p < k; p += KC) {
-      size_t depth = smaller(KC, k - p);
-      size_t count = (depth + 1) / 2;
-      pack(packed_b, NR, b + p * b_row + j * b_column, b_column, b_row, columns, depth);
-      for (size_t i = 0; i < m; i += MC) {
-        size_t rows = smaller(MC, m - i);
-        pack(packed_a, MR, a + i * a_row + p * a_column, a_row, a_column, rows, depth);
-        for (size_t jr = 0; jr < columns; jr += NR) {
-          for (size_t ir = 0; ir < rows; ir += MR) {
-            tile(c + (i + ir) * c_stride + j + jr, c_stride, packed_a + ir * count,
-                 packed_b + jr * count, count, smaller(MR, rows - ir), smaller(NR, columns - jr),
-                 accumulate || p > 0);
-          }
-        }
+  uint32_t *packed_b = workspace;
+  uint32_t *packed_a = packed_b + (size_t)(KC / 2) * NC;
+  // Even parts, of whole vectors of pairs.
+  size_t parts = (k + KC - 1) / KC;
+  size_t kc = parts ? ((k + parts - 1) / parts + 31) / 32 * 32 : KC;
+  for (size_t i = 0; i < m; i += MS) {
+    size_t rows = smaller(MS, m - i);
+    for (size_t j = 0; j < n; j += NC) {
+      size_t columns = smaller(NC, n - j);
+      for (size_t p = 0; p < k; p += kc) {
+        size_t depth = smaller(kc, k - p);
+        uint32_t *part = packed_a + (k <= KS ? p / 2 * MS : 0);
+        if (j == 0 || k > KS)
+          pack(part, MR, a + i * a_row + p * a_column, a_row, a_column, rows, depth);
+        pack(packed_b, NR, b + p * b_row + j * b_column, b_column, b_row, columns, depth);
+        block(c + i * c_stride + j, c_stride, part, packed_b, depth, rows, columns,
+              accumulate || p > 0);
       }
     }
   }

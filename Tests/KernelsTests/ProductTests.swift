@@ -45,6 +45,20 @@ struct ProductTests {
     #expect(relativeError(w, want) < 1e-6)
   }
 
+  @Test(
+    "symmetric results, by half and mirrored", arguments: [1, 2, 3], [(1, 3), (40, 90), (133, 20)])
+  func symmetric(threads: Int, extents: (n: Int, k: Int)) throws {
+    let (wide, workers) = (try random(extents.n, extents.k, seed: 9), Workers(threads))
+    let c = try Matrix(rows: extents.n, columns: extents.n)
+    multiplySymmetric(c, Operand(wide), wide.transposed, on: workers)
+    let want = product(wide.doubles, transpose(wide.doubles))
+    #expect(relativeError(c, want) < 1e-6)
+    let square = try Matrix(rows: extents.n, columns: extents.n)
+    multiplySymmetric(square, Operand(c), Operand(c), on: workers)
+    #expect(relativeError(square, product(want, want)) < 1e-6)
+    #expect(square.doubles == transpose(square.doubles))
+  }
+
   /// Rows up to 4 go through one kernel, more through another.
   @Test(
     "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16],
@@ -77,15 +91,38 @@ struct ProductTests {
     #expect(relativeError(y, part) < 1e-6)
   }
 
+  /// The extents go past every block of the kernel: rows, columns, depth, and depth that is kept.
   @Test(
-    "operands rounded to bfloat16 stay within its precision, where the processor has it",
-    .enabled(if: Precision.bf16.isSupported), arguments: [1, 2])
-  func rounded(threads: Int) throws {
-    let (a, b) = (try random(130, 300, seed: 7), try random(300, 97, seed: 8))
-    let c = try Matrix(rows: 130, columns: 97)
-    multiply(c, a, b, on: Workers(threads, precision: .bf16))
-    let error = relativeError(c, product(a.doubles, b.doubles))
-    #expect(error > 1e-5 && error < 4e-3)
+    "operands rounded to bfloat16 give the sums of the rounded ones, where the processor has it",
+    .enabled(if: Precision.bf16.isSupported), arguments: [1, 2],
+    [(130, 97, 300), (1100, 20, 33), (20, 700, 800), (15, 600, 2500)])
+  func rounded(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
+    let (m, n, k) = extents
+    let (a, b) = (try random(m, k, seed: 7), try random(k, n, seed: 8))
+    let workers = Workers(threads, precision: .bf16)
+    let c = try Matrix(rows: m, columns: n)
+    multiply(c, a, b, on: workers)
+    let want = product(rounded(a), rounded(b))
+    #expect(relativeError(c, want) < 1e-6)
+    let (at, bt) = (try transposed(a), try transposed(b))
+    multiply(c, at.transposed, bt.transposed, adding: true, on: workers)
+    #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
+  }
+
+  /// To nearest even in bfloat16.
+  private func rounded(_ x: Matrix) -> Rows {
+    x.doubles.map { row in
+      row.map { value in
+        let bits = Float(value).bitPattern
+        return Double(Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000))
+      }
+    }
+  }
+
+  private func transposed(_ x: Matrix) throws -> Matrix {
+    let result = try Matrix(rows: x.columns, columns: x.rows)
+    result.assign(transpose(x.doubles).flatMap { $0.map(Float.init) })
+    return result
   }
 }
 
