@@ -3,7 +3,7 @@ import Foundation
 
 /// Every benchmark, in the order in which they run. A new one is a file and a line here.
 let benchmarks: [Benchmark] = [
-  startUp, retrofit, retrofitLarge, prefill, decode, tokenizing,
+  startUp, retrofit, retrofitLarge, prefill, decode, tokenizing, train, trainLarge,
 ]
 
 /// Times ckpt against peers and ceilings, interleaved in one run.
