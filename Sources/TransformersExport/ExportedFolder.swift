@@ -55,6 +55,8 @@ package struct ExportedFolder: Sendable {
       "AutoModel": "modeling_recurrent.RecurrentModel",
       "AutoModelForCausalLM": "modeling_recurrent.RecurrentForCausalLM",
     ]
+    // How the adapter started is no claim that training elsewhere would keep true.
+    config["adapter_init"] = nil
     if family.biasIsField {
       config["attention_bias"] = .bool(source.graph.style.queryKeyValueBias)
       config["mlp_bias"] = .bool(source.graph.style.mlpBias)

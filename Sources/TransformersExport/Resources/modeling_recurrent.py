@@ -508,10 +508,12 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
         num_items_in_batch=None,
         return_dict=None,
         cache=None,
+        token_type_ids=None,
         **kwargs,
     ):
         """Logits, [B, S, V], and with `labels` the mean loss of every next token; labels are
-        aligned to the tokens, and -100 does not count."""
+        aligned to the tokens, and -100 does not count. `token_type_ids`, which some tokenizers
+        give, mean nothing here."""
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
         output = self.transformer(
