@@ -20,18 +20,17 @@ extension ExportedFolder.Source {
     )
   }
 
-  /// The front matter with members that loading needs; what the model's own card says comes first.
-  fileprivate func frontMatter(tags: [String]) -> String {
+  /// The front matter of the model's own card, changed to what transformers loads.
+  fileprivate func frontMatter(tags: [String], without dropped: [String] = []) -> String {
+    let left = ["library_name:", "pipeline_tag:"] + (tags + dropped).map { "- " + $0 }
     var lines = card?.frontMatter.map(String.init) ?? []
-    for line in ["library_name: transformers", "pipeline_tag: text-generation"] {
-      let key = line.prefix { $0 != ":" } + ":"
-      if !lines.contains(where: { $0.hasPrefix(key) }) { lines.append(line) }
-    }
-    let missing = tags.map { "- " + $0 }.filter { !lines.contains($0) }
+    lines.removeAll { line in left.contains { line == $0 || line.hasPrefix($0 + " ") } }
+    lines += ["library_name: transformers", "pipeline_tag: text-generation"]
+    let items = tags.map { "- " + $0 }
     if let place = lines.firstIndex(of: "tags:") {
-      lines.insert(contentsOf: missing, at: place + 1)
-    } else if !missing.isEmpty {
-      lines += ["tags:"] + missing
+      lines.insert(contentsOf: items, at: place + 1)
+    } else if !items.isEmpty {
+      lines += ["tags:"] + items
     }
     return (["---"] + lines + ["---"]).joined(separator: "\n") + "\n"
   }
@@ -83,22 +82,18 @@ struct PlainCard {
   let graph: ModelGraph
 
   var text: String {
-    source.frontMatter(tags: []) + """
+    source.frontMatter(tags: [], without: ["custom_code", "depth-recurrent"]) + """
 
       # A depth-recurrent model at r = \(recurrence), as plain layers
 
-      Unrolled by ckpt \(source.toolVersion) into \(graph.blocks.count) layers of
-      `\(className)`: source layers
-      \(LayerSelection.list(graph.blocks.map(\.sourceLayer))).
-      The layers compute the same: \(form.reason).
+      Unrolled by ckpt \(source.toolVersion) into the \(graph.blocks.count) layers of a
+      `\(className)`. Layers of the source model, in order: \(layers).
+      They compute what the recurrent model computes: \(form.reason).
 
       """
   }
-}
 
-extension LayerSelection {
-  /// Layers in order of execution, repeated ones too.
-  fileprivate static func list(_ layers: [Int]) -> String {
-    layers.map(String.init).joined(separator: ", ")
+  private var layers: String {
+    graph.blocks.map { String($0.sourceLayer) }.joined(separator: ", ")
   }
 }

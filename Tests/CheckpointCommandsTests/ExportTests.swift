@@ -51,7 +51,9 @@ struct ExportTests {
     #expect(verified.code == 0, "\(verified.output)")
     let card = try String(contentsOfFile: target + "/README.md", encoding: .utf8)
     #expect(card.contains("trust_remote_code=True"))
-    #expect(card.hasPrefix("---\n") && card.contains("- custom_code"))
+    let matter = card.components(separatedBy: "---\n")[1].split(separator: "\n")
+    #expect(matter.filter { $0.hasPrefix("library_name:") } == ["library_name: transformers"])
+    #expect(matter.count { $0 == "- custom_code" } == 1)
   }
 
   @Test("a folder that is exported again is the same folder")
