@@ -155,8 +155,8 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
   "CheckpointCommands": [
-    "ByteIO", "JSON", "Tensors", "Safetensors", "GGUF", "Checkpoint", "ModelGraph", "Tokenizers",
-    argumentParser,
+    "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
+    "Tokenizers", argumentParser,
   ],
 ]
 

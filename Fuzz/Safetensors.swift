@@ -7,6 +7,9 @@ import TestSupport
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+  if let index = try? ShardIndex(ByteRegion(bytes)) {
+    precondition(!index.shards.isEmpty, "SI-2: an index names shards")
+  }
   guard let file = try? SafetensorsFile(ByteRegion(bytes)) else { return 0 }
   readTensors(of: file)
   var end = file.tensors.first?.offset ?? bytes.count

@@ -3,3 +3,7 @@
 set -eu
 "$(dirname "$0")/setup.sh"
 "$(dirname "$0")/check.sh"
+# A minute for the readers of untrusted bytes; make fuzz for as long as you like.
+for format in safetensors torch gguf; do
+  "$(dirname "$0")/fuzz.sh" "$format" 20
+done

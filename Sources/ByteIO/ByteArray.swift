@@ -20,4 +20,13 @@ extension [UInt8] {
         MutableRawSpan(_unsafeStart: raw, byteCount: count), mutating: &self)
     }
   }
+
+  /// Appends the bytes of `value`, lowest first.
+  package mutating func append(littleEndian value: some FixedWidthInteger) {
+    var rest = value
+    for _ in 0..<value.bitWidth / 8 {
+      append(UInt8(truncatingIfNeeded: rest))
+      rest >>= 8
+    }
+  }
 }

@@ -87,4 +87,19 @@ package struct ByteRegion: Sendable {
     }
     return try bytes(0..<byteCount)
   }
+
+  /// Calls `body` with all bytes in their order, a tile of at most 1 MiB at a time.
+  package func forEachTile(_ body: (RawSpan) throws(FileError) -> Void) throws(FileError) {
+    let tile = 1 << 20
+    var buffer = [UInt8](repeating: 0, count: min(tile, byteCount))
+    var done = 0
+    while done < byteCount {
+      let count = min(tile, byteCount - done)
+      if buffer.count != count { buffer.removeLast(buffer.count - count) }
+      var bytes = buffer.mutableRawSpan
+      try read(at: done, into: &bytes)
+      try body(buffer.rawSpan)
+      done += count
+    }
+  }
 }

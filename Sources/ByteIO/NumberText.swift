@@ -9,6 +9,11 @@ package func grouped(_ value: Int) -> String {
   return (value < 0 ? "-" : "") + String(digits)
 }
 
+/// `1 tensor`, `2 tensors`: a number and the noun that goes with it.
+package func counted(_ count: Int, _ noun: String) -> String {
+  "\(grouped(count)) \(noun)" + (count == 1 ? "" : "s")
+}
+
 /// `count` bytes in the binary unit that reads best, such as `1.7 GiB`.
 package func byteSize(_ count: Int) -> String {
   let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]

@@ -50,17 +50,7 @@ package struct OutputFile: ~Copyable {
 
   /// Appends all bytes of `region`, a tile at a time.
   package mutating func copy(_ region: ByteRegion) throws(FileError) {
-    let tile = 1 << 20
-    var buffer = [UInt8](repeating: 0, count: min(tile, region.byteCount))
-    var done = 0
-    while done < region.byteCount {
-      let count = min(tile, region.byteCount - done)
-      if buffer.count != count { buffer.removeLast(buffer.count - count) }
-      var bytes = buffer.mutableRawSpan
-      try region.read(at: done, into: &bytes)
-      try write(buffer.rawSpan)
-      done += count
-    }
+    try region.forEachTile { (bytes) throws(FileError) in try write(bytes) }
   }
 
   /// Forces the bytes to the disk and gives the file's size and digest; nothing may follow.

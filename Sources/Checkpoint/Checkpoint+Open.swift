@@ -37,6 +37,12 @@ extension Checkpoint {
         sideFiles.append(SideFile(name: name, region: region))
       }
     }
+    if sideFiles.contains(where: { $0.name == "adapter_config.json" }) {
+      warnings.append(
+        Warning(
+          "checkpoint.adapter", "an adapter (PEFT), to be merged with its base model, not a model",
+          file: folder.path))
+    }
     let config = try sideFiles.first { $0.name == "config.json" }.map { try Self.object($0.region) }
     try self.init(
       path: folder.path, layout: .folder, weights: choice.open(in: folder), config: config,

@@ -6,6 +6,8 @@ package struct CheckpointError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     /// The folder holds no weight file.
     case noWeights
+    /// The folder holds weights that are not read; whose.
+    case foreign(ForeignCheckpoint)
     /// Several weight files, and nothing says which is meant.
     case ambiguous([String])
     /// The file is none that holds weights; what it looks like, when that is known.
@@ -37,7 +39,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .noWeights, .ambiguous, .notNumeric: .unsupported
+    case .noWeights, .foreign, .ambiguous, .notNumeric: .unsupported
     default: .malformed
     }
   }
@@ -45,6 +47,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
   package var code: String {
     switch problem {
     case .noWeights: "checkpoint.no_weights"
+    case .foreign: "checkpoint.foreign"
     case .ambiguous: "checkpoint.ambiguous"
     case .unknownFormat: "checkpoint.unknown_format"
     case .configNotObject: "config.not_object"
@@ -58,6 +61,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
   package var message: String {
     switch problem {
     case .noWeights: "the folder holds no safetensors, PyTorch or GGUF weights"
+    case .foreign(let kind): "the folder holds \(kind.description), not read here"
     case .ambiguous(let names):
       "the folder holds several weight files: " + names.joined(separator: ", ")
     case .unknownFormat(let signature):
@@ -74,6 +78,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
     switch problem {
     case .noWeights:
       "give a folder with model.safetensors, an index and its shards, pytorch_model.bin or a GGUF"
+    case .foreign(let kind): kind.hint
     case .ambiguous: "give the path of one file"
     case .unknownFormat: "weights are read from safetensors, PyTorch (zip or legacy) and GGUF files"
     default: nil

@@ -19,7 +19,7 @@ struct WeightChoice {
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
     let forms: [(Checkpoint.Format, usual: String, endings: [String])] = [
       (.safetensors, "model.safetensors", [".safetensors"]),
-      (.torch, "pytorch_model.bin", [".bin", ".pth", ".pt"]),
+      (.torch, "pytorch_model.bin", [".bin", ".pth", ".pt", ".ckpt"]),
       (.gguf, "model.gguf", [".gguf"]),
     ]
     for (format, usual, endings) in forms {
@@ -50,7 +50,8 @@ struct WeightChoice {
       }
       return
     }
-    throw CheckpointError(.noWeights, path: folder.path)
+    let foreign = ForeignCheckpoint(folder.names)
+    throw CheckpointError(foreign.map { .foreign($0) } ?? .noWeights, path: folder.path)
   }
 
   /// The shards of the index `name`.
@@ -74,7 +75,7 @@ struct WeightChoice {
   /// Whether `name` is a weight file or an index, by its ending.
   static func isWeightFile(_ name: String) -> Bool {
     let endings = [
-      ".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".ot",
+      ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".ot",
       ".safetensors.index.json", ".bin.index.json",
     ]
     return endings.contains { name.hasSuffix($0) }
@@ -82,9 +83,9 @@ struct WeightChoice {
 
   /// Files that PyTorch trainers leave beside the weights.
   private static func isTrainerState(_ name: String) -> Bool {
-    ["optimizer", "scheduler", "training_args", "rng_state", "scaler"].contains {
+    ["optimizer", "scheduler", "training_args", "rng_state", "random_states", "scaler"].contains {
       name.hasPrefix($0)
-    }
+    } || name.hasSuffix("_optim_states.pt")
   }
 
   private static func choose(
@@ -98,6 +99,9 @@ struct WeightChoice {
       return try set(of: name, singles, in: folder)
     }
     if indexes.isEmpty && singles.count == 1 { return .single(first) }
+    if let foreign = ForeignCheckpoint(singles) {
+      throw CheckpointError(.foreign(foreign), path: folder.path)
+    }
     throw CheckpointError(.ambiguous(indexes.isEmpty ? singles : indexes), path: folder.path)
   }
 

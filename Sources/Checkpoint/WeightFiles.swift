@@ -87,7 +87,10 @@ struct WeightFiles {
       files.append(file)
     }
     try self.init(format: format, files: files)
-    warnings = try index.check(containers.map(\.tensors))
+    let tied = containers.compactMap { $0 as? TorchFile }.reduce(0) { sum, file in
+      file.ties.keys.reduce(sum) { $0 + file.tensors[$1].byteCount }
+    }
+    warnings = try index.check(containers.map(\.tensors), tiedByteCount: tied)
     inputs.insert(index.path, at: 0)
   }
 }

@@ -1,3 +1,5 @@
+import ByteIO
+
 /// A metadata array, kept as the bytes it has in the file: a vocabulary of 50,000 pieces costs
 /// two allocations, not 50,000.
 package struct GGUFArray: Equatable, Sendable {
@@ -98,16 +100,5 @@ package struct GGUFArray: Equatable, Sendable {
   package var strings: [String]? {
     guard type == .string else { return nil }
     return (0..<count).map { String(decoding: stringBytes($0), as: UTF8.self) }
-  }
-}
-
-extension [UInt8] {
-  /// Appends the bytes of `value`, lowest first.
-  mutating func append(littleEndian value: some FixedWidthInteger) {
-    var rest = value
-    for _ in 0..<value.bitWidth / 8 {
-      append(UInt8(truncatingIfNeeded: rest))
-      rest >>= 8
-    }
   }
 }

@@ -30,8 +30,10 @@ package struct GGUFFile: TensorContainer {
   package init(_ region: ByteRegion) throws(GGUFError) {
     do throws(GGUFError) {
       let header = try GGUFHeader(region)
-      let dataStart = aligned(header.byteCount, to: header.alignment)
-      let dataCount = max(0, region.byteCount - dataStart)
+      // A file that ends with its header, unpadded, can only have empty tensors: they lie at its end.
+      let dataStart = min(
+        aligned(header.byteCount, to: header.alignment), region.byteCount)
+      let dataCount = region.byteCount - dataStart
       let data = try GGUFDataRanges(
         header.tensors, alignment: header.alignment, dataCount: dataCount)
       ranges = data.ranges.map { dataStart + $0.lowerBound..<dataStart + $0.upperBound }

@@ -50,8 +50,12 @@ package struct ShardIndex: Equatable, Sendable {
 
   /// Compares the index with the tensors of its shards; `tensors` goes with `shards`, one by one.
   ///
+  /// - Parameter tiedByteCount: Bytes of tensors that share those of another, which writers count
+  ///   once or once for each name.
   /// - Returns: A warning when `total_size` is not the sum of the tensors' sizes (SI-9).
-  package func check(_ tensors: [[TensorRecord]]) throws(ShardIndexError) -> [Warning] {
+  package func check(
+    _ tensors: [[TensorRecord]], tiedByteCount: Int = 0
+  ) throws(ShardIndexError) -> [Warning] {
     var holders: [TensorName: String] = [:]
     var total = 0
     for (shard, records) in zip(shards, tensors) {
@@ -69,7 +73,7 @@ package struct ShardIndex: Equatable, Sendable {
     if let (name, shard) = missing.min(by: { $0.key < $1.key }) {
       throw ShardIndexError(.tensorMissing(shard: shard), path: path, tensor: name)
     }
-    guard let totalSize, totalSize != total else { return [] }
+    guard let totalSize, totalSize != total, totalSize != total - tiedByteCount else { return [] }
     return [
       Warning(
         "index.total_size", "total_size is \(totalSize), the tensors have \(total) bytes",

@@ -9,6 +9,9 @@ struct GGUFSplittingRules: Sendable {
   /// Files without `add_bos_token` mean yes.
   var startsWithBOS = false
 
+  /// One name for each set of rules, in the order in which a writer tries them.
+  static let preferred = ["llama-bpe", "qwen2", "smollm", "gpt-2", "olmo", "dbrx"]
+
   static let named: [String: GGUFSplittingRules] = {
     let gpt2 = GGUFSplittingRules(preTokenizer: byteLevel(usesRegex: true))
     let neox = GGUFSplittingRules(composes: true, preTokenizer: byteLevel(usesRegex: true))

@@ -31,6 +31,9 @@ package struct GGUFTokenizerFields: Equatable, Sendable {
   /// Whether SentencePiece puts a space in front of a text; nil means yes.
   package var addsSpacePrefix: Bool?
   package var chatTemplate: String?
+  /// Where the fields, made of another tokenizer, cannot say all that it does: rare texts will get
+  /// other tokens.
+  package var approximations: [String] = []
 
   package init(model: String, pre: String? = nil, tokens: [[UInt8]]) {
     self.model = model

@@ -36,6 +36,15 @@ struct MergeTable: Sendable {
     slots[position(of: pair)] = Slot(pair: pair, merge: merge)
   }
 
+  /// All merges, the earliest first.
+  var ranked: [(left: Int32, right: Int32, id: Int32)] {
+    slots.filter { $0.pair != Self.free }.sorted { $0.merge.rank < $1.merge.rank }.map {
+      (
+        Int32(truncatingIfNeeded: $0.pair >> 32), Int32(truncatingIfNeeded: $0.pair), $0.merge.id
+      )
+    }
+  }
+
   private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
     UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
   }

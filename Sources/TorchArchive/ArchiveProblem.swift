@@ -92,6 +92,7 @@ extension ArchiveProblem: TorchRule {
     case .noTensors: "save a state dict: torch.save(model.state_dict(), path)"
     case .legacyStorages: "the file is cut off or damaged; fetch it again"
     case .notTorch(.gitLFSPointer): "fetch the file itself with git lfs pull"
+    case .notTorch(.html): "download the file again, and look at what the server answers"
     default: nil
     }
   }

@@ -99,6 +99,14 @@ extension PickleGlobal.Meaning {
     "builtins.bytearray": .inert, "builtins.complex": .inert,
   ]
 
+  /// The storage class in module `torch` whose elements have this type.
+  static func storageName(of type: ElementType) -> String? {
+    storages.first { $0.value == type }?.key
+  }
+
+  /// The name in module `torch` of a type that has no storage class; such types have one name.
+  static func typeName(of type: ElementType) -> String? { types.first { $0.value == type }?.key }
+
   private static let storages: [String: ElementType] = [
     "FloatStorage": .f32, "HalfStorage": .f16, "BFloat16Storage": .bf16, "DoubleStorage": .f64,
     "LongStorage": .i64, "IntStorage": .i32, "ShortStorage": .i16, "CharStorage": .i8,

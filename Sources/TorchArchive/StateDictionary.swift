@@ -10,7 +10,9 @@ struct StateDictionary {
     "network",
   ]
   /// Prefixes that wrappers put before all names.
-  static let prefixes = ["module.", "_orig_mod."]
+  static let prefixes = [
+    "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
+  ]
   static let depthLimit = 64
   static let stepLimit = 1 << 20
 
@@ -32,7 +34,10 @@ struct StateDictionary {
     }
     if ignored.count > 0 {
       let names = ignored.names.joined(separator: ", ") + (ignored.count > 4 ? ", …" : "")
-      note("pt.ignored", "\(ignored.count) values that are no tensors are left out: \(names)")
+      let what =
+        ignored.count == 1
+        ? "1 value that is no tensor is" : "\(ignored.count) values that are no tensors are"
+      note("pt.ignored", "\(what) left out: \(names)")
     }
     stripPrefixes()
     try checkNames()

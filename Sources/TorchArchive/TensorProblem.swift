@@ -1,4 +1,5 @@
 import ByteIO
+package import Tensors
 
 /// A broken rule of tensors and storages.
 package enum TensorProblem: Equatable, Sendable {
@@ -27,6 +28,8 @@ package enum TensorProblem: Equatable, Sendable {
   case compressedView(byteCount: Int, limit: Int)
   /// PT-33: two tensors with one name.
   case nameTwice
+  /// PT-61: an element type that PyTorch has no tensors of.
+  case noStorage(ElementType)
 }
 
 extension TensorProblem: TorchRule {
@@ -47,12 +50,13 @@ extension TensorProblem: TorchRule {
     case .expanded: "pt.expanded_too_large"
     case .compressedView: "pt.compressed_view"
     case .nameTwice: "pt.duplicate_name"
+    case .noStorage: "pt.no_storage"
     }
   }
 
   var kind: FailureKind {
     switch self {
-    case .storageType, .kind, .lazyBit, .compressedView: .unsupported
+    case .storageType, .kind, .lazyBit, .compressedView, .noStorage: .unsupported
     case .expanded: .resourceLimit
     default: .malformed
     }
@@ -83,6 +87,7 @@ extension TensorProblem: TorchRule {
       "the tensor is a strided view of a compressed storage of \(count) bytes, at most \(limit) are"
         + " read"
     case .nameTwice: "two tensors have this name"
+    case .noStorage(let type): "PyTorch has no tensors of type \(type)"
     }
   }
 
@@ -91,6 +96,7 @@ extension TensorProblem: TorchRule {
     case .kind: "convert the tensor to a dense one on the CPU before saving"
     case .lazyBit: "call resolve_conj().resolve_neg() before saving"
     case .compressedView: "unpack the archive and store it without compression"
+    case .noStorage: "cast with --dtype, or write safetensors"
     case .storageMissing, .storageSize: "the file is damaged or incomplete; fetch it again"
     default: nil
     }

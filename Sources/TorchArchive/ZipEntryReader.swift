@@ -32,25 +32,20 @@ extension ZipEntry {
 
   /// Reads the whole entry, a tile at a time, and verifies its checksum and size.
   func check(in region: ByteRegion) throws(TorchError) {
-    let tile = 1 << 20
-    var buffer = [UInt8](repeating: 0, count: min(tile, byteCount))
     if method == .deflated {
       var stream = InflatingStream(self, in: region)
       return try stream.skip(byteCount)
     }
+    guard let stored = region.subregion(range) else {
+      preconditionFailure("the directory's reader has placed the entry inside the file")
+    }
     var computed: UInt32 = 0
-    var done = 0
-    while done < byteCount {
-      let count = min(tile, byteCount - done)
-      if buffer.count > count { buffer.removeLast(buffer.count - count) }
-      var bytes = buffer.mutableRawSpan
-      do {
-        try region.read(at: dataOffset + done, into: &bytes)
-      } catch {
-        throw TorchError(.file(error), path: region.path)
+    do throws(FileError) {
+      try stored.forEachTile { (bytes) throws(FileError) in
+        computed = crc32(bytes, after: computed)
       }
-      computed = crc32(buffer.rawSpan, after: computed)
-      done += count
+    } catch {
+      throw TorchError(.file(error), path: region.path)
     }
     try require(computed, in: region)
   }

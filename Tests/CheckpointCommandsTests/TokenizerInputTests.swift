@@ -35,7 +35,7 @@ struct TokenizerInputTests {
       #expect(tokenizer.bosID == nil)
       #expect(tokenizer.chatTemplate == "{{ eos_token }}")
     }
-    let checkpoint = try Checkpoint.open(path).withTokenizerFiles()
+    let checkpoint = try Checkpoint.open(path).withTokenizerFiles().checkpoint
     #expect(checkpoint.sideFiles.map(\.name) == ["tokenizer.json", "tokenizer_config.json"])
     let written = try #require(try Tokenizer(of: checkpoint))
     #expect(try written.encode("Hi Hi<|end|>") == [3, 4, 3, 0])

@@ -59,6 +59,39 @@ struct WeightChoiceTests {
     #expect(code() == "checkpoint.no_weights")
   }
 
+  static let foreign: [(names: [String], kind: ForeignCheckpoint)] = [
+    (["__0_0.distcp", "__1_0.distcp"], .distributed),
+    (["bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt"], .deepSpeed),
+    (["latest", "zero_to_fp32.py"], .deepSpeed),
+    (["consolidated.00.pth", "consolidated.01.pth", "params.json"], .metaParts),
+    (["latest_checkpointed_iteration.txt"], .megatron),
+    (["config.json", "tf_model.h5"], .tensorFlow), (["flax_model.msgpack"], .flax),
+    (["weights.npz"], .numpy), (["model.onnx"], .onnx),
+  ]
+
+  @Test("checkpoint.foreign: other programs' checkpoints are refused by name", arguments: foreign)
+  func refusesForeign(names: [String], kind: ForeignCheckpoint) throws {
+    for name in names { try folder.write([1], to: name) }
+    let error = #expect(throws: CheckpointError.self) { try Checkpoint.open(folder.path) }
+    #expect(error?.problem == .foreign(kind))
+    #expect(error?.code == "checkpoint.foreign")
+    #expect(error?.hint != nil)
+  }
+
+  @Test("checkpoint.adapter: a PEFT adapter is read, and it is said that it is no model")
+  func adapter() throws {
+    try write(["a.lora_A.weight"], to: "adapter_model.safetensors")
+    try folder.write(Array("{}".utf8), to: "adapter_config.json")
+    #expect(try Checkpoint.open(folder.path).warnings.map(\.code) == ["checkpoint.adapter"])
+  }
+
+  @Test("the one file of model states beside optimizer states is the weights")
+  func deepSpeedStates() throws {
+    try write(["a"], to: "mp_rank_00_model_states.pt")
+    try folder.write([1], to: "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt")
+    #expect(try Checkpoint.open(folder.path).tensors.count == 1)
+  }
+
   @Test("SI-4 index.shard_missing: a shard that is not there")
   func shardMissing() throws {
     try write(["a"], to: "x.safetensors")

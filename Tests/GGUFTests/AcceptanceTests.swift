@@ -104,6 +104,19 @@ struct AcceptanceTests {
     #expect(file.tensors.map(\.byteCount) == [0, 16])
   }
 
+  @Test("an empty tensor of a file that ends with its header, before the padding")
+  func emptyAtEnd() throws {
+    var bytes = GGUFBytes(tensors: 1)
+    bytes.tensor("a", [0, 7], at: 0)
+    #expect(bytes.bytes.count % 32 != 0)
+    let file = try open(bytes.bytes)
+    let region = try #require(file.region(of: 0))
+    #expect(region.byteCount == 0)
+    var none: [UInt8] = []
+    var span = none.mutableRawSpan
+    try file.read(0, at: 0, into: &span)
+  }
+
   @Test("the last tensor without padding")
   func unpadded() throws {
     let file = try open(GGUFBytes.tensors(data: 16) { $0.tensor("a", [4], at: 0) })

@@ -130,7 +130,7 @@ struct TorchFixtureTests {
     #expect(file.warnings[0].message.contains("lr"))
   }
 
-  @Test("PT-47: equal views are ties, other views of one storage are tensors of their own")
+  @Test("PT-47 pt.tied, pt.shared_storage: equal views are ties (55), others tensors (56)")
   func ties() throws {
     for name in ["tied.pt", "tied-legacy.pt", "protocol4.pt", "no-crc.pt"] {
       let file = try TorchFile(TorchFixture.named(name).region)
@@ -149,7 +149,7 @@ struct TorchFixtureTests {
     #expect(file.warnings.map(\.code).contains("zip.no_crc"))
   }
 
-  @Test("name the layout and the byte order")
+  @Test("name the layout and the byte order (24)")
   func layout() throws {
     #expect(try TorchFile(TorchFixture.named("types.pt").region).layout == .zip)
     #expect(try TorchFile(TorchFixture.named("types-legacy.pt").region).layout == .legacy)

@@ -9,12 +9,23 @@ enum ConvertTarget: String, ExpressibleByArgument, CaseIterable {
   case safetensors
   /// One GGUF file.
   case gguf
+  /// One PyTorch file.
+  case torch
+  /// A Hugging Face folder whose weights are PyTorch files.
+  case torchFolder = "torch-folder"
+
+  private static let endings: [(String, ConvertTarget)] = [
+    (".safetensors", .safetensors), (".gguf", .gguf), (".pt", .torch), (".pth", .torch),
+    (".bin", .torch),
+  ]
 
   /// The target that a path's ending means.
   init(path: String) {
     let name = path.lowercased()
-    self = name.hasSuffix(".safetensors") ? .safetensors : name.hasSuffix(".gguf") ? .gguf : .folder
+    self = Self.endings.first { name.hasSuffix($0.0) }?.1 ?? .folder
   }
+
+  var isFolder: Bool { self == .folder || self == .torchFolder }
 }
 
 /// A type of elements or blocks on the command line, by any of its usual names.

@@ -39,7 +39,7 @@ struct ConvertReport: Report {
   }
 
   var text: String {
-    "\(output): \(tensors) tensors, \(files.count) files\n"
+    "\(output): \(counted(tensors, "tensor")), \(counted(files.count, "file"))\n"
       + files.map { "  \($0.digest)  \($0.name)  \($0.byteCount) bytes\n" }.joined()
   }
 }

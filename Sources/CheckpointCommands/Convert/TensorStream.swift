@@ -1,7 +1,6 @@
 import ByteIO
 import GGUF
 import ModelGraph
-import Safetensors
 import Tensors
 
 /// A weight file being written, tensor after tensor.
@@ -11,7 +10,6 @@ protocol TensorSink: ~Copyable {
 }
 
 extension GGUFWriter: TensorSink {}
-extension SafetensorsWriter: TensorSink {}
 
 /// Carries out recipes a few rows at a time, and appends the results to a weight file.
 struct TensorStream {

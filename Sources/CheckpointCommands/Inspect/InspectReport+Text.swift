@@ -22,7 +22,7 @@ extension InspectReport {
 
   private var summaryTable: TextTable {
     var table = TextTable([.left, .left])
-    let files = checkpoint.inputs.count == 1 ? "1 file" : "\(checkpoint.inputs.count) files"
+    let files = counted(checkpoint.inputs.count, "file")
     table.add([
       "format",
       "\(checkpoint.format.rawValue) \(checkpoint.layout.rawValue), \(files), "
@@ -41,7 +41,8 @@ extension InspectReport {
     for type in types {
       table.add([
         "  \(type.type)",
-        "\(grouped(type.parameters)) in \(type.tensors) tensors, \(byteSize(type.byteCount))",
+        "\(grouped(type.parameters)) in \(counted(type.tensors, "tensor")), "
+          + byteSize(type.byteCount),
       ])
     }
     if !checkpoint.sideFiles.isEmpty {
@@ -85,6 +86,7 @@ extension InspectReport {
     table.add(["dtype", record.type.description])
     table.add(["shape", "\(record.shape)"])
     table.add(["bytes", grouped(record.byteCount)])
+    if let other = checkpoint.ties[record.name] { table.add(["tied to", other.string]) }
     table.add(["file", record.file])
     table.add(["offset", record.offset.map(grouped) ?? "not stored as it is"])
     if let statistics {

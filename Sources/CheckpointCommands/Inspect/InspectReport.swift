@@ -35,12 +35,18 @@ struct InspectReport: Report {
   var isOK: Bool { dataFaults?.isEmpty ?? true }
   var warnings: [Warning] { checkpoint.warnings }
 
-  var parameterCount: Int { checkpoint.tensors.reduce(0) { $0 + $1.elementCount } }
-  var byteCount: Int { checkpoint.tensors.reduce(0) { $0 + $1.byteCount } }
+  /// The tensors without the names that share another's bytes.
+  private var ownTensors: [TensorRecord] {
+    let ties = checkpoint.ties
+    return checkpoint.tensors.filter { ties[$0.name] == nil }
+  }
+
+  var parameterCount: Int { ownTensors.reduce(0) { $0 + $1.elementCount } }
+  var byteCount: Int { ownTensors.reduce(0) { $0 + $1.byteCount } }
 
   /// Tensors, parameters and bytes of each type, the largest first.
   var types: [(type: StorageType, tensors: Int, parameters: Int, byteCount: Int)] {
-    Dictionary(grouping: checkpoint.tensors, by: \.type).map { type, tensors in
+    Dictionary(grouping: ownTensors, by: \.type).map { type, tensors in
       (
         type, tensors.count, tensors.reduce(0) { $0 + $1.elementCount },
         tensors.reduce(0) { $0 + $1.byteCount }

@@ -26,6 +26,32 @@ extension GGUFTokenizerFields {
     chatTemplate = file["tokenizer.chat_template"]?.string
   }
 
+  /// The entries of a GGUF file's metadata that say the same.
+  var metadata: [(key: String, value: GGUFValue)] {
+    var entries: [(key: String, value: GGUFValue)] = []
+    func set(_ name: String, _ value: GGUFValue?) {
+      if let value { entries.append(("tokenizer.ggml." + name, value)) }
+    }
+    func id(_ name: String, _ id: Int32?) {
+      set(name + "_token_id", id.flatMap { UInt32(exactly: $0) }.map { .uint32($0) })
+    }
+    set("model", .string(model))
+    set("pre", pre.map { .string($0) } ?? (model == "llama" ? .string("default") : nil))
+    set("tokens", .array(GGUFArray(strings: tokens)))
+    set("token_type", .array(GGUFArray(tokenTypes)))
+    if !scores.isEmpty { set("scores", .array(GGUFArray(scores))) }
+    if !merges.isEmpty { set("merges", .array(GGUFArray(strings: merges))) }
+    id("bos", bosID)
+    id("eos", eosID)
+    id("unknown", unknownID)
+    id("padding", paddingID)
+    set("add_bos_token", addsBOS.map { .bool($0) })
+    set("add_eos_token", addsEOS.map { .bool($0) })
+    set("add_space_prefix", addsSpacePrefix.map { .bool($0) })
+    if let chatTemplate { entries.append(("tokenizer.chat_template", .string(chatTemplate))) }
+    return entries
+  }
+
   private static func strings(_ array: GGUFArray) -> [[UInt8]] {
     (0..<array.count).map { Array(array.stringBytes($0)) }
   }

@@ -64,7 +64,7 @@ struct Retrofit: Verb {
     options.selection = try selection(of: source.graph)
     options.adapter = adapter.start
     let plan = try RetrofitPlan(source.graph, options)
-    let checkpoint = try source.checkpoint.withTokenizerFiles()
+    let (checkpoint, faults) = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
       plan, of: checkpoint, sources: source.inputs + adapter.inputs, repository: baseModel,
       toolVersion: CheckpointCommand.configuration.version)
@@ -78,7 +78,7 @@ struct Retrofit: Verb {
       model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
       warnings: source.checkpoint.warnings + source.graph.notes
-        + PackageContents.warnings(for: plan, of: checkpoint))
+        + faults + PackageContents.warnings(for: plan, of: checkpoint))
     if let outputPath, !dryRun {
       let written = try ByteProgress(console, output, "retrofit").following { progress in
         try writer.write(to: outputPath, progress: progress)
