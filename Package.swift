@@ -56,9 +56,11 @@ let package = Package(
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
     .target(name: "CPlatform"),
+    .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
 
     // MARK: Foundations
-    .target(name: "ByteIO", dependencies: ["CCrypto", "CPlatform", systemPackage]),
+    .target(
+      name: "ByteIO", dependencies: ["CCrypto", "CDigest", "CPlatform", systemPackage]),
     .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
     .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
     .target(
@@ -132,6 +134,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "TorchArchive": ["ByteIO", "JSON", "Tensors", "CZlib"],
   "GGUF": ["ByteIO", "JSON", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
+  "ByteIO": ["Tensors"],
   "JSON": ["ByteIO"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
@@ -187,7 +190,7 @@ if Context.environment["CKPT_FUZZ"] != nil {
   }
 }
 
-let plainC: Set = ["CKernels", "CPlatform"]
+let plainC: Set = ["CKernels", "CDigest", "CPlatform"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }

@@ -127,8 +127,7 @@ final class WeightFileWriter: Sendable {
 
 /// The digests of a weight file and of each of its tensors, from one pass over the bytes.
 private struct DigestChain: ~Copyable {
-  private var file = SHA256()
-  private var tensor = SHA256()
+  private var hash = SHA256Pair()
   private var entry = 0
   private var digests: [Digest]
   private var buffer = [UInt8](repeating: 0, count: SHA256.tile)
@@ -138,7 +137,7 @@ private struct DigestChain: ~Copyable {
   init(header: [UInt8], count: Int) {
     // What an empty tensor has.
     digests = [Digest](repeating: SHA256.digest(of: []), count: count)
-    file.update(header)
+    hash.updateWhole(header.rawSpan)
   }
 
   mutating func take(_ span: WriteSpan, from output: PositionedOutput) throws {
@@ -152,19 +151,17 @@ private struct DigestChain: ~Copyable {
       var all = buffer.mutableRawSpan
       var part = all._mutatingExtracting(0..<count)
       try output.read(at: start, into: &part)
-      file.update(part.bytes)
-      tensor.update(part.bytes)
+      hash.update(part.bytes)
     }
     next += 1
   }
 
   private mutating func endTensor() {
-    digests[entry] = tensor.finish()
-    tensor = SHA256()
+    digests[entry] = hash.finishPart()
   }
 
   mutating func finish() -> (file: Digest, tensors: [Digest]) {
     if !digests.isEmpty, next > 0 { endTensor() }
-    return (file.finish(), digests)
+    return (hash.finish(), digests)
   }
 }

@@ -76,6 +76,18 @@ struct RetrofitTests {
     }
   }
 
+  @Test("the same bytes on any number of threads, cast and random values included")
+  func threads() throws {
+    var roots: Set<String> = []
+    for threads in ["1", "2", "5"] {
+      let made = try retrofit(
+        source, "--select", "0-1/4-7/8-9", "--adapter", "uniform", "--dtype", "f32", "--threads",
+        threads, "-o", folder.file("p"), "--force", "--json")
+      roots.insert(try #require(made.json?["root"]?.string))
+    }
+    #expect(roots.count == 1)
+  }
+
   static let refused: [([String], Int32, String)] = [
     (["--select", "0-1/7-4/8-9"], 64, "select.reversed"),
     (["--select", "0-1//8-9"], 64, "select.empty"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Checkpoint
+import Kernels
 import ModelGraph
 import Recurrence
 import RecurrentPackage
@@ -41,6 +42,7 @@ struct Retrofit: Verb {
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @Flag(help: "Show what would be written, to the last tensor, and write nothing.")
   var dryRun = false
+  @OptionGroup var compute: ComputeOptions
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
@@ -72,6 +74,8 @@ struct Retrofit: Verb {
     writing.shardLimit = maxShardSize?.byteCount
     writing.force = replacement.force
     writing.allowOverflow = allowOverflow
+    // Two at least, so that one works while the other waits for the disk.
+    writing.threads = compute.threads ?? max(2, Workers.processorCount)
     let writer = try PackageWriter(
       contents, source: adapter.overlay(source.checkpoint), options: writing)
     var report = RetrofitReport(
