@@ -69,6 +69,9 @@ struct RecurrentCard {
       `num_steps` is the number of passes through the core, \(depth) when it is not given; `forward`
       also takes a pair, passes without gradient and passes with.
 
+      `train.py` trains the model with a recipe of `ckpt train`, on one GPU or, under `torchrun`, on
+      many; `python train.py --help` says how.
+
       """
   }
 }

@@ -1,13 +1,30 @@
 import ByteIO
 import RecurrentPackage
 
-/// The Python files of an exported folder, as they lie under `Resources`; the tool carries them.
+/// The Python files of an exported folder, as they lie under `Resources`; the tool carries them:
+/// what transformers loads the model with, and a script that trains it.
 package enum ModellingCode {
   /// Names and contents.
   package static var files: [(name: String, bytes: [UInt8])] {
     [
       ("configuration_recurrent.py", PackageResources.configuration_recurrent_py),
       ("modeling_recurrent.py", PackageResources.modeling_recurrent_py),
+    ] + trainingScript
+  }
+
+  private static var trainingScript: [(name: String, bytes: [UInt8])] {
+    [
+      ("train.py", PackageResources.train_py),
+      ("train_data.py", PackageResources.train_data_py),
+      ("train_loop.py", PackageResources.train_loop_py),
+      ("train_optimizer.py", PackageResources.train_optimizer_py),
+      ("train_parallel.py", PackageResources.train_parallel_py),
+      ("train_parameters.py", PackageResources.train_parameters_py),
+      ("train_random.py", PackageResources.train_random_py),
+      ("train_recipe.py", PackageResources.train_recipe_py),
+      ("train_run.py", PackageResources.train_run_py),
+      ("train_schedule.py", PackageResources.train_schedule_py),
+      ("train_state.py", PackageResources.train_state_py),
     ]
   }
 

@@ -1,0 +1,160 @@
+"""Rows of tokens from files of `ckpt train --prepare`, in the order in which `ckpt train` reads."""
+
+import math
+import os
+
+import numpy as np
+
+from train_random import RandomStream
+
+CHOICE_STREAM = 0x736F757263650000  # "source"
+ORDER_STREAM = 0x6F72646572000000  # "order"
+NOT_A_TARGET = 1 << 31  # marks tokens that are read but not learned: prompts
+IGNORED = -100
+MAGIC = b"ckpttok1"
+HEADER = 40  # magic, and a key of 32 bytes
+TRAILER = 24  # counts of tokens, documents, and records left out
+
+
+class DataError(Exception):
+    """Training data that cannot be used."""
+
+
+class Dataset:
+    """One or more sources, each cut into rows of S + 1 tokens without regard to documents.
+
+    The last rows of a source are held out; the others are read in random order, anew in each epoch.
+    Everything follows from the seed and from how many rows were read.
+    """
+
+    def __init__(self, recipe, vocabulary):
+        self.length = recipe["sequence_length"] + 1
+        self.seed, self.epochs = recipe["seed"], recipe["data.epochs"]
+        self.vocabulary = vocabulary
+        self.paths, self.weights, self.tokens, self.training_rows = [], [], [], []
+        self.held_out_rows = []
+        for source in recipe["data.sources"]:
+            path, weight = _split(source)
+            tokens = _open(path, recipe["data.format"], vocabulary)
+            rows = len(tokens) // self.length
+            if rows < 2:
+                raise DataError(f"{path}: {len(tokens)} tokens, at least {2 * self.length} are "
+                                "needed to train and to hold some out")
+            held = min(max(1, math.floor(recipe["data.held_out"] * rows + 0.5)), rows - 1)
+            self.paths.append(path)
+            self.weights.append(weight)
+            self.tokens.append(tokens)
+            self.training_rows.append(rows - held)
+            self.held_out_rows.append(held)
+        if not self.tokens:
+            raise DataError("there is nothing to train on; name token files with --data")
+
+    def next_row(self, rows_read):
+        """Where the next row lies, (source, row); counts it in `rows_read`, one number a source."""
+        source = self._choose(sum(rows_read))
+        epoch, position = divmod(rows_read[source], self.training_rows[source])
+        if 0 < self.epochs <= epoch:
+            raise DataError(f"{self.paths[source]}: all rows have been read {self.epochs} times; "
+                            "raise data.epochs, or train fewer steps")
+        order = Permutation(
+            self.training_rows[source], self.seed, ORDER_STREAM + (source << 32) + epoch)
+        rows_read[source] += 1
+        return source, order[position]
+
+    def held_out(self, limit):
+        """Places of held-out rows, taken from the sources in turn."""
+        places = [
+            (source, self.training_rows[source] + position)
+            for position in range(max(self.held_out_rows))
+            for source, count in enumerate(self.held_out_rows) if position < count
+        ]
+        return places[:limit]
+
+    def batch(self, places):
+        """Inputs and labels of rows, `[B, S]` int64; a label is IGNORED where no loss counts."""
+        rows = np.stack([self._read(*place) for place in places])
+        labels = np.where(rows & NOT_A_TARGET, IGNORED, rows)[:, 1:]
+        return (rows & (NOT_A_TARGET - 1))[:, :-1], labels
+
+    def _choose(self, number):
+        """The source of row `number` of the run, drawn by weight."""
+        rest = RandomStream(self.seed, CHOICE_STREAM).uniform(number) * sum(self.weights)
+        for source, weight in enumerate(self.weights):
+            rest -= weight
+            if rest < 0:
+                return source
+        return len(self.weights) - 1
+
+    def _read(self, source, row):
+        tokens = self.tokens[source][row * self.length:(row + 1) * self.length].astype(np.int64)
+        ids = tokens & ~NOT_A_TARGET
+        bad = ids[(ids < 0) | (ids >= self.vocabulary)]
+        if len(bad):
+            raise DataError(f"{self.paths[source]}: token id {bad[0]}, the model's embedding has "
+                            f"{self.vocabulary} rows; use the tokenizer that belongs to this model")
+        return tokens
+
+
+class Permutation:
+    """A random order of 0..<count in which the place of any element is computed alone.
+
+    Four Feistel rounds over the next even number of bits, repeated until the result is below count.
+    """
+
+    def __init__(self, count, seed, stream):
+        self.count = count
+        self.half = (max(count - 1, 1).bit_length() + 1) // 2
+        self.random = RandomStream(seed, stream)
+
+    def __getitem__(self, index):
+        mask, value = (1 << self.half) - 1, index
+        while True:
+            left, right = value >> self.half, value & mask
+            for turn in range(4):
+                left, right = right, left ^ (self.random[right << 2 | turn] & mask)
+            value = left << self.half | right
+            if value < self.count:
+                return value
+
+
+def _split(source):
+    """`PATH` or `PATH:WEIGHT`; a path that exists as it stands has weight 1."""
+    path, colon, text = source.rpartition(":")
+    if not colon or os.path.exists(source):
+        return source, 1.0
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = 0
+    if not 0 < weight < math.inf:
+        raise DataError(f'{source}: "{text}" is not a positive weight')
+    return path, weight
+
+
+def _open(path, form, vocabulary):
+    """The tokens of a file, mapped."""
+    if form == "auto":
+        form = os.path.splitext(path)[1].lower()[1:]
+    if form == "tokens":
+        return _cached(path)
+    if form == "npy":
+        array = np.load(path, mmap_mode="r")
+        if array.dtype.str not in ("<u2", "<u4", "<i4", "<u8", "<i8") or array.ndim > 2:
+            raise DataError(f"{path}: not an array of token ids: {array.dtype}, {array.ndim}-d")
+        return array.reshape(-1)
+    if form == "bin":
+        return np.memmap(path, dtype="<u4" if vocabulary > 1 << 16 else "<u2", mode="r")
+    raise DataError(f"{path}: text is not read here: turn it into tokens with ckpt train PACKAGE "
+                    "--recipe RECIPE --prepare -o FOLDER, and train with FOLDER/recipe.yaml")
+
+
+def _cached(path):
+    """Tokens as `ckpt` keeps them: formats/run-folder.md."""
+    data = np.memmap(path, dtype=np.uint8, mode="r")
+    counts = data[-TRAILER:].tobytes()
+    if len(data) < HEADER + TRAILER or data[:8].tobytes() != MAGIC:
+        raise DataError(f"{path}: not a file of tokens")
+    count = int.from_bytes(counts[:8], "little")
+    if len(data) != HEADER + 4 * count + TRAILER:
+        raise DataError(f"{path}: {len(data)} bytes for {count} tokens")
+    return data[HEADER:-TRAILER].view("<u4")

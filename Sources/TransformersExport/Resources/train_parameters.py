@@ -1,0 +1,83 @@
+"""A model's parameters in the order of execution, what each is to the optimizer, and their cost."""
+
+from dataclasses import dataclass
+
+import torch
+
+# Of a block, in the order that `ckpt` keeps them in.
+BLOCK = ("norm_1.weight", "attn.Wqkv.weight", "attn.Wqkv.bias", "attn.q_norm.weight",
+         "attn.k_norm.weight", "attn.proj.weight", "attn.proj.bias", "norm_2.weight",
+         "mlp.fc.weight", "mlp.fc.bias", "mlp.proj.weight", "mlp.proj.bias")
+GROUPS = ("prelude", "core_block", "coda")
+ADAPTER = "transformer.adapter.weight"
+
+
+@dataclass
+class TrainedTensor:
+    """A parameter, which may be a shard of one."""
+
+    name: str
+    parameter: torch.nn.Parameter
+    is_body_matrix: bool  # of a block, or the adapter: Muon takes it
+
+
+def tensors_of(model):
+    """All parameters of a model, in the order of execution, the head last."""
+    parameters = dict(model.named_parameters())
+    names = [f"transformer.{group}.{index}.{name}" for group in GROUPS
+             for index in range(len(getattr(model.transformer, group))) for name in BLOCK]
+    names = ["transformer.wte.weight", *names, ADAPTER, "transformer.core_norm.weight",
+             "transformer.ln_f.weight", "lm_head.weight"]
+    outside = (names[0], names[-1])
+    tensors = []
+    for name in names:
+        parameter = parameters.pop(name, None)
+        if parameter is not None:
+            is_body_matrix = name not in outside and parameter.dim() == 2
+            tensors.append(TrainedTensor(name, parameter, is_body_matrix))
+    if parameters:
+        raise ValueError(f"parameters of unknown use: {', '.join(parameters)}")
+    return tensors
+
+
+class Ledger:
+    """What training costs, counted two ways: formats/run-folder.md."""
+
+    def __init__(self, model, tensors):
+        def count(part):
+            return sum(t.parameter.numel() for t in tensors
+                       if t.name.startswith(f"transformer.{part}."))
+
+        self.prelude, self.core, self.coda = map(count, GROUPS)
+        self.adapter = count("adapter")
+        self.head = count("wte")  # of the same size, tied or not
+        config = model.config
+        # Multiply-adds of attention scores and values, a block, token and visible token.
+        self.attention = 2 * config.num_attention_heads * config.head_dim
+        self.blocks = (config.n_layers_in_prelude, config.n_layers_in_recurrent_block,
+                       config.n_layers_in_coda)
+        self.trains_all = all(t.parameter.requires_grad for t in tensors)
+
+    def paper(self, tokens, mean, depth):
+        """By the paper's formula: blocks only."""
+        trained = self.prelude + self.core * min(mean, depth) + self.coda
+        return float(tokens * (6 * trained + 2 * self.core * max(0, mean - depth)))
+
+    def full(self, tokens, sequence_length, without_gradient, with_gradient):
+        """Everything that multiplies, for the passes that were drawn.
+
+        A product costs as much again for its input's gradient, and for its weight's where that is
+        trained; attention costs twice its forward pass. Without the prelude's weights, no gradient
+        goes back through it.
+        """
+        seen = self.attention * (sequence_length + 1) / 2
+        prelude, core, coda = (seen * count for count in self.blocks)
+        outside, one_pass = self.coda + self.head, self.core + self.adapter
+        forward = self.prelude + prelude + outside + coda
+        forward += (one_pass + core) * (without_gradient + with_gradient)
+        back = outside + 2 * coda + (one_pass + 2 * core) * with_gradient
+        weights = self.adapter * with_gradient
+        if self.trains_all:
+            back += self.prelude + 2 * prelude
+            weights += self.prelude + outside + self.core * with_gradient
+        return 2 * tokens * (forward + back + weights)

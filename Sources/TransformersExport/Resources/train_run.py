@@ -1,0 +1,126 @@
+"""The run folder, as `ckpt train` writes it: formats/run-folder.md."""
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+STATE = "trainer_state.safetensors"
+# What is made anew beside the trained weights, or is about the untrained ones.
+NOT_COPIED = ("config.json", "manifest.json", "model.sig", "VERIFICATION.json")
+
+
+class RunError(Exception):
+    """A run that cannot start or go on."""
+
+
+class RunFolder:
+    """Where a run's files are; the first process alone writes them."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.recipe = self.path / "recipe.yaml"
+        self.package = self.path / "package"
+        self.checkpoints = self.path / "checkpoints"
+
+    def create(self, recipe):
+        """Makes the folder of a new run."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self.path} exists; choose another folder, or go on with --resume")
+        self.checkpoints.mkdir(parents=True)
+        self.recipe.write_text(recipe.text(), encoding="utf-8")
+
+    def log(self, record):
+        """Appends the record of a step."""
+        self._append("metrics.jsonl", record)
+
+    def log_evaluation(self, record):
+        self._append("evaluations.jsonl", record)
+
+    def _append(self, name, record):
+        text = json.dumps({key: _plain(value) for key, value in record.items()})
+        descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, (text + "\n").encode())
+        finally:
+            os.close(descriptor)
+
+    # MARK: Checkpoints
+
+    def steps(self):
+        """Steps of the checkpoints, ascending."""
+        names = (entry.name for entry in self.checkpoints.glob("step-*"))
+        return sorted(int(name[5:]) for name in names if name[5:].isdigit())
+
+    def checkpoint(self, step):
+        return self.checkpoints / f"step-{step}"
+
+    def prune(self, keep, best):
+        """Removes all checkpoints but the last `keep` and that of step `best`."""
+        for step in self.steps()[:-keep]:
+            if step != best:
+                shutil.rmtree(self.checkpoint(step))
+
+    def rewind(self, step):
+        """Removes what a killed run left half-written, and the log lines after `step`."""
+        for folder in self.checkpoints.glob(".*.partial"):
+            shutil.rmtree(folder)
+        for name in ("metrics.jsonl", "evaluations.jsonl"):
+            log = self.path / name
+            if log.exists():
+                kept = [line for line in log.read_text("utf-8").splitlines(True)
+                        if line.endswith("\n") and json.loads(line)["step"] <= step]
+                partial = log.with_suffix(".partial")
+                partial.write_text("".join(kept), encoding="utf-8")
+                partial.replace(log)
+
+
+class StagedFolder:
+    """A folder under a temporary name beside its own, until it is whole and on the disk."""
+
+    def __init__(self, destination):
+        self.destination = Path(destination)
+        name = f".{self.destination.name}.ckpt-{os.getpid()}.partial"
+        self.path = self.destination.with_name(name)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir()
+
+    def publish(self):
+        for file in self.path.rglob("*"):
+            _sync(file)
+        _sync(self.path)
+        shutil.rmtree(self.destination, ignore_errors=True)
+        self.path.rename(self.destination)
+        _sync(self.destination.parent)
+
+
+def write_package(source, folder, changes, tensors):
+    """Fills a model folder like `source`, with other weights and a changed configuration."""
+    for file in Path(source).iterdir():
+        is_weights = file.suffix in (".safetensors", ".bin") or ".index." in file.name
+        if file.is_file() and not is_weights and file.name not in NOT_COPIED:
+            shutil.copyfile(file, folder / file.name)
+    config = json.loads((Path(source) / "config.json").read_text("utf-8")) | changes
+    text = json.dumps(config, indent=2, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _plain(value):
+    """A number as the logs spell it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def _sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

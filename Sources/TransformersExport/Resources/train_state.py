@@ -1,0 +1,86 @@
+"""A run between two steps, in a file of `ckpt train`: either program goes on with it."""
+
+import json
+
+from safetensors import safe_open
+
+from train_parallel import full, like_shard, local
+from train_run import RunError
+
+ALIGNMENT = 16  # each tensor of `parameters` starts at a multiple of so many elements
+
+
+def new_progress(sources):
+    """Before the first step."""
+    return {
+        "step": 0, "micro_batches": 0, "tokens": 0, "skipped": 0, "skipped_in_a_row": 0,
+        "updates": 0, "flops": 0.0, "flops_full": 0.0, "seconds": 0.0,
+        "rows_read": [0] * sources, "best_loss": None, "best_step": None,
+    }
+
+
+def write_state(path, progress, optimizer):
+    """Writes what is trained, its moments and the progress, gathering one tensor at a time.
+
+    Every process takes part; `path` is None on all but the first.
+    """
+    flats = _flats(optimizer)
+    header, position = {"__metadata__": {"ckpt.trainer": json.dumps(progress)}}, 0
+    for name, (count, _) in flats.items():
+        header[name] = {"dtype": "F32", "shape": [count],
+                        "data_offsets": [position, position + 4 * count]}
+        position += 4 * count
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file = open(path, "xb") if path else None
+    if file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + position)
+    for name, (_, pieces) in flats.items():
+        base = 8 + len(text) + header[name]["data_offsets"][0]
+        for offset, values, parameter in pieces:
+            values = full(values, like=parameter)
+            if file:
+                file.seek(base + 4 * offset)
+                file.write(values.cpu().contiguous().numpy().data)
+    if file:
+        file.close()
+
+
+def read_state(path, optimizer):
+    """Puts the state of a file in place; gives the progress."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        if "ckpt.trainer" not in metadata:
+            raise RunError(f"{path}: no progress in its metadata")
+        progress = json.loads(metadata["ckpt.trainer"])
+        for name, (count, pieces) in _flats(optimizer).items():
+            if name not in file.keys() or file.get_slice(name).get_shape() != [count]:
+                raise RunError(f"{path}: no tensor {name} of {count} elements, which this model "
+                               "and this recipe need")
+            flat = file.get_slice(name)
+            for offset, values, parameter in pieces:
+                piece = flat[offset:offset + parameter.numel()].view(parameter.shape)
+                values.copy_(like_shard(piece.to(values.device), like=parameter))
+    optimizer.step_count = progress["updates"]
+    return progress
+
+
+def _flats(optimizer):
+    """Elements, and pieces (offset, values here, parameter), of each flat tensor of the file."""
+
+    def flat(items, alignment):
+        pieces, offset = [], 0
+        for values, parameter in items:
+            pieces.append((offset, values, parameter))
+            offset += -(-parameter.numel() // alignment) * alignment
+        return offset, pieces
+
+    slots = optimizer.slots
+    return {
+        "parameters": flat(
+            [(local(slot.parameter.data), slot.parameter) for slot in slots], ALIGNMENT),
+        "first_moments": flat([(slot.first, slot.parameter) for slot in slots], 1),
+        "second_moments": flat(
+            [(slot.second, slot.parameter) for slot in slots if slot.second is not None], 1),
+    }

@@ -1,0 +1,298 @@
+"""The training script of an exported folder, against the bundled trainer on the same recipe."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+RECIPE = """
+steps: 20
+batch_size: 4
+micro_batch_size: 1
+sequence_length: 48
+recurrence: {mean: {end: 4}, backprop_depth: {shape: linear, start: 1, end: 3, ramp: 10}}
+schedule: {warmup: 2}
+evaluation: {rows: 3, recurrences: [1, 3]}
+checkpoints: {every: 10}
+"""
+# Optimizer, and over how many processes the script trains it; 0 is without torchrun.
+CASES = {
+    "muon": (0, "ddp", []),
+    "muon in shards": (2, "fsdp", []),
+    "adamw": (2, "ddp", ["optimizer.kind=adamw", "schedule.shape=cosine"]),
+    "adamw-atan2 in shards": (2, "fsdp", [
+        "optimizer.kind=adamw-atan2", "optimizer.adam.learning_rate=0.001", "data.epochs=40"]),
+    "adapter": (2, "ddp", ["mode=adapter", "recurrence.fixed=3", "optimizer.clip=0.1"]),
+}
+PATIENCE = 900  # seconds for a run that takes a few on an idle machine
+TOLERANCE = 1e-4  # on losses, in nats: different libraries, the same formulas
+
+
+class Trainers:
+    """Both trainers, on one package and one set of data."""
+
+    def __init__(self, ckpt, package, model, folder):
+        self.ckpt, self.package, self.model, self.folder = ckpt, package, model, folder
+        self.recipe = folder / "data" / "recipe.yaml"
+
+    def bundled(self, name, settings, *options):
+        run = self.folder / name
+        if "--resume" not in options:
+            options = ("--recipe", self.recipe, *options)
+        assignments = [part for setting in settings for part in ("--set", setting)]
+        self.ckpt("train", self.package, "-o", run, "--threads", 1, *assignments, *options)
+        return run
+
+    def start(self, name, processes, *options):
+        """Starts the script; gives its run folder and the process."""
+        command = [sys.executable]
+        if processes:
+            command += ["-m", "torch.distributed.run", "--standalone",
+                        "--nproc-per-node", str(processes)]
+        run = self.folder / name
+        command += [self.model / "train.py", "-o", run, *options]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return run, subprocess.Popen(
+            list(map(str, command)), stderr=subprocess.PIPE, text=True, env=environment)
+
+    def script(self, name, processes, *options):
+        run, process = self.start(name, processes, *options)
+        _, notes = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, notes
+        return run
+
+
+@pytest.fixture(scope="module")
+def trainers(ckpt, package, root, tmp_path_factory):
+    """Text and masked records of two weights, made into tokens, and the exported model."""
+    folder = tmp_path_factory.mktemp("torchrun")
+    (folder / "recipe.yaml").write_text(RECIPE)
+    with open(folder / "sums.jsonl", "w") as file:
+        for i in range(400):
+            print(json.dumps({"prompt": f"{i}+1=", "completion": f"{i + 1}."}), file=file)
+    ckpt("train", package, "--recipe", folder / "recipe.yaml", "--data",
+         root / "fixtures/text/heldout.txt", f"{folder / 'sums.jsonl'}:0.5",
+         "--cache", folder / "cache", "--prepare", "-o", folder / "data")
+    ckpt("export", package, "--to", "transformers", "-o", folder / "model")
+    return Trainers(ckpt, package, folder / "model", folder)
+
+
+@pytest.fixture(scope="module")
+def runs(trainers):
+    """The run of both trainers in each case."""
+    made = {}
+
+    def make(case):
+        if case not in made:
+            processes, parallel, settings = CASES[case]
+            options = [part for setting in settings for part in ("--set", setting)]
+            name = case.replace(" ", "-")
+            made[case] = (
+                trainers.bundled(f"{name}-bundled", settings),
+                trainers.script(f"{name}-script", processes, "--recipe", trainers.recipe,
+                                "--parallel", parallel, *options))
+        return made[case]
+
+    return make
+
+
+def records(run, name="metrics.jsonl"):
+    return [json.loads(line) for line in (run / name).read_text().splitlines()]
+
+
+def assert_same_losses(run, other, tolerance=TOLERANCE):
+    ours, theirs = records(run), records(other)
+    assert len(ours) == len(theirs) == 20
+    for a, b in zip(ours, theirs):
+        assert abs(a["loss"] - b["loss"]) <= tolerance, a["step"]
+    for a, b in zip(records(run, "evaluations.jsonl"), records(other, "evaluations.jsonl")):
+        assert a["step"] == b["step"]
+        for x, y in zip(a["results"], b["results"], strict=True):
+            assert x["recurrence"] == y["recurrence"]
+            assert abs(x["loss"] - y["loss"]) <= tolerance
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_losses_are_those_of_the_bundled_trainer(runs, case):
+    """Over 20 steps, on one process and on two, for every optimizer and both ways to share."""
+    bundled, script = runs(case)
+    assert_same_losses(script, bundled)
+    for a, b in zip(records(script), records(bundled)):
+        assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-2)
+        for key in ("tokens", "mean_recurrence", "recurrence", "backprop_depth"):
+            assert a[key] == b[key]
+        for key in ("lr", "flops", "flops_full"):
+            assert a[key] == pytest.approx(b[key], rel=1e-12)
+    assert (script / "recipe.yaml").read_text() == (bundled / "recipe.yaml").read_text()
+
+
+def test_the_trained_folder_is_a_model_again(trainers, runs):
+    """It opens and becomes a package, and its held-out loss is the run's last one."""
+    ckpt, (bundled, script) = trainers.ckpt, runs("muon in shards")
+    names = [run["name"] for run in ckpt.json("runs", bundled, script)["runs"]]
+    assert names == [bundled.name, script.name]
+    ckpt("retrofit", script / "package", "--head", "keep", "-o", trainers.folder / "package")
+    ckpt("verify", trainers.folder / "package")
+    # Training has left no file behind in the folder that it read.
+    ckpt("verify", trainers.model)
+    again = trainers.folder / "again"
+    ckpt("train", script / "package", "-o", again, "--recipe", trainers.recipe, "--steps", 1)
+    last = records(script, "evaluations.jsonl")[-1]["results"]
+    first = records(again, "evaluations.jsonl")[0]["results"]
+    for a, b in zip(first, last, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-5)
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(trainers, runs):
+    """SIGTERM, a checkpoint, --resume: losses and weights of the run that was not stopped."""
+    _, whole = runs("muon")
+    run, process = trainers.start("stopped", 0, "--recipe", trainers.recipe)
+    while process.poll() is None and not (run / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, notes = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, notes
+    assert "go on with --resume" in notes and len(records(run)) < 20
+    trainers.script("stopped", 0, "--resume")
+    assert_same_losses(run, whole, tolerance=0)
+    weights = "package/model.safetensors"
+    assert (run / weights).read_bytes() == (whole / weights).read_bytes()
+
+
+@pytest.mark.parametrize("goes_on", ["bundled", "script"])
+def test_either_trainer_goes_on_with_a_run_of_the_other(trainers, runs, goes_on):
+    bundled, script = runs("muon")
+    run = trainers.folder / f"other-{goes_on}"
+    shutil.copytree(script if goes_on == "bundled" else bundled, run)
+    shutil.rmtree(run / "package")
+    if goes_on == "bundled":
+        trainers.bundled(run.name, [], "--resume")
+    else:
+        trainers.script(run.name, 2, "--resume", "--parallel", "fsdp")
+    assert_same_losses(run, bundled)
+
+
+def test_bf16_autocast_stays_near_float32(trainers, runs):
+    """Weights, moments and sums stay float32; products have eight bits of precision."""
+    _, exact = runs("muon")
+    run = trainers.script("bf16", 0, "--recipe", trainers.recipe, "--set", "precision=bf16")
+    differences = [abs(a["loss"] - b["loss"]) for a, b in zip(records(run), records(exact))]
+    assert 0 < max(differences) < 0.05
+    with safe_open(run / "package/model.safetensors", "pt") as file:
+        assert all(file.get_slice(name).get_dtype() == "F32" for name in file.keys())
+
+
+@pytest.fixture(scope="module")
+def script(trainers):
+    """Imports a module of the script in the exported folder."""
+    sys.path.insert(0, str(trainers.model))
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    yield lambda name: import_module(f"train_{name}")
+    sys.dont_write_bytecode = writes
+    sys.path.remove(str(trainers.model))
+
+
+def test_draws_are_those_of_the_bundled_trainer(trainers, script, retrofit, golden, tmp_path):
+    """Thousands of them, with the schedules: one micro-batch a step, so the log has each."""
+    import numpy
+
+    small = retrofit(golden / "tiny-llama/source", "--prelude", 1, "--core", 1, "--coda", 1)
+    numpy.save(tmp_path / "tokens.npy", numpy.arange(20_000, dtype=numpy.uint16) % 60)
+    trainers.ckpt(
+        "train", small, "--data", tmp_path / "tokens.npy", "-o", tmp_path / "run", "--steps", 3000,
+        "--batch-size", 1, "--sequence-length", 1, "--mean-recurrence", 12, "--optimizer", "adamw",
+        "--set", "evaluation.rows=1", "--set", "recurrence.backprop_depth.shape=1-sqrt",
+        "--set", "recurrence.backprop_depth.ramp=0.3", "--eval-recurrence", 1, "--threads", 1)
+    text = (tmp_path / "run/recipe.yaml").read_text()
+    recipe = script("recipe").Recipe()
+    recipe.apply(text)
+    assert recipe.text() == text
+    sampler, schedule = recipe.sampler, recipe.schedule
+    for index, record in enumerate(records(tmp_path / "run")):
+        without_gradient, with_gradient = sampler.draw(index, index, 3000)
+        assert without_gradient + with_gradient == record["recurrence"]
+        assert with_gradient == record["backprop_depth"]
+        assert sampler.mean_at(index, 3000) == record["mean_recurrence"]
+        rate = recipe.main_learning_rate * schedule.factor(index, 3000)
+        assert rate == pytest.approx(record["lr"], rel=1e-15)
+
+
+def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
+    """Every setting that `ckpt train` prints is known here, with the same default."""
+    module = script("recipe")
+    recipe = module.Recipe()
+    assert recipe.text() == trainers.ckpt("train", trainers.package, "--print-recipe")
+    for text, words in [
+        ("optimizer: {clup: 1}", 'x.yaml:1: there is no setting "optimizer.clup"; '
+                                 'did you mean "optimizer.clip"?'),
+        ("steps: 0", "steps is 0; allowed: a whole number from 1"),
+        ("steps: 1_0", "steps is 1_0"),
+        ("\nsteps: [1]", "x.yaml:2: steps is a list"),
+        ("steps: {a: 1}", "steps is a mapping"),
+        ("lora: {matrices: [query, bias]}", "a list of query, key"),
+        ("distillation: {temperature: 0}", "a number from 0.01"),
+        ("evaluation: {recurrences: [0]}", "whole numbers from 1"),
+        ("schedule: {warmup: 1.5}", "a share from 0.0 to 1.0"),
+        ("optimizer: {adam: {beta1: nan}}", "a number from 0 to 1"),
+        ("a: &a 1\nb: *a", "x.yaml:2: aliases are not allowed"),
+        ("steps", "not a mapping"),
+        ("a: [", "not a recipe"),
+    ]:
+        with pytest.raises(module.RecipeError) as error:
+            module.Recipe().apply(text, "x.yaml")
+        assert words in str(error.value)
+    for setting, words in [("mode=lora", "mode is lora"), ("distillation.teacher=x", "teacher")]:
+        other = module.Recipe()
+        other.set(*setting.split("="))
+        with pytest.raises(module.RecipeError, match=words):
+            other.refuse_what_only_ckpt_does()
+    # Epsilon's default follows the optimizer, unless it was set after it.
+    recipe.apply("optimizer: {kind: adamw}")
+    assert recipe["optimizer.adam.epsilon"] == 1e-8
+
+
+def test_data_that_cannot_be_used_is_refused(script, tmp_path):
+    import numpy
+
+    module, recipe = script("data"), script("recipe").Recipe()
+
+    def refusal(source, vocabulary=100):
+        recipe.set("data.sources", [str(tmp_path / source)] if source else [])
+        with pytest.raises(module.DataError) as error:
+            data = module.Dataset(recipe, vocabulary)
+            data.batch([data.next_row([0])])
+        return str(error.value)
+
+    recipe.apply("sequence_length: 4")
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.tokens").write_bytes(b"ckpttok1" + bytes(80))
+    numpy.save(tmp_path / "c.npy", numpy.zeros(9, dtype=numpy.float32))
+    numpy.save(tmp_path / "d.npy", numpy.full(40, 100))
+    numpy.save(tmp_path / "e.npy", numpy.arange(9))
+    assert "--prepare" in refusal("a.txt")
+    assert "88 bytes for 0 tokens" in refusal("b.tokens")
+    assert "not an array of token ids" in refusal("c.npy")
+    assert "token id 100" in refusal("d.npy")
+    assert "9 tokens, at least 10" in refusal("e.npy")
+    assert "not a positive weight" in refusal("e.npy:none")
+    assert "nothing to train on" in refusal(None)
+
+
+def test_the_script_says_what_is_wrong(trainers):
+    """Before it touches the run folder, with exit code 1."""
+    for options, words in [
+        (["--set", "steps=0", "--recipe", trainers.recipe], "whole number from 1"),
+        (["--resume"], "no run to resume"),
+    ]:
+        run, process = trainers.start("never", 0, *options)
+        _, notes = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1 and words in notes
+        assert not Path(run).exists()
