@@ -2,6 +2,7 @@
 #   check      formatting, unsafe gate, strict build, all tests (Scripts/check.sh)
 #   test       set up the machine, then check (Scripts/test.sh)
 #   python-tests  what torch and transformers make of ckpt's output (Scripts/test_python.sh)
+#   mpi        build with MPI, train by several processes (Scripts/test_mpi.sh)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
@@ -11,7 +12,7 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
+.PHONY: check test python-tests mpi demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
 	fuzz-torch fuzz-gguf bench clean
 
 check:
@@ -22,6 +23,9 @@ test:
 
 python-tests:
 	Scripts/test_python.sh
+
+mpi:
+	Scripts/test_mpi.sh
 
 demo:
 	Scripts/demo.sh

@@ -43,6 +43,10 @@ let package = Package(
     .executable(name: "ckpt", targets: ["ckpt"]),
     .library(name: "Kernels", targets: ["Kernels"]),  // for Benchmarks/
   ],
+  traits: [
+    .default(enabledTraits: []),
+    .trait(name: "MPI", description: "ckpt train under mpirun; needs Open MPI's headers."),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
@@ -57,6 +61,10 @@ let package = Package(
     .target(name: "CKernels", cSettings: cKernelFlags),
     .target(name: "CPlatform"),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
+    system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
+    .target(
+      name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: Foundations
     .target(
@@ -64,7 +72,8 @@ let package = Package(
     .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
     .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
     .target(
-      name: "Kernels", dependencies: ["Tensors", "CKernels", "COpenBLAS"], swiftSettings: numeric),
+      name: "Kernels", dependencies: ["ByteIO", "Tensors", "CKernels", "COpenBLAS"],
+      swiftSettings: numeric),
 
     // MARK: Formats
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
@@ -97,6 +106,7 @@ let package = Package(
         "Transformer", yams,
       ],
       swiftSettings: numeric),
+    .target(name: "MessagePassing", dependencies: ["ByteIO", "Tensors", "Training", "CMPI"]),
     .target(
       name: "Verification",
       dependencies: [
@@ -117,7 +127,8 @@ let package = Package(
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
         "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-        "Training", "Verification", "TransformersExport", "Kernels", argumentParser, systemPackage,
+        "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
+        argumentParser, systemPackage,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -150,6 +161,7 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
     "Tokenizers",
   ],
+  "MessagePassing": ["ByteIO"],
   "Verification": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
     "Transformer",
@@ -166,7 +178,7 @@ let testDependencies: [String: [Target.Dependency]] = [
 for name in [
   "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
   "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-  "Training", "Verification", "TransformersExport", "CheckpointCommands",
+  "Training", "MessagePassing", "Verification", "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -190,7 +202,7 @@ if Context.environment["CKPT_FUZZ"] != nil {
   }
 }
 
-let plainC: Set = ["CKernels", "CDigest", "CPlatform"]
+let plainC: Set = ["CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }

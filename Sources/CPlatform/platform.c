@@ -2,6 +2,7 @@
 #include "CPlatform.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,4 +17,10 @@ ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t outp
 
 int ck_start_writeback(int file, off_t offset, off_t count) {
   return sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+int ck_available_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -1,3 +1,4 @@
+import ByteIO
 import CKernels
 import COpenBLAS
 import Glibc
@@ -35,8 +36,8 @@ package final class Workers: Sendable {
     for thread in threads { _ = pthread_join(thread, nil) }
   }
 
-  /// Processors that are online.
-  package static var processorCount: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
+  /// Processors that this process may use.
+  package static var processorCount: Int { availableProcessorCount() }
 
   /// Calls `body` once on each thread, with the thread's index, and returns when all are done.
   package func run(_ body: (_ worker: Int) -> Void) {

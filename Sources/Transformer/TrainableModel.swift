@@ -40,6 +40,9 @@ package final class TrainableModel {
   private let adapted: [Field.Role: [LowRankFactors]]
   private let fields: [(field: Field, offset: Int)]
   private let loader: WeightLoader
+  /// Is told of each stage as soon as a backward pass adds nothing more to its gradients; stages
+  /// without trained tensors and those that the pass does not reach are told of or not.
+  package var stageCompleted: ((GradientStage) -> Void)?
   var room: TrainingRoom?
   var lowRankRoom: LowRankRoom?
   var teacherLogits: Matrix?

@@ -145,26 +145,33 @@ struct TrainingPass {
 
   /// Takes `room.d` from the last block's output to the embedding, adding to all gradients.
   func backward() {
+    model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
       let inputs = [room.states[gradSteps]] + room.codaInputs
       backward(network.codaBlocks, inputs, from: execution(coda: 0))
       if gradSteps == 0 { return }
       for step in (0..<gradSteps).reversed() { passBackward(recurrence, step) }
       injectionBackward(recurrence)
+      model.stageCompleted?(.adapter)
     }
     guard model.isPreludeTrained else { return }
     backward(network.preludeBlocks, room.preludeInputs, from: 0)
     if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
       embedBackward(dTable, room.d, tokens: batch.tokens, on: workers)
     }
+    model.stageCompleted?(.embedding)
   }
 
-  private func backward(_ blocks: Range<Int>, _ inputs: [Matrix], from first: Int) {
+  /// - Parameter completes: Whether the blocks do not run again before this.
+  private func backward(
+    _ blocks: Range<Int>, _ inputs: [Matrix], from first: Int, completes: Bool = true
+  ) {
     for (i, block) in blocks.enumerated().reversed() {
       let kept = slot(first + i)
       if first + i < firstKept { recompute(network.blocks[block], inputs[i], keeping: kept) }
       context.backward(
         model.gradient(block), room.d, inputs[i], kept: kept, room.work, room.backward)
+      if completes { model.stageCompleted?(.block(block)) }
     }
   }
 
@@ -187,7 +194,10 @@ struct TrainingPass {
         room.d, room.coreOutputs[step], scale: norm, epsilon: network.epsilon, adding: false,
         on: workers)
     }
-    backward(recurrence.core, room.coreInputs[step], from: execution(core: step, 0))
+    if step == 0 { model.stageCompleted?(.coreNorm) }
+    backward(
+      recurrence.core, room.coreInputs[step], from: execution(core: step, 0),
+      completes: step == 0)
     if step == gradSteps - 1 {
       copy(room.dInjected, room.d, on: workers)
     } else {

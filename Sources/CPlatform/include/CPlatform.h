@@ -13,3 +13,6 @@ ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t outp
 
 /// Starts writing a file's dirty pages to the disk, and does not wait; 0, or -1 with errno set.
 int ck_start_writeback(int file, off_t offset, off_t count);
+
+/// Processors that this process may run on: fewer than there are when its parent has bound it.
+int ck_available_processors(void);

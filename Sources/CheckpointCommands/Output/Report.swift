@@ -12,11 +12,14 @@ protocol Report {
   /// The page a person reads, ending with a line break; empty when there is nothing to say.
   var text: String { get }
   var warnings: [Warning] { get }
+  /// Whether another process of a group says it.
+  var isSilent: Bool { get }
 }
 
 extension Report {
   var isOK: Bool { true }
   var warnings: [Warning] { [] }
+  var isSilent: Bool { false }
 }
 
 /// The JSON document of a run: `fields` between the members that every document has.

@@ -32,6 +32,7 @@ extension Verb {
   }
 
   private func render(_ report: Result, to console: Console) {
+    if report.isSilent { return }
     if output.json {
       let value = document(
         command: Result.command, isOK: report.isOK, fields: report.json,
@@ -43,7 +44,8 @@ extension Verb {
     }
   }
 
-  private func render(_ error: any Error, to console: Console) {
+  func render(_ error: any Error, to console: Console) {
+    if error is ReportedElsewhere { return }
     if output.json {
       let value = document(
         command: Result.command, isOK: false, fields: [:], warnings: [], errors: [json(of: error)])

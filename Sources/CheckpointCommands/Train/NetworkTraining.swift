@@ -74,6 +74,18 @@ final class NetworkTraining: TrainingModel {
     return fields
   }
 
+  var gradientStages: [[Range<Int>]] { network.gradientStages.map(\.ranges) }
+
+  func observeStages(_ observer: ((_ stage: Int) -> Void)?) {
+    network.stageCompleted = nil
+    guard let observer else { return }
+    let numbers = Dictionary(
+      network.gradientStages.enumerated().map { ($1.stage, $0) }, uniquingKeysWith: { a, _ in a })
+    network.stageCompleted = { stage in
+      if let number = numbers[stage] { observer(number) }
+    }
+  }
+
   func accumulate(
     _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
   ) throws -> MicroBatchLoss {

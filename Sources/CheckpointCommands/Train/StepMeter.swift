@@ -8,11 +8,12 @@ struct StepMeter {
   private let isPlain: Bool
   private let isQuiet: Bool
 
-  init(_ console: Console, _ options: OutputOptions) {
+  /// - Parameter exchange: Whose first member alone shows anything.
+  init(_ console: Console, _ options: OutputOptions, _ exchange: any GradientExchange) {
     self.console = console
-    isPlain = options.progress == .plain
-    isBar = options.progress == .auto && console.isInteractive && !options.quiet
-    isQuiet = options.quiet
+    isPlain = options.progress == .plain && exchange.isFirst
+    isQuiet = options.quiet || !exchange.isFirst
+    isBar = options.progress == .auto && console.isInteractive && !isQuiet
   }
 
   var hasColor: Bool { console.hasColor }

@@ -12,6 +12,9 @@ struct Train: Verb {
       and the trained package. A run that was stopped goes on with --resume, and gives the same \
       losses as one that was not.
 
+      A ckpt built with the package trait MPI trains on several processes that share the batch: \
+      mpirun -n N ckpt train ….
+
       Example:
         ckpt train smollm2-r --data corpus.jsonl -o run --steps 300 --sequence-length 256
         ckpt train smollm2-r --data a.jsonl:0.7 b.txt:0.3 -o run --preset healing --print-recipe
@@ -52,13 +55,40 @@ struct Train: Verb {
     guard let outputPath, !printRecipe else {
       return .recipe(try choices.applied(to: TrainingSettings()))
     }
-    let run = RunFolder(outputPath)
-    let settings = try settings(of: run)
-    let (cache, meter) = (TokenCache(cacheFolder), StepMeter(console, output))
-    if prepare {
-      let data = TrainingData(settings, for: try OpenedModel(model), cache: cache, meter: meter)
-      return .prepared(try PreparedData(data, in: run.path, force: replacement.force))
+    if prepare { return try prepareData(in: RunFolder(outputPath), console) }
+    let group = GroupedRun { render($0, to: console) }
+    let outcome = try group.perform {
+      try train(in: RunFolder(outputPath), console, $0, threads: threads ?? $1)
     }
+    return outcome.map { .run($0) } ?? .elsewhere
+  }
+
+  private func prepareData(in folder: RunFolder, _ console: Console) throws -> TrainReport {
+    let data = try TrainingData(
+      settings(of: folder), for: OpenedModel(model), cache: TokenCache(cacheFolder),
+      meter: StepMeter(console, output, SingleProcess()))
+    return .prepared(try PreparedData(data, in: folder.path, force: replacement.force))
+  }
+
+  private func train(
+    in run: RunFolder, _ console: Console, _ exchange: any GradientExchange, threads: Int?
+  ) throws -> TrainReport.Outcome? {
+    let settings = try exchange.together { try checkedSettings(of: run) }
+    let session = try TrainSession(
+      model: exchange.together { try OpenedModel(model) }, settings: settings, run: run,
+      saving: saving, workers: Workers(threads, precision: settings.precision),
+      cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
+      exchange: exchange)
+    try exchange.together {
+      if resume || !exchange.isFirst { return }
+      try run.create(force: replacement.force)
+      try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+    }
+    return try session.train(resuming: resume)
+  }
+
+  private func checkedSettings(of run: RunFolder) throws -> TrainingSettings {
+    let settings = try settings(of: run)
     guard settings.precision.isSupported else {
       throw TrainingError(
         .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
@@ -67,14 +97,7 @@ struct Train: Verb {
       throw UsageError(
         "there are no factors in mode \(settings.mode.rawValue)", hint: "pass --mode lora")
     }
-    let session = try TrainSession(
-      model: OpenedModel(model), settings: settings, run: run, saving: saving,
-      workers: Workers(threads, precision: settings.precision), cache: cache, meter: meter)
-    if !resume {
-      try run.create(force: replacement.force)
-      try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
-    }
-    return .run(try session.train(resuming: resume))
+    return settings
   }
 
   /// The settings of a new run, or of the one that goes on, which flags may repeat but not change.

@@ -7,6 +7,8 @@ enum TrainReport: Report {
   case recipe(TrainingSettings)
   case prepared(PreparedData)
   case run(Outcome)
+  /// The first process of a group reports.
+  case elsewhere
 
   static let command = "train"
 
@@ -20,8 +22,11 @@ enum TrainReport: Report {
     var hasColor: Bool
   }
 
+  var isSilent: Bool { if case .elsewhere = self { true } else { false } }
+
   var json: JSONObject {
     switch self {
+    case .elsewhere: return [:]
     case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
     case .prepared(let data): return data.json
     case .run(let outcome):
@@ -45,6 +50,7 @@ enum TrainReport: Report {
     case .recipe(let settings): TrainingRecipe.text(of: settings)
     case .prepared(let data): data.text
     case .run(let outcome): outcome.text
+    case .elsewhere: ""
     }
   }
 }

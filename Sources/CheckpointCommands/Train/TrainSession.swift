@@ -11,20 +11,20 @@ struct TrainSession {
   private let run: RunFolder
   private let skippedRecords: Int
   private let hasColor: Bool
+  private let exchange: any GradientExchange
 
   init(
     model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: SaveChoices,
-    workers: Workers, cache: TokenCache, meter: StepMeter
+    workers: Workers, cache: TokenCache, meter: StepMeter, exchange: any GradientExchange
   ) throws {
-    let context = model.graph.sizes.context
-    guard settings.sequenceLength <= context else {
-      throw UsageError(
-        "sequences of \(settings.sequenceLength) tokens, the model's context has \(context)",
-        hint: "lower --sequence-length")
+    self.exchange = exchange
+    try exchange.together {
+      try settings.checkDivides(among: exchange.memberCount)
+      try Self.check(settings, model)
     }
     var data = TrainingData(settings, for: model, cache: cache, meter: meter)
-    let dataset = try data.dataset()
-    let network = try NetworkTraining(model, settings, on: workers)
+    let dataset = try exchange.inTurn { try data.dataset() }
+    let network = try exchange.together { try NetworkTraining(model, settings, on: workers) }
     let package = TrainedPackage(model: model, settings: settings)
     var job = Trainer.Job(
       settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
@@ -39,17 +39,29 @@ struct TrainSession {
       let type = isResult ? saving.saveDtype.elementType : .f32
       try package.write(network.source, to: folder, progress: progress, as: type)
     }
-    job.identity = try model.identity().description
+    job.identity = try exchange.together { try model.identity().description }
     job.writesPackage = !saving.factorsOnly
-    trainer = try Trainer(job, report: meter.show)
+    job.exchange = exchange
+    trainer = try exchange.together { try Trainer(job, report: meter.show) }
     self.run = run
     skippedRecords = data.skipped
     hasColor = meter.hasColor
   }
 
-  func train(resuming: Bool) throws -> TrainReport.Outcome {
-    if resuming { try trainer.resume() }
+  private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {
+    let context = model.graph.sizes.context
+    guard settings.sequenceLength <= context else {
+      throw UsageError(
+        "sequences of \(settings.sequenceLength) tokens, the model's context has \(context)",
+        hint: "lower --sequence-length")
+    }
+  }
+
+  /// Trains; what came out is for the first member of a group to tell.
+  func train(resuming: Bool) throws -> TrainReport.Outcome? {
+    if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()
+    guard exchange.isFirst else { return nil }
     return TrainReport.Outcome(
       run: run, progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),

@@ -26,6 +26,8 @@ package struct StepRecord: Equatable, Sendable {
   package var fullFLOPs: Double
   /// Since the run began, pauses between resumed parts left out.
   package var seconds: Double
+  /// Of this step, spent waiting for other processes; nil when there are none.
+  package var exchangeSeconds: Double?
 
   package var json: JSONValue {
     var json: JSONObject = [
@@ -36,6 +38,7 @@ package struct StepRecord: Equatable, Sendable {
       "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
     ]
     if let divergence { json["divergence"] = JSONValue(divergence) }
+    if let exchangeSeconds { json["exchange_seconds"] = JSONValue(exchangeSeconds) }
     return .object(json)
   }
 
@@ -62,6 +65,7 @@ package struct StepRecord: Equatable, Sendable {
       meanRecurrence: mean, recurrence: recurrence,
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
       flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
+    exchangeSeconds = number("exchange_seconds")
   }
 
   package init(

@@ -53,49 +53,69 @@ package final class Trainer {
   private let settings: TrainingSettings
   private let optimizer: Optimizer
   private let report: (Event) -> Void
+  private let exchange: any GradientExchange
+  private let buckets: GradientBuckets
+  /// A signal that came while a checkpoint was written.
+  private var isStopPending = false
   package private(set) var progress: TrainerProgress
 
   /// Steps without a finite gradient, one after another, that end a run.
   private static let patience = 20
+  /// Steps between comparisons of the members' weights.
+  private static let weightCheckEvery = 100
 
+  /// - Parameter report: Is called by the first member alone.
   package init(_ job: Job, report: @escaping (Event) -> Void) throws {
     self.job = job
-    self.report = report
+    self.report = { if job.exchange.isFirst { report($0) } }
     settings = job.settings
+    exchange = job.exchange
+    try settings.checkDivides(among: exchange.memberCount)
+    buckets = GradientBuckets(
+      job.model.gradients, stages: job.model.gradientStages, over: exchange)
     optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.workers)
     progress = TrainerProgress(cursor: job.data.startCursor)
   }
 
   /// Goes back to the last checkpoint; to the start where the run died before its first.
   package func resume() throws {
-    guard let step = job.run.checkpointSteps().last else { return try job.run.rewind(to: nil) }
+    guard let step = job.run.checkpointSteps().last else {
+      if exchange.isFirst { try job.run.rewind(to: nil) }
+      return
+    }
     let file = job.run.checkpoint(step) + "/" + TrainerState.fileName
     progress = try TrainerState(
       from: file, model: job.model, optimizer: optimizer, identity: job.identity
     ).progress
     try job.model.parametersChanged()
-    try job.run.rewind(to: progress.step)
+    if exchange.isFirst { try job.run.rewind(to: progress.step) }
   }
 
   /// Trains to the end and writes the package.
   package func run() throws {
-    try requireSpace()
-    let metrics = try AppendedFile(job.run.metrics)
+    if exchange.isFirst { try requireSpace() }
+    let metrics = exchange.isFirst ? try AppendedFile(job.run.metrics) : nil
+    try compareWeights()
     if progress.step == 0 { _ = try evaluate() }
     while progress.step < settings.steps {
       let record = try step()
-      try metrics.append(line: record.json.text())
+      try metrics?.append(line: record.json.text())
       report(.step(record, of: settings.steps))
+      if isDue(Self.weightCheckEvery) { try compareWeights() }
       let isLast = progress.step == settings.steps
       let isBest = isLast || isDue(settings.evaluation.every) ? try evaluate() : false
-      if job.shouldStop() {
+      if try isStopping() {
         try save()
-        throw TrainingError(.stopped(step: progress.step), job.run.path)
+        throw stopped
       }
       let savesBest = isBest && settings.checkpoints.every > 0
-      if !isLast, savesBest || isDue(settings.checkpoints.every) { try save() }
+      if !isLast, savesBest || isDue(settings.checkpoints.every) {
+        try save()
+        if try isStopping() { throw stopped }
+      }
     }
-    try finishing(writeResult)
+    try compareWeights()
+    if exchange.isFirst { try finishing(writeResult) }
   }
 
   private func writeResult() throws {
@@ -115,6 +135,24 @@ package final class Trainer {
     return false
   }
 
+  /// Whether any member has received a signal; all learn of it after the same step.
+  private func isStopping() throws -> Bool {
+    if job.shouldStop() { isStopPending = true }
+    return try exchange.any(isStopPending)
+  }
+
+  private var stopped: TrainingError {
+    TrainingError(.stopped(step: progress.step), job.run.path)
+  }
+
+  private func compareWeights() throws {
+    guard let member = try exchange.dissenter(job.model.parameters) else { return }
+    throw TrainingError(
+      .otherWeights(
+        member: exchange.name(of: member), first: exchange.name(of: 0), step: progress.step),
+      job.run.path)
+  }
+
   private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
 
   // MARK: A step
@@ -126,20 +164,11 @@ package final class Trainer {
       settings.sampler.mean(at: progress.step, of: settings.steps),
       settings.recurrence.backpropDepth.value(at: progress.step, of: settings.steps)
     )
-    let gradients = job.model.gradients
-    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
-    let micro = settings.effectiveMicroBatchSize
-    let count = settings.batchSize / micro
-    var (loss, passes, withGradient) = (MicroBatchLoss(0), 0, 0)
-    for _ in 0..<count {
-      let (part, draw) = try microBatch(size: micro)
-      loss.add(part, share: 1 / Double(count))
-      passes += draw.total
-      withGradient += draw.withGradient
-    }
-    try job.exchange.sum(gradients)
-    let share = 1 / Double(count * job.exchange.memberCount)
-    let norm = optimizer.norm(of: gradients) * share
+    let batches = try nextMicroBatches()
+    let count = batches.count
+    let (loss, waited) = try accumulate(batches)
+    let share = 1 / Double(count)
+    let norm = optimizer.norm(of: job.model.gradients) * share
     let rate = settings.schedule.factor(at: progress.step, of: settings.steps)
     try update(norm: norm, loss: loss.crossEntropy, share: share, rate: rate)
     let tokens = settings.batchSize * settings.sequenceLength
@@ -149,30 +178,85 @@ package final class Trainer {
     progress.fullFLOPs += job.ledger.perStep
     let seconds = (clock.now - start) / .seconds(1)
     progress.seconds += seconds
-    return StepRecord(
+    var record = StepRecord(
       step: progress.step, tokens: progress.tokens, loss: loss.crossEntropy,
-      divergence: loss.divergence, meanRecurrence: mean, recurrence: Double(passes) / Double(count),
-      backpropDepth: Double(withGradient) / Double(count),
+      divergence: loss.divergence, meanRecurrence: mean,
+      recurrence: Double(batches.reduce(0) { $0 + $1.draw.total }) / Double(count),
+      backpropDepth: Double(batches.reduce(0) { $0 + $1.draw.withGradient }) / Double(count),
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
+    if exchange.memberCount > 1 { record.exchangeSeconds = waited }
+    return record
   }
 
-  private func microBatch(size: Int) throws -> (loss: MicroBatchLoss, draw: RecurrenceDraw) {
-    var rows: [[UInt32]] = []
-    for _ in 0..<size { rows.append(try job.data.next(&progress.cursor)) }
-    let draw =
-      job.model.isRecurrent
-      ? settings.sampler.draw(
-        microBatch: progress.microBatches, step: progress.step, of: settings.steps)
-      : RecurrenceDraw(withoutGradient: 0, withGradient: 1)
-    let seed = RandomStream(seed: settings.seed, stream: Self.stateStream)
-    let loss = try job.model.accumulate(
-      TokenBatch(rows), draw, stateSeed: seed[UInt64(progress.microBatches)])
-    progress.microBatches += 1
-    progress.fullFLOPs += job.ledger.full(
-      tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
-    return (loss, draw)
+  private struct MicroBatch {
+    var rows: [[UInt32]]
+    var draw: RecurrenceDraw
+    var stateSeed: UInt64
+    /// FLOPs.
+    var cost: Double
+  }
+
+  /// Reads and draws the step's micro-batches. Every member does so for all of them, so that cursor
+  /// and counts stay the same everywhere.
+  private func nextMicroBatches() throws -> [MicroBatch] {
+    let size = settings.effectiveMicroBatchSize
+    let seeds = RandomStream(seed: settings.seed, stream: Self.stateStream)
+    return try (0..<settings.batchSize / size).map { _ in
+      let rows = try (0..<size).map { _ in try job.data.next(&progress.cursor) }
+      let number = progress.microBatches
+      let draw =
+        job.model.isRecurrent
+        ? settings.sampler.draw(microBatch: number, step: progress.step, of: settings.steps)
+        : RecurrenceDraw(withoutGradient: 0, withGradient: 1)
+      let cost = job.ledger.full(
+        tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
+      progress.microBatches += 1
+      progress.fullFLOPs += cost
+      return MicroBatch(rows: rows, draw: draw, stateSeed: seeds[UInt64(number)], cost: cost)
+    }
+  }
+
+  /// Adds up the gradients of this member's micro-batches, and of all members'.
+  ///
+  /// During the last one's backward pass, what is complete is already on its way.
+  ///
+  /// - Returns: The mean loss of all micro-batches, and the seconds spent waiting for others.
+  private func accumulate(
+    _ batches: [MicroBatch]
+  ) throws -> (loss: MicroBatchLoss, waited: Double) {
+    let gradients = job.model.gradients
+    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
+    let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
+    let own = shares.perMember[exchange.member]
+    var losses = [MicroBatchLoss](repeating: MicroBatchLoss(0), count: batches.count)
+    defer { job.model.observeStages(nil) }
+    for index in own {
+      if index == own.last { job.model.observeStages(buckets.complete) }
+      let batch = batches[index]
+      losses[index] = try job.model.accumulate(
+        TokenBatch(batch.rows), batch.draw, stateSeed: batch.stateSeed)
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    try buckets.finish()
+    let loss = try mean(of: losses)
+    return (loss, (clock.now - start) / .seconds(1))
+  }
+
+  /// The mean over all micro-batches, of which each member knows its own; the others are 0 there.
+  /// It is added up in their order, so it does not depend on who ran which.
+  private func mean(of losses: [MicroBatchLoss]) throws -> MicroBatchLoss {
+    let hasTeacher = losses.contains { $0.divergence != nil }
+    let values = try exchange.sum(losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 })
+    var mean = MicroBatchLoss(0)
+    for index in losses.indices {
+      let divergence = hasTeacher ? values[losses.count + index] : nil
+      mean.add(
+        MicroBatchLoss(values[index], divergence: divergence), share: 1 / Double(losses.count))
+    }
+    return mean
   }
 
   private static let stateStream: UInt64 = 0x7374_6174_6500_0000  // "state"
@@ -210,7 +294,9 @@ package final class Trainer {
     }
     let record = EvaluationRecord(
       step: progress.step, tokens: progress.tokens, results: results)
-    try AppendedFile(job.run.evaluations).append(line: record.json.text())
+    if exchange.isFirst {
+      try AppendedFile(job.run.evaluations).append(line: record.json.text())
+    }
     report(.evaluated(record))
     guard record.meanLoss < progress.bestLoss ?? .infinity else { return false }
     progress.bestLoss = record.meanLoss
@@ -218,25 +304,25 @@ package final class Trainer {
     return true
   }
 
-  /// Mean over the labels of all rows.
+  /// Mean over the labels of all rows, which the members share.
   private func heldOutLoss(_ rows: [[UInt32]], _ recurrence: Int?) throws -> Double {
-    var (sum, count) = (0.0, 0)
-    for start in stride(from: 0, to: rows.count, by: settings.microBatchSize) {
-      let batch = TokenBatch(Array(rows[start..<min(start + settings.microBatchSize, rows.count)]))
-      if batch.targetCount == 0 { continue }
-      sum +=
-        try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
-        * Double(batch.targetCount)
+    let size = settings.microBatchSize
+    let starts = Array(stride(from: 0, to: rows.count, by: size))
+    var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
+    for (number, start) in starts.enumerated() {
+      let batch = TokenBatch(Array(rows[start..<min(start + size, rows.count)]))
       count += batch.targetCount
+      if batch.targetCount == 0 || number % exchange.memberCount != exchange.member { continue }
+      let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
+      sums[number] = loss * Double(batch.targetCount)
     }
-    return count == 0 ? .nan : sum / Double(count)
+    return count == 0 ? .nan : try exchange.sum(sums).reduce(0, +) / Double(count)
   }
 
-  /// Writes a checkpoint; a signal that comes meanwhile waits for it.
+  /// Has the first member write a checkpoint; a signal that comes meanwhile waits for it.
   private func save() throws {
-    if try finishing(saveOnce) {
-      throw TrainingError(.stopped(step: progress.step), job.run.path)
-    }
+    try compareWeights()
+    if exchange.isFirst, try finishing(saveOnce) { isStopPending = true }
   }
 
   /// Refuses to start a run whose checkpoints and result the disk has no room for.
@@ -272,5 +358,14 @@ extension TrainingSettings {
   /// The largest divisor of the batch size that is not above the micro-batch size.
   package var effectiveMicroBatchSize: Int {
     (1...max(1, min(microBatchSize, batchSize))).last { batchSize % $0 == 0 } ?? 1
+  }
+
+  /// Throws when so many members cannot share a step's micro-batches evenly.
+  package func checkDivides(among members: Int) throws(TrainingError) {
+    let size = effectiveMicroBatchSize
+    guard batchSize / size % members == 0 else {
+      throw TrainingError(
+        .unevenShares(members: members, batchSize: batchSize, microBatchSize: size))
+    }
   }
 }

@@ -21,6 +21,10 @@ package struct TrainingError: DiagnosedError, Equatable {
     case badYAML(String)
     case unknownPreset(String, known: [String])
     case notTrainable(String)
+    /// The members of a group cannot have equally many micro-batches.
+    case unevenShares(members: Int, batchSize: Int, microBatchSize: Int)
+    /// Two members that should have the same weights do not.
+    case otherWeights(member: String, first: String, step: Int)
   }
 
   package var problem: Problem
@@ -40,9 +44,9 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: .interrupted
     case .runExists: .outputExists
     case .nothingToResume: .inputOutput
-    case .otherSetting, .otherModel, .badSetting, .unknownPreset: .usage
+    case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
-    case .diverged: .checkFailed
+    case .diverged, .otherWeights: .checkFailed
     case .notTrainable: .unsupported
     }
   }
@@ -62,6 +66,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .badYAML: "recipe.bad_yaml"
     case .unknownPreset: "recipe.unknown_preset"
     case .notTrainable: "train.not_trainable"
+    case .unevenShares: "train.uneven_shares"
+    case .otherWeights: "train.other_weights"
     }
   }
 
@@ -84,6 +90,11 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .unknownPreset(let name, let known):
       "there is no preset \"\(name)\"; presets: \(known.joined(separator: ", "))"
     case .notTrainable(let reason): reason
+    case .unevenShares(let members, let batch, let micro):
+      "\(members) processes cannot share a step's \(batch / micro) micro-batches evenly "
+        + "(batch_size \(batch), micro_batch_size \(micro))"
+    case .otherWeights(let member, let first, let step):
+      "after step \(step), \(member) has other weights than \(first)"
     }
   }
 
@@ -97,8 +108,19 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .unknownPreset("two-phase", _):
       "that is two runs: --preset healing, then --preset task on the package of the first"
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \"\($0)\"?" }
+    case .unevenShares(let members, let batch, let micro):
+      Self.shareHint(members: members, batch: batch, micro: micro)
+    case .otherWeights:
+      "use machines with the same processor and the same --threads; go on with --resume"
     case .diverged: "lower the learning rate, or lengthen the warm-up"
     default: nil
     }
+  }
+
+  private static func shareHint(members: Int, batch: Int, micro: Int) -> String {
+    let counts = (1...max(1, batch / micro)).filter { batch / micro % $0 == 0 }
+    let some = counts.map { "\($0)" }.joined(separator: ", ")
+    let split = batch % members == 0 ? ", or --micro-batch-size \(batch / members)" : ""
+    return "start one of \(some) processes" + split
   }
 }

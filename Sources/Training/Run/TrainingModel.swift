@@ -9,6 +9,13 @@ package protocol TrainingModel: AnyObject {
   var tensors: [TrainedTensor] { get }
   /// Whether there is a core to repeat; recurrences mean nothing otherwise.
   var isRecurrent: Bool { get }
+  /// Ranges of `gradients`, in the order in which `accumulate` completes them; the same for every
+  /// batch. What no stage covers is not trained.
+  var gradientStages: [[Range<Int>]] { get }
+
+  /// From now on `accumulate` tells `observer` when it adds nothing more to a stage and to those
+  /// before it; stages that are not told of are complete when it returns. nil ends this.
+  func observeStages(_ observer: ((_ stage: Int) -> Void)?)
 
   /// The mean loss over the labels of a micro-batch; its gradient is added to `gradients`.
   ///
@@ -45,19 +52,8 @@ package struct MicroBatchLoss: Equatable, Sendable {
   }
 }
 
-/// Several processes that train one model, each on sequences of its own.
-///
-/// The bundled trainer runs alone; another transport conforms to this and nothing else changes.
-package protocol GradientExchange {
-  /// Replaces the values by their sum over all members of the group.
-  func sum(_ values: Buffer) throws
-  var memberCount: Int { get }
-}
+extension TrainingModel {
+  package var gradientStages: [[Range<Int>]] { [[0..<gradients.floatCount]] }
 
-/// A group of one.
-package struct SingleProcess: GradientExchange {
-  package init() {}
-
-  package var memberCount: Int { 1 }
-  package func sum(_ values: Buffer) {}
+  package func observeStages(_ observer: ((_ stage: Int) -> Void)?) {}
 }

@@ -1,0 +1,134 @@
+#!/bin/sh
+# Builds ckpt with MPI in .build-mpi, and trains the shipped model by 1, 2 and 4 processes of this
+# machine: the same losses, a killed process, signals, resuming, refusals. A minute beside the build.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '==> %s\n' "$*"; }
+fail() { printf 'test_mpi: %s\n' "$*" >&2; exit 1; }
+
+Scripts/setup.sh openmpi-bin libopenmpi-dev
+say 'Release build with MPI'
+build="swift build -c release --static-swift-stdlib --product ckpt --traits MPI"
+build="$build --scratch-path .build-mpi"
+$build
+ckpt=$($build --show-bin-path)/ckpt
+
+work=build/mpi
+rm -rf "$work"
+mkdir -p "$work"
+package=$work/package
+"$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 --mean-recurrence 4 \
+  --quiet -o "$package" >/dev/null
+
+# A small machine shall do, and a container where everybody is root.
+[ "$(id -u)" -ne 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+# usage: launch RUN PROCESSES [option…]; takes this shell's place. One process starts without mpirun.
+launch() {
+  run=$work/$1
+  start="mpirun --oversubscribe -n $2"
+  [ "$2" != 1 ] || start=
+  shift 2
+  # shellcheck disable=SC2086  # a list of words
+  exec $start "$ckpt" train "$package" --data fixtures/text/corpus.txt -o "$run" --cache "$work/cache" \
+    --batch-size 8 --micro-batch-size 2 --sequence-length 64 --mean-recurrence 4 --threads 1 \
+    --set evaluation.rows=8 --eval-recurrence 1,4 --progress none --quiet "$@"
+}
+
+train() { (launch "$@"); }
+
+losses() { sed -n 's/.*"step":\([0-9]*\),.*"loss":\([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
+
+# usage: same A B: the same steps, and losses that agree to 1e-6.
+same() {
+  losses "$work/$1" >"$work/a"
+  losses "$work/$2" >"$work/b"
+  paste -d ' ' "$work/a" "$work/b" | awk -v name="$2" '
+    { d = $2 - $4; if (d < 0) d = -d; if (d > most) most = d; if ($1 != $3) wrong = 1 }
+    END {
+      printf "    %s: %d steps, largest difference %.1e\n", name, NR, most
+      exit wrong || !(most <= 1e-6) || NR == 0
+    }' || fail "losses of $2 are not those of $1"
+}
+
+# usage: await RUN STEP: until the run has logged the step.
+await() {
+  turns=0
+  until [ -f "$work/$1/metrics.jsonl" ] && grep -q "\"step\":$2," "$work/$1/metrics.jsonl"; do
+    turns=$((turns + 1))
+    [ "$turns" -lt 600 ] || fail "$1 does not reach step $2"
+    sleep 0.1
+  done
+}
+
+# usage: finish PID STATUS: waits for a background command.
+finish() {
+  status=0
+  wait "$1" || status=$?
+  [ "$status" = "$2" ] || { cat "$work/messages"; fail "exit status $status, expected $2"; }
+}
+
+# The processes that an mpirun has started.
+ranks() { ps -o pid= --ppid "$1"; }
+
+for optimizer in muon adamw; do
+  say "The same losses by 1, 2 and 4 processes: $optimizer"
+  for processes in 1 2 4; do
+    train "$optimizer-$processes" $processes --steps 20 --eval-every 10 --optimizer $optimizer \
+      >/dev/null
+    same "$optimizer-1" "$optimizer-$processes"
+  done
+done
+cmp -s "$work/muon-1/recipe.yaml" "$work/muon-4/recipe.yaml" || fail 'recipes differ'
+"$ckpt" inspect "$work/muon-4/package" --check --quiet >/dev/null
+
+say 'The same start twice gives the same bits'
+train again 2 --steps 20 --eval-every 10 >/dev/null
+cmp -s "$work/muon-2/package/model.safetensors" "$work/again/package/model.safetensors" ||
+  fail 'weights differ'
+
+say 'A killed process ends the run; its last checkpoint is whole, and any number goes on'
+train whole 1 --steps 60 --checkpoint-every 10 >/dev/null
+launch killed 2 --steps 60 --checkpoint-every 10 >"$work/messages" 2>&1 &
+mpirun=$!
+await killed 13
+victim=$(ranks "$mpirun" | tail -n 1)
+kill -KILL "$victim"
+status=0
+wait "$mpirun" || status=$?
+[ "$status" != 0 ] || fail 'a lost process was not noticed'
+[ -d "$work/killed/checkpoints/step-10" ] || fail 'no checkpoint'
+train killed 4 --resume >/dev/null
+same whole killed
+
+say 'A signal to one process stops all after a checkpoint'
+launch stopped 2 --steps 60 >"$work/messages" 2>&1 &
+mpirun=$!
+await stopped 5
+# shellcheck disable=SC2046  # one process
+kill -TERM $(ranks "$mpirun" | tail -n 1)
+finish "$mpirun" 130
+grep -q 'rank 0 on .*: stopped by a signal after step' "$work/messages" ||
+  fail 'the error does not name the rank'
+train stopped 1 --resume >/dev/null
+same whole stopped
+
+say 'So does a signal to mpirun'
+OMPI_MCA_odls_base_sigkill_timeout=20 launch interrupted 2 --steps 60 >"$work/messages" 2>&1 &
+mpirun=$!
+await interrupted 5
+kill -INT "$mpirun"
+status=0
+wait "$mpirun" || status=$?
+[ "$status" != 0 ] || fail 'an interrupted run ended well'
+train interrupted 2 --resume >/dev/null
+same whole interrupted
+
+say 'What cannot work is refused'
+status=0
+train refused 3 --steps 5 >"$work/messages" 2>&1 || status=$?
+grep -q '3 processes cannot share' "$work/messages" || fail 'uneven shares are not refused'
+[ "$status" = 64 ] || fail "uneven shares: exit status $status"
+[ ! -e "$work/refused" ] || fail 'a refused run left a folder'
+say 'MPI works'

@@ -1,0 +1,77 @@
+import ByteIO
+package import Tensors
+
+/// The processes that train one model together, each on micro-batches of its own.
+///
+/// Every member calls the same functions in the same order. The bundled trainer runs alone; another
+/// transport conforms to this and nothing else changes.
+package protocol GradientExchange {
+  /// This process's number, from 0.
+  var member: Int { get }
+  var memberCount: Int { get }
+
+  /// What a message calls a member: its number and its machine.
+  func name(of member: Int) -> String
+
+  /// Starts to replace the floats of `range` by their sum over all members; nobody else may touch
+  /// them before `finish` returns.
+  func begin(_ values: Buffer, _ range: Range<Int>)
+
+  /// Waits for all sums that were started.
+  func finish() throws
+
+  /// The sums over all members, element by element.
+  func sum(_ values: [Double]) throws -> [Double]
+}
+
+/// A group of one.
+package struct SingleProcess: GradientExchange {
+  package init() {}
+
+  package var member: Int { 0 }
+  package var memberCount: Int { 1 }
+  package func name(of member: Int) -> String { "rank 0" }
+  package func begin(_ values: Buffer, _ range: Range<Int>) {}
+  package func finish() {}
+  package func sum(_ values: [Double]) -> [Double] { values }
+}
+
+extension GradientExchange {
+  /// Whether this member writes the run's files.
+  package var isFirst: Bool { member == 0 }
+
+  /// What every member gave, in the order of members. All give equally many values.
+  package func gather(_ values: [Double]) throws -> [[Double]] {
+    var all = [Double](repeating: 0, count: values.count * memberCount)
+    all.replaceSubrange(member * values.count..<(member + 1) * values.count, with: values)
+    let sums = try sum(all)
+    return (0..<memberCount).map { Array(sums[$0 * values.count..<($0 + 1) * values.count]) }
+  }
+
+  /// Whether any member says so.
+  package func any(_ isTrue: Bool) throws -> Bool { try sum([isTrue ? 1 : 0])[0] > 0 }
+
+  /// The first member whose values have other bits than those of member 0; nil when all are equal.
+  package func dissenter(_ values: Buffer) throws -> Int? {
+    if memberCount == 1 { return nil }
+    // Twelve of the digest's bytes, as numbers that a Double holds exactly.
+    let bytes = Self.digest(of: values).bytes
+    let words = [bytes[0..<6], bytes[6..<12]].map { half in
+      half.reduce(0.0) { $0 * 256 + Double($1) }
+    }
+    let all = try gather(words)
+    return all.firstIndex { $0 != all[0] }
+  }
+
+  private static func digest(of values: Buffer) -> Digest {
+    var hash = SHA256()
+    let tile = 1 << 20
+    for start in stride(from: 0, to: values.byteCount, by: tile) {
+      var bytes = [UInt8](repeating: 0, count: min(tile, values.byteCount - start))
+      var span = bytes.mutableRawSpan
+      values.read(at: start, into: &span)
+      hash.update(bytes)
+    }
+    return hash.finish()
+  }
+}
