@@ -163,4 +163,15 @@ struct ExchangeTests {
     }
     #expect(errors[0] == nil)
   }
+
+  @Test("a tensor that is in no stage is exchanged too, after all others")
+  func coverage() {
+    let tensors = [(0, 4), (4, 4), (20, 2)].map { offset, count in
+      TrainedTensor(name: "", shape: [count], offset: offset, isBodyMatrix: false)
+    }
+    #expect(
+      GradientBuckets.stages([[4..<8], [20..<22]], covering: tensors)
+        == [[4..<8], [20..<22], [0..<4]])
+    #expect(GradientBuckets.stages([[0..<22]], covering: tensors) == [[0..<22]])
+  }
 }

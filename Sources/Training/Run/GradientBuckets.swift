@@ -59,6 +59,16 @@ final class GradientBuckets {
     }
   }
 
+  /// Stages that cover all of `tensors`: those that a model tells of nothing are complete at the end.
+  static func stages(_ stages: [[Range<Int>]], covering tensors: [TrainedTensor]) -> [[Range<Int>]]
+  {
+    let known = stages.joined()
+    let rest = tensors.map { $0.offset..<($0.offset + $0.elementCount) }.filter { range in
+      !known.contains { $0.overlaps(range) }
+    }
+    return rest.isEmpty ? stages : stages + [rest]
+  }
+
   /// Sends what waits for stage `stage` and those before it.
   func complete(_ stage: Int) { send(stages: stage + 1) }
 

@@ -72,7 +72,9 @@ package final class Trainer {
     exchange = job.exchange
     try settings.checkDivides(among: exchange.memberCount)
     buckets = GradientBuckets(
-      job.model.gradients, stages: job.model.gradientStages, over: exchange)
+      job.model.gradients,
+      stages: GradientBuckets.stages(job.model.gradientStages, covering: job.model.tensors),
+      over: exchange)
     optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.workers)
     progress = TrainerProgress(cursor: job.data.startCursor)
   }

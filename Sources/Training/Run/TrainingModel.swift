@@ -10,7 +10,7 @@ package protocol TrainingModel: AnyObject {
   /// Whether there is a core to repeat; recurrences mean nothing otherwise.
   var isRecurrent: Bool { get }
   /// Ranges of `gradients`, in the order in which `accumulate` completes them; the same for every
-  /// batch. What no stage covers is not trained.
+  /// batch. Trained tensors that are in none are complete when it returns.
   var gradientStages: [[Range<Int>]] { get }
 
   /// From now on `accumulate` tells `observer` when it adds nothing more to a stage and to those
