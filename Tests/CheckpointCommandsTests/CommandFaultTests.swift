@@ -154,7 +154,7 @@ struct CommandFaultTests {
       [Fixtures.path("golden/tiny-llama/source"), "--select", "0/1,4/9", "-o", package])
     #expect(made.code == 0)
     let report = package + "/VERIFICATION.json"
-    let line = "\"$0\" verify \"$1\" --report \"$2\""
+    let line = "\"$0\" verify \"$1\" --report \"$2\" --force"
     #expect(try Executable.shell("exec " + line, package, report) == 0)
     let new = try ByteRegion(path: report).contents(limit: 1 << 20)
     for delay in [0.01, 0.05, 0.1, 0.2] {
