@@ -189,8 +189,13 @@ struct TrainTests {
     }
     let svg = folder.file("compare.svg")
     let paths = ["slow", "fast"].map { folder.file($0) }
-    let page = try outcome(Runs.self, paths + ["--against", "flops", "--svg", svg])
+    let both = try outcome(Runs.self, paths + ["--svg", svg])
+    #expect(both.output.contains("  tokens\n") && both.output.contains("  FLOPs\n"))
+    let drawing = try String(contentsOfFile: svg, encoding: .utf8)
+    #expect(drawing.contains(">tokens<") && drawing.contains(">FLOPs<"))
+    let page = try outcome(Runs.self, paths + ["--against", "flops", "--force", "--svg", svg])
     #expect(page.code == 0)
+    #expect(!page.output.contains("  tokens\n"))
     #expect(page.output.contains("Held out, r = 8"))
     #expect(page.output.contains("slow   fast"))
     #expect(pathKind(svg) == .file)

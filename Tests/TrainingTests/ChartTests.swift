@@ -50,6 +50,19 @@ struct ChartTests {
     #expect(chart.terminal().contains("5"))
   }
 
+  @Test("charts stack in one document, and equal losses are one level line")
+  func stackedAndLevel() throws {
+    let document = try XMLCounter(LineChart.svg(stacking: [Self.chart, Self.chart]))
+    #expect(document.counts["svg"] == 3)
+    #expect(document.counts["polyline"] == 4)
+    // What rounding leaves between equal losses is not drawn as ups and downs.
+    let level = ChartAxis([1.59600, 1.59601, 1.59599], isLogarithmic: false, tickCount: 5)
+    #expect(level.upper - level.lower > 0.1)
+    #expect(abs(level.position(1.59601) - 0.5) < 0.001)
+    let apart = ChartAxis([1.59, 1.60], isLogarithmic: false, tickCount: 5)
+    #expect(apart.lower == 1.59 && apart.upper == 1.60)
+  }
+
   @Test("ticks are round numbers and labels are short")
   func ticks() {
     let axis = ChartAxis([0.13, 0.97], isLogarithmic: false, tickCount: 5)
