@@ -98,6 +98,7 @@ struct TrainerTests {
     #expect(throws: TrainingError(.stopped(step: stop), stopped.job.run.path)) {
       try stopped.run()
     }
+    #expect(pathKind(stopped.job.run.curve) == .file)
     let resumed = try trainer("parts", Self.settings(), model: ToyModel(vocabulary: 12))
     try resumed.resume()
     #expect(resumed.progress.step == stop)

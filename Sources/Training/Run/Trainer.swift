@@ -123,6 +123,10 @@ package final class Trainer {
   private func writeResult() throws {
     removeTree(job.run.package)
     try job.writePackage(job.run.package, progress)
+    try writeCurve()
+  }
+
+  private func writeCurve() throws {
     try job.run.write(job.run.chart().svg(), to: job.run.curve)
   }
 
@@ -351,6 +355,7 @@ package final class Trainer {
       to: staged.path(TrainerState.fileName))
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
+    try writeCurve()
     job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
