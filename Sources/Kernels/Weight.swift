@@ -134,7 +134,7 @@ package struct Weight: Sendable {
   fileprivate func multiplyTiles(
     _ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool, _ worker: Int, _ workers: Workers
   ) {
-    let height = max(16, min(512, (1 << 18) / max(columns, 1) & ~15))
+    let height = max(16, min(1024, (1 << 20) / max(columns, 1) & ~15))
     let tile = unsafe workers.scratch(worker, floats: height * columns)
     for start in Swift.stride(from: range.lowerBound, to: range.upperBound, by: height) {
       let rows = start..<min(start + height, range.upperBound)

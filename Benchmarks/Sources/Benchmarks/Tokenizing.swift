@@ -21,7 +21,7 @@ let tokenizing = Benchmark("tokenize", "8 MB of mixed text to tokens, one thread
     }
     let theirs = {
       let object = try jsonOutput(
-        [python, "Benchmarks/peers/tokenize.py", model, text], in: setting)
+        [python, "Benchmarks/peers/encode.py", model, text], in: setting)
       return object["megabytes_per_second"] as? Double ?? .nan
     }
     let speeds = try interleaved(setting.runs, [ours, theirs]).map { Samples($0) }

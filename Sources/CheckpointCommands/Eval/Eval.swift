@@ -14,7 +14,7 @@ struct Eval: Verb {
     discussion: """
       A text's tokens are cut into consecutive windows, without BOS; the loss is the mean negative \
       log-likelihood in nats over the S - 1 targets of each window. Of a JSONL file, field "text" is \
-      read (or prompt and completion, of which the completion counts); documents do not see each other.
+      read (or prompt and completion, or messages, as in training); documents do not see each other.
 
       A JSONL file with the fields question and answer is answered greedily, and the answers are \
       compared: by their last number, where the given answer is one or marks one with ####, else as \

@@ -57,13 +57,11 @@ struct TokenWindows {
     documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?
   ) throws {
     self.length = length
-    var reader = try DocumentReader(path, format: TextFormat(.jsonl))
+    let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer) }
+    var reader = try DocumentReader(path, format: TextFormat(.jsonl), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {
-      packed.startDocument()
-      for segment in piece.segments {
-        packed.append(try tokenizer.encode(segment.bytes), isTarget: segment.isTarget)
-      }
+      packed.append(try tokenizer.encode(piece.segments))
       while packed.count >= length, windows.count < count ?? .max {
         try take(packed.removeFirst(length), tokenizer)
       }
@@ -90,12 +88,12 @@ private struct PackedTokens {
 
   var count: Int { tokens.count }
 
-  mutating func startDocument() { document += 1 }
-
-  mutating func append(_ new: [Int32], isTarget: Bool) {
-    tokens += new
-    documents += repeatElement(document, count: new.count)
-    targets += repeatElement(isTarget, count: new.count)
+  /// Appends a document, its tokens marked as in training.
+  mutating func append(_ marked: [UInt32]) {
+    document += 1
+    tokens += marked.map { Int32(bitPattern: $0 & ~notATarget) }
+    documents += repeatElement(document, count: marked.count)
+    targets += marked.map { $0 & notATarget == 0 }
   }
 
   mutating func removeFirst(_ count: Int) -> PackedTokens {

@@ -102,16 +102,7 @@ struct TrainingData {
         decoding: try ByteRegion(path: choice).contents(limit: 1 << 20), as: UTF8.self)
     }
     guard let source else { return nil }
-    let template = try ChatTemplate(source)
-    let specials = tokenizer.addedTokens.filter(\.special).map(\.content)
-    let names = tokenizer.templateVariables
-    return TextEncoder.Chat(identity: SHA256.digest(of: Array(source.utf8))) { messages, tools in
-      var names = names
-      if let tools { names["tools"] = tools }
-      let text = try template.answers(of: messages, variables: names, specials: specials)
-      return ConversationText(
-        text.parts.map { Segment($0.bytes, isTarget: $0.isAnswer) }, learnsEnding: text.endsOpen)
-    }
+    return try TextEncoder.Chat(source, tokenizer)
   }
 
   /// The model's end-of-text token; nil when its configuration names none.
@@ -130,9 +121,25 @@ struct TrainingData {
   }
 }
 
+extension TextEncoder.Chat {
+  /// A template in Jinja, over a tokenizer's special tokens.
+  init(_ source: String, _ tokenizer: Tokenizer) throws {
+    let template = try ChatTemplate(source)
+    let specials = tokenizer.addedTokens.filter(\.special).map(\.content)
+    let names = tokenizer.templateVariables
+    self.init(identity: SHA256.digest(of: Array(source.utf8))) { messages, tools in
+      var names = names
+      if let tools { names["tools"] = tools }
+      let text = try template.answers(of: messages, variables: names, specials: specials)
+      return ConversationText(
+        text.parts.map { Segment($0.bytes, isTarget: $0.isAnswer) }, learnsEnding: text.endsOpen)
+    }
+  }
+}
+
 extension Tokenizer {
   /// The tokens of segments as of one text; a token counts when a byte of it is of a target.
-  fileprivate func encode(_ segments: [Segment]) throws -> [UInt32] {
+  func encode(_ segments: [Segment]) throws -> [UInt32] {
     func mark(_ ids: [Int32], _ isTarget: Bool) -> [UInt32] {
       ids.map { UInt32(bitPattern: $0) | (isTarget ? 0 : notATarget) }
     }

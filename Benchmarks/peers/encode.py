@@ -1,6 +1,6 @@
 """Encodes a file with the package tokenizers on one thread; prints megabytes a second as JSON.
 
-    tokenize.py TOKENIZER.json TEXT
+    encode.py TOKENIZER.json TEXT
 """
 
 import json
