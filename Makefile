@@ -3,6 +3,8 @@
 #   test       set up the machine, then check (Scripts/test.sh)
 #   python-tests  what torch and transformers make of ckpt's output (Scripts/test_python.sh)
 #   mpi        build with MPI, train by several processes (Scripts/test_mpi.sh)
+#   docs       build the documentation site into build/site (Scripts/docs.sh)
+#   docs-tests run the commands of README and docs/ (Scripts/test_docs.py)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
@@ -12,7 +14,7 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
+.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
 	fuzz-torch fuzz-gguf bench clean
 
 check:
@@ -26,6 +28,12 @@ python-tests:
 
 mpi:
 	Scripts/test_mpi.sh
+
+docs:
+	Scripts/docs.sh
+
+docs-tests:
+	Scripts/test_docs.py
 
 demo:
 	Scripts/demo.sh

@@ -202,6 +202,15 @@ if Context.environment["CKPT_FUZZ"] != nil {
   }
 }
 
+// MARK: - Documentation
+
+/// The site is made of pages alone, by `make docs`: nothing else needs the plugin.
+if Context.environment["CKPT_DOCS"] != nil {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+  package.targets.append(.target(name: "Manual", path: "build/manual"))
+}
+
 let plainC: Set = ["CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
