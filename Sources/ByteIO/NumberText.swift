@@ -26,6 +26,20 @@ package func byteSize(_ count: Int) -> String {
   return unit == 0 ? "\(count) B" : "\(fixed(value, 1)) \(units[unit])"
 }
 
+/// The number of bytes that a text says: `5GB` is decimal, `5GiB` binary, a bare number bytes.
+package func byteCount(_ text: String) -> Int? {
+  let units: [(String, Double)] = [
+    ("KIB", 0x1p10), ("MIB", 0x1p20), ("GIB", 0x1p30), ("TIB", 0x1p40), ("KB", 1e3), ("MB", 1e6),
+    ("GB", 1e9), ("TB", 1e12), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("B", 1), ("", 1),
+  ]
+  let text = text.uppercased()
+  guard let (suffix, scale) = units.first(where: { text.hasSuffix($0.0) }),
+    let number = Double(text.dropLast(suffix.count)), number > 0, number * scale < 0x1p60,
+    number * scale >= 1
+  else { return nil }
+  return Int(number * scale)
+}
+
 /// `value` with `digits` digits after the point.
 package func fixed(_ value: Double, _ digits: Int) -> String {
   guard value.isFinite else { return "\(value)" }

@@ -12,9 +12,12 @@ package struct Batch: Equatable, Sendable {
   /// documents begin at their own first token, sequences padded on the left at the first that
   /// counts; padding on the right needs nothing.
   package let firstVisible: [Int32]?
+  /// Number of the first sequence: random initial states depend on it, and on nothing else that the
+  /// grouping into batches changes.
+  package let firstSequence: Int
 
   package init(
-    tokens: [Int32], sequences: Int, firstVisible: [Int32]? = nil
+    tokens: [Int32], sequences: Int, firstVisible: [Int32]? = nil, firstSequence: Int = 0
   ) throws(TransformerError) {
     guard sequences > 0, !tokens.isEmpty else { throw TransformerError(.emptySequence) }
     length = tokens.count / sequences
@@ -26,6 +29,26 @@ package struct Batch: Equatable, Sendable {
     self.tokens = tokens
     self.sequences = sequences
     self.firstVisible = firstVisible
+    self.firstSequence = firstSequence
+  }
+
+  /// Some sequences of a batch.
+  struct Part {
+    let sequences: Range<Int>
+    /// Their places in the batch's tokens.
+    let tokens: Range<Int>
+  }
+
+  func part(_ sequences: Range<Int>) -> Part {
+    Part(
+      sequences: sequences, tokens: sequences.lowerBound * length..<sequences.upperBound * length)
+  }
+
+  func slice(_ part: Part) throws(TransformerError) -> Batch {
+    try Batch(
+      tokens: Array(tokens[part.tokens]), sequences: part.sequences.count,
+      firstVisible: firstVisible.map { Array($0[part.tokens]) },
+      firstSequence: firstSequence + part.sequences.lowerBound)
   }
 
   /// Checks tokens and length against a model.

@@ -11,14 +11,22 @@ package enum InitialState: Equatable, Sendable {
   /// `[B, S, h]`.
   case given([Float])
 
+  /// What some sequences of the batch start from.
+  func part(_ part: Batch.Part, width: Int) -> InitialState {
+    guard case .given(let values) = self else { return self }
+    let range = part.tokens.lowerBound * width..<part.tokens.upperBound * width
+    return .given(Array(values[range]))
+  }
+
   /// Fills the state for `visibility`'s queries.
   ///
   /// - Parameters:
   ///   - state: `[T, h]`, overwritten.
   ///   - embedded: `[T, h]`, the prelude's output.
+  ///   - firstSequence: Number of the first sequence.
   func fill(
     _ state: Matrix, embedded: Matrix, _ start: StateStart, _ visibility: Visibility,
-    on workers: Workers
+    firstSequence: Int = 0, on workers: Workers
   ) throws(TransformerError) {
     switch (self, start) {
     case (.given(let values), _):
@@ -34,7 +42,7 @@ package enum InitialState: Equatable, Sendable {
       workers.divide(state.rows) { _, rows in
         for row in rows {
           let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
-          let stream = RandomStream(seed: seed, stream: UInt64(sequence))
+          let stream = RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
           let first = (visibility.past + query) * width
           for channel in 0..<width {
             let value = stream.truncatedNormal(at: UInt64(first + channel))

@@ -74,7 +74,9 @@ extension Model {
     context.run(blocks, room, trace: &trace)
     var latent: Matrix?
     if let recurrence = network.recurrence {
-      try context.start(recurrence, room, options.state, bypassesAdapter: options.bypassesAdapter)
+      try context.start(
+        recurrence, room, options.state, firstSequence: batch.firstSequence,
+        bypassesAdapter: options.bypassesAdapter)
       for _ in 0..<passes {
         context.inject(recurrence, room, bypassesAdapter: options.bypassesAdapter)
         context.run(Array(recurrence.core), room, trace: &trace)
@@ -155,7 +157,8 @@ extension BlockContext {
 
   /// Takes the stream as the prelude's output and sets the state to s₀.
   func start(
-    _ recurrence: Network.Recurrence, _ room: Room, _ state: InitialState, bypassesAdapter: Bool
+    _ recurrence: Network.Recurrence, _ room: Room, _ state: InitialState, firstSequence: Int = 0,
+    bypassesAdapter: Bool
   ) throws(TransformerError) {
     copy(room.embedded, room.stream, on: workers)
     if let adapter = recurrence.adapter, !bypassesAdapter {
@@ -165,7 +168,8 @@ extension BlockContext {
       copy(room.injected, room.embedded, on: workers)
     }
     try state.fill(
-      room.state, embedded: room.embedded, recurrence.start, visibility, on: workers)
+      room.state, embedded: room.embedded, recurrence.start, visibility,
+      firstSequence: firstSequence, on: workers)
   }
 
   /// Makes the core's input from the state: u = A·[s ; e], or s + e.

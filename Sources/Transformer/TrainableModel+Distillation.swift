@@ -1,5 +1,6 @@
 package import Kernels
 import ModelGraph
+import Tensors
 
 /// A model to learn from, and how much of the loss it makes up.
 package struct Teacher {
@@ -17,6 +18,14 @@ package struct Teacher {
     self.model = model
     self.mix = mix
   }
+
+  /// Bytes of its weights and of a chunk of its logits.
+  package var byteCount: Int {
+    let parameters = model.graph.parameters.reduce(0) { sum, parameter in
+      sum + parameter.elementCount * ([.bf16, .f16].contains(parameter.type) ? 2 : 4)
+    }
+    return parameters + TrainingRoom.logitBytes
+  }
 }
 
 extension TrainableModel {
@@ -27,21 +36,29 @@ extension TrainableModel {
     _ batch: Batch, labels: [Int32], from teacher: Teacher, noGradSteps: Int = 0,
     gradSteps: Int = 0, state: InitialState = .seeded(0)
   ) throws -> (labels: LossSum, teacher: LossSum) {
-    let count = try check(batch, labels, passes: noGradSteps + gradSteps)
-    let pass = try pass(batch, noGradSteps: noGradSteps, gradSteps: gradSteps)
-    try pass.forward(state)
-    let taught = try teacher.model.forward(batch, ForwardOptions(logits: .none)).normed
-    if teacherLogits?.rows != pass.room.logits.rows {
-      teacherLogits = nil
-      teacherLogits = try Matrix(rows: pass.room.logits.rows, columns: pass.room.logits.columns)
+    let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
+    var (own, taught) = (LossSum(nats: 0, count: count), LossSum(nats: 0, count: count))
+    try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
+      let labels = Array(labels[part.tokens])
+      if labels.allSatisfy({ $0 < 0 }) { return }
+      try pass.forward(state.part(part, width: network.sizes.hidden))
+      let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)).normed
+      let sums = pass.loss(
+        labels, teacher, hidden, weight: 1 / Float(count),
+        teacherLogits: try teacherLogits(as: pass.room.logits))
+      own.nats += sums.crossEntropy
+      taught.nats += sums.divergence
+      pass.backward()
     }
-    guard let room = teacherLogits else { preconditionFailure("made above") }
-    let sums = pass.loss(
-      labels, teacher, taught, weight: 1 / Float(count), teacherLogits: room)
-    pass.backward()
-    return (
-      LossSum(nats: sums.crossEntropy, count: count), LossSum(nats: sums.divergence, count: count)
-    )
+    return (own, taught)
+  }
+
+  private func teacherLogits(as logits: Matrix) throws(MemoryError) -> Matrix {
+    if let teacherLogits, teacherLogits.rows == logits.rows { return teacherLogits }
+    teacherLogits = nil
+    let new = try Matrix(rows: logits.rows, columns: logits.columns)
+    teacherLogits = new
+    return new
   }
 }
 

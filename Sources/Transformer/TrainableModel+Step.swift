@@ -17,12 +17,16 @@ extension TrainableModel {
     _ batch: Batch, labels: [Int32], noGradSteps: Int = 0, gradSteps: Int = 0,
     state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> LossSum {
-    let count = try check(batch, labels, passes: noGradSteps + gradSteps)
-    let pass = try pass(batch, noGradSteps: noGradSteps, gradSteps: gradSteps)
-    try pass.forward(state)
-    let sum = pass.loss(labels, weight: Float(scale / Double(count)))
-    pass.backward()
-    return LossSum(nats: sum, count: count)
+    let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
+    var sum = LossSum(nats: 0, count: count)
+    try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
+      let labels = Array(labels[part.tokens])
+      if labels.allSatisfy({ $0 < 0 }) { return }
+      try pass.forward(state.part(part, width: network.sizes.hidden))
+      sum.nats += pass.loss(labels, weight: Float(scale / Double(count)))
+      pass.backward()
+    }
+    return sum
   }
 
   /// The same loss without gradients.
@@ -33,14 +37,17 @@ extension TrainableModel {
   ) throws -> LossSum {
     if network.recurrence == nil, recurrence != nil { throw TransformerError(.notRecurrent) }
     let passes = recurrence ?? network.recurrence?.mean ?? 0
-    let count = try check(batch, labels, passes: passes)
-    let pass = try pass(batch, noGradSteps: passes, gradSteps: 0)
-    try pass.forward(state)
-    return LossSum(nats: pass.loss(labels, weight: nil), count: count)
+    let count = try check(batch, labels, state, passes: passes)
+    var sum = LossSum(nats: 0, count: count)
+    try forEachSlice(of: batch, noGradSteps: passes, gradSteps: 0) { pass, part in
+      try pass.forward(state.part(part, width: network.sizes.hidden))
+      sum.nats += pass.loss(Array(labels[part.tokens]), weight: nil)
+    }
+    return sum
   }
 
   func check(
-    _ batch: Batch, _ labels: [Int32], passes: Int
+    _ batch: Batch, _ labels: [Int32], _ state: InitialState, passes: Int
   ) throws(TransformerError) -> Int {
     try batch.check(network)
     guard labels.count == batch.tokens.count else {
@@ -52,35 +59,49 @@ extension TrainableModel {
       throw TransformerError(
         network.recurrence == nil ? .notRecurrent : .recurrenceOutOfRange(passes))
     }
+    let floats = labels.count * network.sizes.hidden
+    if case .given(let values) = state, values.count != floats {
+      throw TransformerError(.stateSize(found: values.count, expected: floats))
+    }
     let count = labels.count { $0 >= 0 }
     guard count > 0 else { throw TransformerError(.noLabels) }
     return count
   }
 
-  func pass(_ batch: Batch, noGradSteps: Int, gradSteps: Int) throws -> TrainingPass {
-    let visibility = Visibility(
-      sequences: batch.sequences, queries: batch.length, first: batch.firstVisible)
-    let rows = visibility.rows
-    let room: TrainingRoom
-    if let old = self.room, old.rows == rows, old.steps >= gradSteps {
-      room = old
-    } else {
-      // The old one goes first, so that two never stand side by side.
-      let steps = max(gradSteps, self.room?.steps ?? 0)
-      self.room = nil
-      room = try TrainingRoom(network, rows: rows, steps: steps, budget: activationBudget)
-      self.room = room
-    }
-    if let lowRank, lowRankRoom?.rows != rows {
+  /// Calls `body` for the parts of a batch that run at once, in order.
+  func forEachSlice(
+    of batch: Batch, noGradSteps: Int, gradSteps: Int,
+    _ body: (TrainingPass, Batch.Part) throws -> Void
+  ) throws {
+    let plan = plan(sequences: batch.sequences, length: batch.length, gradSteps: gradSteps)
+    let room = try room(plan)
+    if let lowRank, lowRankRoom?.rows != plan.rows {
       lowRankRoom = nil
-      lowRankRoom = try LowRankRoom(rows: rows, rank: lowRank.rank)
+      lowRankRoom = try LowRankRoom(rows: plan.rows, rank: lowRank.rank)
     }
-    let context = BlockContext(
-      network: network, table: try rotation(batch.length),
-      positions: (0..<rows).map { Int32($0 % batch.length) }, visibility: visibility,
-      workers: workers)
-    return TrainingPass(
-      model: self, context: context, room: room, batch: batch, noGradSteps: noGradSteps,
-      gradSteps: gradSteps)
+    let table = try rotation(batch.length)
+    let positions = (0..<plan.rows).map { Int32($0 % batch.length) }
+    for first in stride(from: 0, to: batch.sequences, by: plan.sequences) {
+      let part = batch.part(first..<(first + plan.sequences))
+      let slice = try batch.slice(part)
+      let visibility = Visibility(
+        sequences: slice.sequences, queries: slice.length, first: slice.firstVisible)
+      let context = BlockContext(
+        network: network, table: table, positions: positions, visibility: visibility,
+        workers: workers)
+      try body(
+        TrainingPass(
+          model: self, context: context, room: room, batch: slice, noGradSteps: noGradSteps,
+          gradSteps: gradSteps), part)
+    }
+  }
+
+  private func room(_ plan: ActivationPlan) throws -> TrainingRoom {
+    if let room, room.plan == plan { return room }
+    // The old one goes first, so that two never stand side by side.
+    room = nil
+    let new = try TrainingRoom(network, plan)
+    room = new
+    return new
   }
 }

@@ -34,7 +34,9 @@ package final class TrainableModel {
   /// Fields that are not trained have no rows here.
   let gradientNetwork: Network
   /// Bytes that activations may take; what does not fit is computed again in the backward pass.
-  package let activationBudget: Int
+  package var activationBudget: Int
+  /// Passes with gradient that a step may have; one with more has a plan of its own.
+  private let deepest: Int
   /// Fields that are trained whole.
   let trained: Set<Field.Role>
   private let adapted: [Field.Role: [LowRankFactors]]
@@ -54,10 +56,12 @@ package final class TrainableModel {
   ///   - source: Is read again for matrices that are adapted, after each change of their factors.
   ///   - activationBudget: Bytes for activations; nil takes as much as the parameters, at least
   ///     256 MiB.
+  ///   - deepest: Passes with gradient to have room for from the start, so that steps of different
+  ///     depths work in the same memory.
   ///   - parts: What is trained.
   package init(
     _ graph: ModelGraph, from source: any RecipeSource, on workers: Workers,
-    activationBudget: Int? = nil, training parts: TrainedParts = .all
+    activationBudget: Int? = nil, deepest: Int = 0, training parts: TrainedParts = .all
   ) throws {
     let layout = TrainableLayout(graph, parts)
     self.graph = graph
@@ -70,6 +74,7 @@ package final class TrainableModel {
     parameters = try Buffer(floats: layout.count)
     gradients = try Buffer(floats: layout.trainedCount)
     self.activationBudget = activationBudget ?? max(256 << 20, 4 * layout.count)
+    self.deepest = deepest
     loader = WeightLoader(source)
     fields = layout.fields.map { ($0, layout.offsets[$0.role] ?? 0) }
     for (field, offset) in fields { try loader.loadFloats(field, into: parameters, at: offset) }
@@ -117,6 +122,13 @@ package final class TrainableModel {
       if case .block(let index, _) = role { return prelude.contains(index) }
       return role == .embedding
     }
+  }
+
+  /// How batches of this size are trained.
+  package func plan(sequences: Int, length: Int, gradSteps: Int = 0) -> ActivationPlan {
+    ActivationPlan(
+      network, sequences: sequences, length: length, steps: max(gradSteps, deepest),
+      budget: activationBudget)
   }
 
   /// Cosines and sines for at least `count` positions.

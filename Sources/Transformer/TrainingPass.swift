@@ -47,7 +47,8 @@ struct TrainingPass {
       copy(room.injected, room.embedded, on: workers)
     }
     try state.fill(
-      room.states[0], embedded: room.embedded, recurrence.start, context.visibility, on: workers)
+      room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
+      firstSequence: batch.firstSequence, on: workers)
     for _ in 0..<noGradSteps { passWithoutGradient(recurrence) }
     for step in 0..<gradSteps { pass(recurrence, step) }
     let inputs = [room.states[gradSteps]] + room.codaInputs

@@ -4,11 +4,10 @@ import Tensors
 
 /// All memory of a training step of `rows` tokens with at most `steps` passes with gradient.
 ///
-/// The input of every execution of a block is kept. As many executions as the budget allows, the
-/// last ones, keep what else the gradient needs; the rest compute it again from their input.
+/// The input of every execution of a block is kept. As many executions as the plan says, the last
+/// ones, keep what else the gradient needs; the rest compute it again from their input.
 struct TrainingRoom {
-  let rows: Int
-  let steps: Int
+  let plan: ActivationPlan
   let stream: Matrix  // [T, h]
   let d: Matrix  // [T, h] gradient of the stream
   let dOther: Matrix  // [T, h]
@@ -32,27 +31,33 @@ struct TrainingRoom {
   let logits: Matrix  // [chunk, V]
 
   /// Bytes for one chunk of logits.
-  private static let logitBytes = 64 << 20
+  static let logitBytes = 64 << 20
 
-  init(_ network: Network, rows: Int, steps: Int, budget: Int) throws(MemoryError) {
-    let hidden = network.sizes.hidden
-    let (prelude, core, coda) = (
-      network.preludeBlocks.count, network.coreBlocks.count, network.codaBlocks.count
-    )
+  /// Rows of logits that exist at once: even parts of all rows.
+  private static func chunk(_ network: Network, rows: Int) -> Int {
+    let most = max(16, Self.logitBytes / 4 / network.sizes.vocabulary & ~15)
+    let parts = (rows + most - 1) / most
+    return min(rows, ((rows + parts - 1) / parts + 15) & ~15)
+  }
+
+  /// Floats of all but the slots.
+  static func floatCount(_ network: Network, rows: Int, steps: Int) -> Int {
     let normCount = network.recurrence?.coreNorm == nil ? 0 : steps
-    let streams = 8 + prelude + coda + steps * core + steps + 1 + normCount
-    let chunk = min(rows, max(16, Self.logitBytes / 4 / network.sizes.vocabulary & ~15))
-    let fixed =
-      streams * Arena.rounded(rows * hidden) + Workspace.floatCount(network, rows: rows)
+    let streams =
+      8 + network.preludeBlocks.count + network.codaBlocks.count
+      + steps * network.coreBlocks.count + steps + 1 + normCount
+    return streams * Arena.rounded(rows * network.sizes.hidden)
+      + Workspace.floatCount(network, rows: rows)
       + BackwardWorkspace.floatCount(network, rows: rows)
-      + Arena.rounded(chunk * network.sizes.vocabulary)
-    let slot = Activations.floatCount(network, rows: rows)
-    let affordable = (budget / 4 - fixed) / slot
-    let slotCount = max(1, min(prelude + steps * core + coda, affordable))
-    var arena = try Arena(floats: fixed + slotCount * slot)
+      + Arena.rounded(chunk(network, rows: rows) * network.sizes.vocabulary)
+  }
+
+  init(_ network: Network, _ plan: ActivationPlan) throws(MemoryError) {
+    let (rows, steps, hidden) = (plan.rows, plan.steps, network.sizes.hidden)
+    let normCount = network.recurrence?.coreNorm == nil ? 0 : steps
+    var arena = try Arena(floats: plan.byteCount / 4)
     func take(_ count: Int) -> [Matrix] { (0..<count).map { _ in arena.matrix(rows, hidden) } }
-    self.rows = rows
-    self.steps = steps
+    self.plan = plan
     stream = arena.matrix(rows, hidden)
     d = arena.matrix(rows, hidden)
     dOther = arena.matrix(rows, hidden)
@@ -63,12 +68,12 @@ struct TrainingRoom {
     final = arena.matrix(rows, hidden)
     states = take(steps + 1)
     coreOutputs = take(normCount)
-    preludeInputs = take(prelude)
-    coreInputs = (0..<steps).map { _ in take(core) }
-    codaInputs = take(max(0, coda - 1))
+    preludeInputs = take(network.preludeBlocks.count)
+    coreInputs = (0..<steps).map { _ in take(network.coreBlocks.count) }
+    codaInputs = take(max(0, network.codaBlocks.count - 1))
     work = Workspace(network, rows: rows, in: &arena)
     backward = BackwardWorkspace(network, rows: rows, in: &arena)
-    logits = arena.matrix(chunk, network.sizes.vocabulary)
-    slots = (0..<slotCount).map { _ in Activations(network, rows: rows, in: &arena) }
+    logits = arena.matrix(Self.chunk(network, rows: rows), network.sizes.vocabulary)
+    slots = (0..<plan.kept).map { _ in Activations(network, rows: rows, in: &arena) }
   }
 }

@@ -47,6 +47,7 @@ struct TrainTests {
     let json = try #require(done.json)
     #expect(json["steps"]?.integer == 6)
     #expect(json["tokens"]?.integer == 6 * 64)
+    #expect(json["memory"]?["sequences_at_once"]?.integer == 2)
     let evaluations = try #require(json["evaluations"]?.array)
     #expect(evaluations.count == 2)
     let result = folder.file("run") + "/package"
@@ -129,6 +130,7 @@ struct TrainTests {
       (["--data", text + ":zero"], 64, "positive weight"),
       (["--data", text, "--resume"], 5, "no run"),
       (["--data", text, "--preset", "none"], 64, "healing"),
+      (["--data", text, "--memory-budget", "1MiB"], 7, "at least"),
     ] as [([String], Int32, String)] {
       let done = try outcome(
         Train.self,

@@ -9,6 +9,7 @@ struct RecipeTests {
   func roundTrip() throws {
     var settings = TrainingSettings()
     settings.steps = 77
+    settings.memoryBudget = 5 << 30
     settings.data.sources = ["a b.jsonl:0.7", "weird \"name\".txt"]
     settings.data.fields.text = "- body"
     settings.recurrence.mean = Curriculum(.linear, from: 2, to: 16, over: .steps(40))
@@ -57,7 +58,8 @@ struct RecipeTests {
   @Test(
     "values out of range are errors",
     arguments: [
-      "steps: 0", "steps: many", "optimizer: {kind: sgd}", "schedule: {warmup: 1.5}",
+      "steps: 0", "steps: many", "memory_budget: lots", "optimizer: {kind: sgd}",
+      "schedule: {warmup: 1.5}",
       "steps: [1]", "steps: {a: 1}", "evaluation: {recurrences: [0]}", "optimizer: {clip: -1}",
       "seed: -1", "data: {skip_bad_records: perhaps}", "steps: [", "just text", "- 1",
     ])

@@ -11,13 +11,25 @@ final class NetworkTraining: TrainingModel {
   let tensors: [TrainedTensor]
   let teacher: Teacher?
 
+  /// How each micro-batch runs.
+  let plan: ActivationPlan
+  /// Bytes of weights, gradients, optimizer state, activations and what else the run works in.
+  let byteCount: Int
+
+  /// Beside the buffers: the program, its libraries' own memory, the data's cache.
+  private static let reserve = 48 << 20
+  /// Activations of a small model may take more than a share of it.
+  private static let leastActivations = 256 << 20
+
   /// - Parameter settings: Say what of it is trained, and who teaches it.
   init(_ model: OpenedModel, _ settings: TrainingSettings, on workers: Workers) throws {
     if settings.mode == .adapter, model.graph.recurrence?.adapter == nil {
       throw TrainingError(.notTrainable("the model has no adapter to train"), model.path)
     }
     let network = try TrainableModel(
-      model.graph, from: model.checkpoint, on: workers, training: settings.trainedParts)
+      model.graph, from: model.checkpoint, on: workers,
+      deepest: model.graph.recurrence == nil ? 0 : settings.deepestBackprop,
+      training: settings.trainedParts)
     self.network = network
     let factors = network.factors.flatMap { Self.tensors(of: $0) }
     tensors = factors + Self.fields(network.tensors.filter(\.isTrained))
@@ -32,6 +44,18 @@ final class NetworkTraining: TrainingModel {
         OpenedModel(distillation.teacher).load(on: workers), for: network,
         DistillationMix(
           temperature: Float(distillation.temperature), mix: Float(distillation.mix)))
+    let optimizer = Optimizer.byteCounts(settings.optimizer, tensors)
+    let kept = network.parameters.byteCount + network.gradients.byteCount + optimizer.state
+    let beside = optimizer.work + (teacher?.byteCount ?? 0) + Self.reserve
+    let budget = settings.memoryBudget
+    network.activationBudget =
+      budget == 0 ? max(Self.leastActivations, kept / 4 - beside) : budget - kept - beside
+    plan = network.plan(
+      sequences: settings.effectiveMicroBatchSize, length: settings.sequenceLength)
+    byteCount = kept + beside + plan.byteCount
+    guard budget == 0 || byteCount <= budget else {
+      throw TrainingError(.memoryBudget(budget, needed: byteCount), model.path)
+    }
   }
 
   /// Factors are under Adam: Muon's update has as large a share in every direction, which a factor
@@ -91,7 +115,8 @@ final class NetworkTraining: TrainingModel {
   ) throws -> MicroBatchLoss {
     // A batch of prompts alone has nothing to learn.
     if batch.targetCount == 0 { return MicroBatchLoss(0, divergence: teacher == nil ? nil : 0) }
-    let rows = try Batch(tokens: batch.tokens, sequences: batch.rows)
+    let rows = try Batch(
+      tokens: batch.tokens, sequences: batch.rows, firstSequence: batch.firstRow)
     let (without, with) = isRecurrent ? (draw.withoutGradient, draw.withGradient) : (0, 0)
     guard let teacher else {
       let sum = try network.lossAndGradient(
@@ -109,7 +134,8 @@ final class NetworkTraining: TrainingModel {
 
   func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
     try network.loss(
-      Batch(tokens: batch.tokens, sequences: batch.rows), labels: batch.labels,
+      Batch(tokens: batch.tokens, sequences: batch.rows, firstSequence: batch.firstRow),
+      labels: batch.labels,
       recurrence: recurrence, state: .seeded(stateSeed)
     ).mean
   }

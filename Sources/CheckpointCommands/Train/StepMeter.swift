@@ -1,5 +1,6 @@
 import ByteIO
 import Training
+import Transformer
 
 /// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.
 struct StepMeter {
@@ -17,6 +18,15 @@ struct StepMeter {
   }
 
   var hasColor: Bool { console.hasColor }
+
+  /// How the run uses its memory.
+  func show(_ plan: ActivationPlan, byteCount: Int) {
+    guard isBar || isPlain else { return }
+    note(
+      "memory \(byteSize(byteCount)), of it \(byteSize(plan.byteCount)) for activations: "
+        + "\(plan.sequences) sequences at once, \(plan.kept) of \(plan.executions) block "
+        + "executions kept")
+  }
 
   func show(_ event: Trainer.Event) {
     switch event {

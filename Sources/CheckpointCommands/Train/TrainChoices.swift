@@ -37,6 +37,11 @@ struct TrainChoices: ParsableArguments {
   var learningRate: Double?
   @Option(help: "Warm-up, in steps (20) or as a share of the run (0.01).") var warmup: String?
   @Option(help: "float32 or bf16.") var precision: String?
+  @Option(
+    help: ArgumentHelp(
+      "Memory of the whole run; activations that do not fit are computed again.",
+      valueName: "bytes"))
+  var memoryBudget: String?
   @Option(help: "What is trained: full, adapter or lora.") var mode: String?
   @Option(help: "Rank of the factors in mode lora.") var loraRank: Int?
   @Option(
@@ -89,7 +94,8 @@ struct TrainChoices: ParsableArguments {
       ("micro_batch_size", text(microBatchSize)), ("sequence_length", text(sequenceLength)),
       ("recurrence.fixed", text(recurrence)), ("recurrence.mean.end", text(meanRecurrence)),
       ("recurrence.backprop_depth.end", text(backpropDepth)), ("optimizer.kind", optimizer),
-      ("schedule.warmup", warmup), ("precision", precision), ("mode", mode),
+      ("memory_budget", memoryBudget), ("schedule.warmup", warmup), ("precision", precision),
+      ("mode", mode),
       ("lora.rank", text(loraRank)), ("distillation.teacher", teacher),
       ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
       ("checkpoints.every", text(checkpointEvery)),

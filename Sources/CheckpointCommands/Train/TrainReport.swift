@@ -1,6 +1,7 @@
 import ByteIO
 import JSON
 import Training
+import Transformer
 
 /// What a training run gave, or the recipe or the data of one.
 enum TrainReport: Report {
@@ -19,6 +20,9 @@ enum TrainReport: Report {
     var evaluations: [EvaluationRecord]
     var chart: LineChart
     var skippedRecords: Int
+    var plan: ActivationPlan
+    /// Memory that the run was planned to take, in bytes.
+    var byteCount: Int
     var hasColor: Bool
   }
 
@@ -40,6 +44,13 @@ enum TrainReport: Report {
         "loss": outcome.steps.last.map { JSONValue($0.loss) } ?? .null,
         "flops": JSONValue(progress.flops), "flops_full": JSONValue(progress.fullFLOPs),
         "seconds": JSONValue(progress.seconds),
+        "memory": [
+          "bytes": JSONValue(outcome.byteCount),
+          "activation_bytes": JSONValue(outcome.plan.byteCount),
+          "sequences_at_once": JSONValue(outcome.plan.sequences),
+          "block_executions": JSONValue(outcome.plan.executions),
+          "block_executions_kept": JSONValue(outcome.plan.kept),
+        ],
         "evaluations": .array(outcome.evaluations.map(\.json)),
       ]
     }

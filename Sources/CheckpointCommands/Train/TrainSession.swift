@@ -12,6 +12,8 @@ struct TrainSession {
   private let skippedRecords: Int
   private let hasColor: Bool
   private let exchange: any GradientExchange
+  private let plan: ActivationPlan
+  private let byteCount: Int
 
   init(
     model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: SaveChoices,
@@ -25,6 +27,7 @@ struct TrainSession {
     var data = TrainingData(settings, for: model, cache: cache, meter: meter)
     let dataset = try exchange.inTurn { try data.dataset() }
     let network = try exchange.together { try NetworkTraining(model, settings, on: workers) }
+    meter.show(network.plan, byteCount: network.byteCount)
     let package = TrainedPackage(model: model, settings: settings)
     var job = Trainer.Job(
       settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
@@ -44,6 +47,8 @@ struct TrainSession {
     job.exchange = exchange
     trainer = try exchange.together { try Trainer(job, report: meter.show) }
     self.run = run
+    plan = network.plan
+    byteCount = network.byteCount
     skippedRecords = data.skipped
     hasColor = meter.hasColor
   }
@@ -65,6 +70,6 @@ struct TrainSession {
     return TrainReport.Outcome(
       run: run, progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
-      skippedRecords: skippedRecords, hasColor: hasColor)
+      skippedRecords: skippedRecords, plan: plan, byteCount: byteCount, hasColor: hasColor)
   }
 }

@@ -124,9 +124,12 @@ package struct TokenBatch: Equatable, Sendable {
   /// `[B, S]`, the token that follows each; -100 where the loss does not count.
   package var labels: [Int32]
   package var rows: Int
+  /// Number of the first row: random initial states depend on it, not on how rows are grouped.
+  package var firstRow: Int
 
-  package init(_ rows: [[UInt32]]) {
+  package init(_ rows: [[UInt32]], firstRow: Int = 0) {
     self.rows = rows.count
+    self.firstRow = firstRow
     tokens = rows.flatMap { $0.dropLast().map { Int32(bitPattern: $0 & ~notATarget) } }
     labels = rows.flatMap { row in
       row.dropFirst().map { $0 & notATarget == 0 ? Int32(bitPattern: $0) : -100 }

@@ -35,7 +35,7 @@ package final class Optimizer {
     var seconds = 0
     var matrices: [[Int]] = []
     for tensor in tensors {
-      let isMuon = settings.kind == .muon && tensor.isBodyMatrix && tensor.shape.count == 2
+      let isMuon = settings.takesMuon(tensor)
       slots.append(Slot(tensor: tensor, first: firsts, second: isMuon ? nil : seconds))
       firsts += tensor.elementCount
       if isMuon { matrices.append(tensor.shape) } else { seconds += tensor.elementCount }
@@ -45,6 +45,20 @@ package final class Optimizer {
     second = try Buffer(floats: seconds)
     update = try Buffer(floats: matrices.map { $0.reduce(1, &*) }.max() ?? 0)
     orthogonaliser = matrices.isEmpty ? nil : try NewtonSchulz(shapes: matrices)
+  }
+
+  /// Bytes that an optimizer keeps from step to step, and those it works in.
+  package static func byteCounts(
+    _ settings: OptimizerSettings, _ tensors: [TrainedTensor]
+  ) -> (state: Int, work: Int) {
+    var (floats, matrices) = (0, [[Int]]())
+    for tensor in tensors {
+      let isMuon = settings.takesMuon(tensor)
+      floats += (isMuon ? 1 : 2) * tensor.elementCount
+      if isMuon { matrices.append(tensor.shape) }
+    }
+    let update = matrices.map { $0.reduce(1, &*) }.max() ?? 0
+    return (4 * floats, 4 * (update + NewtonSchulz.floatCount(matrices)))
   }
 
   /// Euclidean norm of the trained tensors' gradients.

@@ -42,6 +42,11 @@ package struct OptimizerSettings: Equatable, Sendable {
     package init() {}
   }
 
+  /// Whether Muon updates the tensor, and not Adam.
+  func takesMuon(_ tensor: TrainedTensor) -> Bool {
+    kind == .muon && tensor.isBodyMatrix && tensor.shape.count == 2
+  }
+
   /// The rate that a run's log shows: that of most parameters.
   package var mainLearningRate: Double {
     kind == .muon ? muon.learningRate : adam.learningRate

@@ -1,3 +1,4 @@
+import ByteIO
 import Kernels
 
 /// A setting as a recipe spells it.
@@ -47,6 +48,15 @@ struct RecipeKey: Sendable {
       set: { settings, text in
         guard let seed = UInt64(text) else { return "a whole number from 0" }
         settings.seed = seed
+        return nil
+      }),
+    RecipeKey(
+      path: "memory_budget", get: { $0.memoryBudget == 0 ? "auto" : "\($0.memoryBudget)" },
+      set: { settings, text in
+        guard let count = text == "auto" ? 0 : byteCount(text) else {
+          return "auto, or bytes such as 16GiB"
+        }
+        settings.memoryBudget = count
         return nil
       }),
     choice("precision", \.precision, [.float32, .bf16]),

@@ -316,7 +316,8 @@ package final class Trainer {
     let starts = Array(stride(from: 0, to: rows.count, by: size))
     var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
     for (number, start) in starts.enumerated() {
-      let batch = TokenBatch(Array(rows[start..<min(start + size, rows.count)]))
+      let batch = TokenBatch(
+        Array(rows[start..<min(start + size, rows.count)]), firstRow: start)
       count += batch.targetCount
       if batch.targetCount == 0 || number % exchange.memberCount != exchange.member { continue }
       let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)

@@ -25,6 +25,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case unevenShares(members: Int, batchSize: Int, microBatchSize: Int)
     /// Two members that should have the same weights do not.
     case otherWeights(member: String, first: String, step: Int)
+    /// The least that the run takes, in bytes.
+    case memoryBudget(Int, needed: Int)
   }
 
   package var problem: Problem
@@ -48,6 +50,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
     case .diverged, .otherWeights: .checkFailed
     case .notTrainable: .unsupported
+    case .memoryBudget: .resourceLimit
     }
   }
 
@@ -68,6 +71,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .notTrainable: "train.not_trainable"
     case .unevenShares: "train.uneven_shares"
     case .otherWeights: "train.other_weights"
+    case .memoryBudget: "train.memory_budget"
     }
   }
 
@@ -95,6 +99,8 @@ package struct TrainingError: DiagnosedError, Equatable {
         + "(batch_size \(batch), micro_batch_size \(micro))"
     case .otherWeights(let member, let first, let step):
       "after step \(step), \(member) has other weights than \(first)"
+    case .memoryBudget(let budget, let needed):
+      "the run takes at least \(byteSize(needed)), the memory budget is \(byteSize(budget))"
     }
   }
 
@@ -112,6 +118,7 @@ package struct TrainingError: DiagnosedError, Equatable {
       Self.shareHint(members: members, batch: batch, micro: micro)
     case .otherWeights:
       "use machines with the same processor and the same --threads; go on with --resume"
+    case .memoryBudget: "raise memory_budget, or lower micro_batch_size or sequence_length"
     case .diverged: "lower the learning rate, or lengthen the warm-up"
     default: nil
     }

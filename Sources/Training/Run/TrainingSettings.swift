@@ -10,6 +10,9 @@ package struct TrainingSettings: Equatable, Sendable {
   /// Tokens a sequence.
   package var sequenceLength = 256
   package var seed: UInt64 = 74
+  /// Bytes that the run may take; 0 lets what it takes beside weights, gradients and optimizer state
+  /// be a quarter of these, or 256 MiB.
+  package var memoryBudget = 0
   package var precision = Precision.float32
   package var mode = Mode.full
   package var lora = LoRA()
@@ -109,6 +112,14 @@ package struct TrainingSettings: Equatable, Sendable {
     package var keep = 2
 
     package init() {}
+  }
+
+  /// The most passes with gradient that a step makes.
+  package var deepestBackprop: Int {
+    let depth = max(recurrence.backpropDepth.start, recurrence.backpropDepth.end)
+    let passes =
+      recurrence.fixed > 0 ? recurrence.fixed : max(recurrence.mean.start, recurrence.mean.end)
+    return min(depth, passes)
   }
 
   package var sampler: RecurrenceSampler {
