@@ -14,7 +14,7 @@ swift format lint --strict --recursive $sources
 say 'Unsafe code stays in its islands: ByteIO, Kernels, Buffer, files that import a C target'
 strays=$(grep -rlE '^([^/]|/[^/])*\bunsafe\b' Sources --include='*.swift' |
   grep -vE '^Sources/(ByteIO|Kernels)/|^Sources/Tensors/Buffer\.swift$' |
-  xargs -r grep -LE '^(package |public )?import C[A-Z]' || true)
+  xargs -r grep -LE '^ *(package |public )?import C[A-Z]' || true)
 if [ -n "$strays" ]; then
   printf 'unsafe outside its islands:\n%s\n' "$strays" >&2
   exit 1
