@@ -8,14 +8,15 @@
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
+#   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (half an hour)
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 oracles fixtures fuzz fuzz-safetensors \
-	fuzz-torch fuzz-gguf bench clean
+.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures fuzz \
+	fuzz-safetensors fuzz-torch fuzz-gguf bench clean
 
 check:
 	Scripts/check.sh
@@ -44,6 +45,9 @@ format:
 
 smollm2:
 	Scripts/smollm2.sh
+
+healing:
+	Scripts/healing.sh
 
 oracles: .venv/bin/python
 

