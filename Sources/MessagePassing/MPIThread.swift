@@ -1,147 +1,147 @@
 #if MPI
-  import CMPI
-  import Glibc
+import CMPI
+import Glibc
 
-  /// The one thread that speaks to MPI, so that communication goes on while others compute.
-  ///
-  /// It sleeps when nothing is under way, looks every tenth of a millisecond while sums are, and
-  /// gives its time slice away in between once somebody waits for them.
-  @safe
-  final class MPIThread: @unchecked Sendable {
-    typealias Request = ck_mpi_request
+/// The one thread that speaks to MPI, so that communication goes on while others compute.
+///
+/// It sleeps when nothing is under way, looks every tenth of a millisecond while sums are, and
+/// gives its time slice away in between once somebody waits for them.
+@safe
+final class MPIThread: @unchecked Sendable {
+  typealias Request = ck_mpi_request
 
-    private enum Job {
-      /// Gives an error code; done when it returns.
-      case call(() -> Int32)
-      /// Starts a sum.
-      case begin((inout Request) -> Int32)
-      case end
-    }
+  private enum Job {
+    /// Gives an error code; done when it returns.
+    case call(() -> Int32)
+    /// Starts a sum.
+    case begin((inout Request) -> Int32)
+    case end
+  }
 
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    // Guarded by the mutex.
-    private var jobs: [Job] = []
-    private var unfinished = 0
-    private var isAwaited = false
-    /// The first error code since the last `wait`.
-    private var failure: Int32 = 0
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  // Guarded by the mutex.
+  private var jobs: [Job] = []
+  private var unfinished = 0
+  private var isAwaited = false
+  /// The first error code since the last `wait`.
+  private var failure: Int32 = 0
 
-    /// Microseconds between two looks at sums that nobody waits for.
-    private static let pause: UInt32 = 100
+  /// Microseconds between two looks at sums that nobody waits for.
+  private static let pause: UInt32 = 100
 
-    init() {
-      unsafe pthread_mutex_init(mutex, nil)
-      unsafe pthread_cond_init(changed, nil)
-      var thread = pthread_t()
-      // SAFETY: the thread releases what is retained here when it ends.
-      let me = unsafe Unmanaged.passRetained(self).toOpaque()
-      let status = unsafe pthread_create(
-        &thread, nil,
-        { argument in
-          guard let argument = unsafe argument else { return nil }
-          unsafe Unmanaged<MPIThread>.fromOpaque(argument).takeRetainedValue().work()
-          return nil
-        }, me)
-      precondition(status == 0, "the system starts a thread")
-      pthread_detach(thread)
-    }
-
-    deinit {
-      unsafe pthread_cond_destroy(changed)
-      unsafe pthread_mutex_destroy(mutex)
-      unsafe changed.deallocate()
-      unsafe mutex.deallocate()
-    }
-
-    /// Starts a sum, after all that was asked for before.
-    func begin(_ start: @escaping (inout Request) -> Int32) { add(.begin(start)) }
-
-    /// Calls `body` on the thread and gives its error code, or that of a sum before it.
-    func call(_ body: @escaping () -> Int32) -> Int32 {
-      add(.call(body))
-      return wait()
-    }
-
-    /// Waits for everything that was asked for; gives 0 or an error code.
-    func wait() -> Int32 {
-      locked {
-        isAwaited = true
-        unsafe pthread_cond_broadcast(changed)
-        while unfinished > 0 { unsafe pthread_cond_wait(changed, mutex) }
-        isAwaited = false
-        defer { failure = 0 }
-        return failure
-      }
-    }
-
-    /// Ends the thread; nothing may follow.
-    func end() { add(.end) }
-
-    private func add(_ job: Job) {
-      locked {
-        jobs.append(job)
-        unfinished += 1
-        unsafe pthread_cond_broadcast(changed)
-      }
-    }
-
-    private func locked<R>(_ body: () -> R) -> R {
-      unsafe pthread_mutex_lock(mutex)
-      defer { unsafe pthread_mutex_unlock(mutex) }
-      return body()
-    }
-
-    // MARK: On the thread
-
-    private func work() {
-      var active: [Request] = []
-      while true {
-        let (jobs, isAwaited) = take(waiting: active.isEmpty)
-        for job in jobs {
-          switch job {
-          case .call(let body): finished(1, body())
-          case .begin(let start):
-            var request: Request = 0
-            let code = start(&request)
-            if code == 0 { active.append(request) } else { finished(1, code) }
-          case .end: return finished(1, 0)
-          }
-        }
-        let left = test(active)
-        if left.count == active.count, !left.isEmpty {
-          _ = isAwaited ? sched_yield() : usleep(Self.pause)
-        }
-        active = left
-      }
-    }
-
-    /// New jobs; when there are none, waits for some if asked to.
-    private func take(waiting: Bool) -> ([Job], isAwaited: Bool) {
-      locked {
-        while waiting, jobs.isEmpty { unsafe pthread_cond_wait(changed, mutex) }
-        defer { jobs = [] }
-        return (jobs, isAwaited)
-      }
-    }
-
-    /// The requests that are still under way.
-    private func test(_ requests: [Request]) -> [Request] {
-      requests.compactMap { request -> Request? in
-        var (request, isDone): (Request, Int32) = (request, 0)
-        let code = unsafe ck_mpi_test(&request, &isDone)
-        if code == 0, isDone == 0 { return request }
-        finished(1, code)
+  init() {
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe pthread_cond_init(changed, nil)
+    var thread = pthread_t()
+    // SAFETY: the thread releases what is retained here when it ends.
+    let me = unsafe Unmanaged.passRetained(self).toOpaque()
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        unsafe Unmanaged<MPIThread>.fromOpaque(argument).takeRetainedValue().work()
         return nil
-      }
-    }
+      }, me)
+    precondition(status == 0, "the system starts a thread")
+    pthread_detach(thread)
+  }
 
-    private func finished(_ count: Int, _ code: Int32) {
-      locked {
-        unfinished -= count
-        if failure == 0 { failure = code }
-        if unfinished == 0 { unsafe pthread_cond_broadcast(changed) }
-      }
+  deinit {
+    unsafe pthread_cond_destroy(changed)
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe changed.deallocate()
+    unsafe mutex.deallocate()
+  }
+
+  /// Starts a sum, after all that was asked for before.
+  func begin(_ start: @escaping (inout Request) -> Int32) { add(.begin(start)) }
+
+  /// Calls `body` on the thread and gives its error code, or that of a sum before it.
+  func call(_ body: @escaping () -> Int32) -> Int32 {
+    add(.call(body))
+    return wait()
+  }
+
+  /// Waits for everything that was asked for; gives 0 or an error code.
+  func wait() -> Int32 {
+    locked {
+      isAwaited = true
+      unsafe pthread_cond_broadcast(changed)
+      while unfinished > 0 { unsafe pthread_cond_wait(changed, mutex) }
+      isAwaited = false
+      defer { failure = 0 }
+      return failure
     }
   }
+
+  /// Ends the thread; nothing may follow.
+  func end() { add(.end) }
+
+  private func add(_ job: Job) {
+    locked {
+      jobs.append(job)
+      unfinished += 1
+      unsafe pthread_cond_broadcast(changed)
+    }
+  }
+
+  private func locked<R>(_ body: () -> R) -> R {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return body()
+  }
+
+  // MARK: On the thread
+
+  private func work() {
+    var active: [Request] = []
+    while true {
+      let (jobs, isAwaited) = take(waiting: active.isEmpty)
+      for job in jobs {
+        switch job {
+        case .call(let body): finished(1, body())
+        case .begin(let start):
+          var request: Request = 0
+          let code = start(&request)
+          if code == 0 { active.append(request) } else { finished(1, code) }
+        case .end: return finished(1, 0)
+        }
+      }
+      let left = test(active)
+      if left.count == active.count, !left.isEmpty {
+        _ = isAwaited ? sched_yield() : usleep(Self.pause)
+      }
+      active = left
+    }
+  }
+
+  /// New jobs; when there are none, waits for some if asked to.
+  private func take(waiting: Bool) -> ([Job], isAwaited: Bool) {
+    locked {
+      while waiting, jobs.isEmpty { unsafe pthread_cond_wait(changed, mutex) }
+      defer { jobs = [] }
+      return (jobs, isAwaited)
+    }
+  }
+
+  /// The requests that are still under way.
+  private func test(_ requests: [Request]) -> [Request] {
+    requests.compactMap { request -> Request? in
+      var (request, isDone): (Request, Int32) = (request, 0)
+      let code = unsafe ck_mpi_test(&request, &isDone)
+      if code == 0, isDone == 0 { return request }
+      finished(1, code)
+      return nil
+    }
+  }
+
+  private func finished(_ count: Int, _ code: Int32) {
+    locked {
+      unfinished -= count
+      if failure == 0 { failure = code }
+      if unfinished == 0 { unsafe pthread_cond_broadcast(changed) }
+    }
+  }
+}
 #endif

@@ -27,9 +27,9 @@ package enum MessagePassing {
     guard let launch = Launch(variable), launch.count > 1 else { return nil }
     guard launch.isOpenMPI else { throw MessagePassingError(.foreignLauncher(launch)) }
     #if MPI
-      return try MPIGroup(launch)
+    return try MPIGroup(launch)
     #else
-      throw MessagePassingError(.notBuilt(launch))
+    throw MessagePassingError(.notBuilt(launch))
     #endif
   }
 }
