@@ -249,7 +249,12 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
         with pytest.raises(module.RecipeError) as error:
             module.Recipe().apply(text, "x.yaml")
         assert words in str(error.value)
-    for setting, words in [("mode=lora", "mode is lora"), ("distillation.teacher=x", "teacher")]:
+    refused = {
+        "mode=lora": "mode is lora",
+        "distillation.teacher=x": "teacher",
+        "memory_budget=16GiB": "--gradient-checkpointing",
+    }
+    for setting, words in refused.items():
         other = module.Recipe()
         other.set(*setting.split("="))
         with pytest.raises(module.RecipeError, match=words):

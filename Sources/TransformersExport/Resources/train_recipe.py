@@ -78,6 +78,9 @@ class Recipe:
         if self["distillation.teacher"]:
             raise RecipeError("distillation.teacher is set; ckpt train learns from a teacher, and "
                               "this script does not")
+        if self["memory_budget"] != "auto":
+            raise RecipeError("memory_budget is set, and plans the memory of ckpt train alone; set "
+                              "it to auto, and pass --gradient-checkpointing to save memory here")
 
     def text(self):
         """YAML that gives these settings back."""
@@ -212,6 +215,18 @@ def _recurrences(items):
     return numbers if all(n is not None and n > 0 for n in numbers) else None
 
 
+def _memory(text):
+    """`auto`, or bytes: `5GB` is decimal, `5GiB` binary, a bare number bytes."""
+    if text == "auto":
+        return text
+    match = re.fullmatch(r"([0-9.]+)(?:([KMGT])(I?)B?|B)?", text.upper())
+    value = _number(match[1]) if match else None
+    if value is None:
+        return None
+    count = value * (1024 if match[3] else 1000) ** (" KMGT".index(match[2]) if match[2] else 0)
+    return int(count) if 1 <= count < 2**60 else None
+
+
 LISTS = ("data.sources", "evaluation.recurrences", "lora.matrices", "lora.whole")
 MATRICES = ["query", "key", "value", "output", "gate", "up", "down"]
 
@@ -222,6 +237,7 @@ SETTINGS = {setting.path: setting for setting in [
     _whole("micro_batch_size", 4, 1),
     _whole("sequence_length", 256, 1),
     _whole("seed", 74),
+    Setting("memory_budget", "auto", _memory, "auto, or bytes such as 16GiB"),
     _choice("precision", "float32", "float32", "bf16"),
     _choice("mode", "full", "full", "adapter", "lora"),
     _whole("lora.rank", 16, 1),
