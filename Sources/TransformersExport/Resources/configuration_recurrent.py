@@ -109,3 +109,7 @@ class RecurrentConfig(PretrainedConfig):
         tied = next((x for x in (tie_word_embeddings, tie_embeddings) if x is not None), False)
         self.tie_embeddings = tied
         super().__init__(tie_word_embeddings=tied, **kwargs)
+
+
+# `save_pretrained` then writes this code beside the configuration.
+RecurrentConfig.register_for_auto_class()

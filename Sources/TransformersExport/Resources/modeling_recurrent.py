@@ -547,3 +547,8 @@ def next_token_loss(logits, labels, num_items_in_batch=None):
     if num_items_in_batch is None:
         num_items_in_batch = (targets != -100).sum().clamp(min=1)
     return losses / num_items_in_batch
+
+
+# `save_pretrained` then writes this code beside the weights, and names it in the configuration.
+RecurrentModel.register_for_auto_class("AutoModel")
+RecurrentForCausalLM.register_for_auto_class("AutoModelForCausalLM")

@@ -122,6 +122,7 @@ def test_settings_that_mean_something_else_are_refused(export, package):
         with pytest.raises(ValueError, match=field):
             type(config)(**{**fields, field: value})
     fields["rope_scaling"] = {"rope_type": "yarn", "factor": 2.0}
+    fields["name_or_path"] = str(export(package))  # where 4.51 looks for the code
     model = AutoModelForCausalLM.from_config(type(config)(**fields), trust_remote_code=True)
     with pytest.raises(ValueError, match="yarn"):
         model(torch.zeros(1, 2, dtype=torch.long))
