@@ -8,7 +8,7 @@
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
-#   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (half an hour)
+#   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (ten minutes)
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
