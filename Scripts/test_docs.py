@@ -25,7 +25,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "docs" / "work"
-LINKS = ["fixtures", "Scripts", "Python", "build"]
+LINKS = ["fixtures", "Scripts", "build"]
 STEPS = 4
 
 
