@@ -8,12 +8,8 @@ cd "$(dirname "$0")/.."
 
 say() { printf '==> %s\n' "$*" >&2; }
 
-if [ -z "${CKPT:-}" ]; then
-  Scripts/setup.sh >&2
-  say 'Release build of ckpt'
-  swift build -c release --static-swift-stdlib --product ckpt >&2
-  CKPT=$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt
-fi
+[ -n "${CKPT:-}" ] || Scripts/setup.sh >&2
+CKPT=$(Scripts/release.sh)
 
 if [ -z "${PYTHON:-}" ]; then
   PYTHON=build/peers/bin/python

@@ -14,8 +14,7 @@ folder=build/real
 python=python3
 [ ! -x .venv/bin/python ] || python=.venv/bin/python
 mkdir -p "$folder"
-ckpt=${CKPT:-$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt}
-[ -x "$ckpt" ] || swift build -c release --static-swift-stdlib --product ckpt
+ckpt=$(Scripts/release.sh)
 
 fetch() { # package version module
   [ ! -d "$folder/$3" ] || return 0

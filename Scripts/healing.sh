@@ -27,12 +27,7 @@ if [ ! -f "$folder/heldout.txt" ]; then
   clean "$pages"/secG*.md.gz > "$folder/heldout.txt"
 fi
 
-if [ -n "${CKPT:-}" ]; then
-  ckpt=$CKPT
-else
-  swift build -c release --static-swift-stdlib --product ckpt
-  ckpt=$(swift build -c release --static-swift-stdlib --show-bin-path)/ckpt
-fi
+ckpt=$(Scripts/release.sh)
 
 # Shows a command as a person would type it, then runs it.
 run() {
