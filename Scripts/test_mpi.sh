@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds ckpt with MPI in .build-mpi, and trains the shipped model by 1, 2 and 4 processes of this
-# machine: the same losses, a killed process, signals, resuming, refusals. A minute beside the build.
+# machine: the same losses in every mode, a killed process, signals, resuming, refusals. A minute and a
+# half beside the builds.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -38,13 +39,14 @@ launch() {
 
 train() { (launch "$@"); }
 
-losses() { sed -n 's/.*"step":\([0-9]*\),.*"loss":\([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
+# usage: column RUN KEY: a line for each step, its number and that of the key.
+column() { sed -n "s/.*\"step\":\([0-9]*\),.*\"$2\":\([^,}]*\).*/\1 \2/p" "$work/$1/metrics.jsonl"; }
 
-# usage: same A B: the same steps, and losses that agree to 1e-6.
+# usage: same A B [KEY]: the same steps, and losses that agree to 1e-6.
 same() {
-  losses "$work/$1" >"$work/a"
-  losses "$work/$2" >"$work/b"
-  paste -d ' ' "$work/a" "$work/b" | awk -v name="$2" '
+  column "$1" "${3:-loss}" >"$work/a"
+  column "$2" "${3:-loss}" >"$work/b"
+  paste -d ' ' "$work/a" "$work/b" | awk -v name="$2${3:+, $3}" '
     { d = $2 - $4; if (d < 0) d = -d; if (d > most) most = d; if ($1 != $3) wrong = 1 }
     END {
       printf "    %s: %d steps, largest difference %.1e\n", name, NR, most
@@ -80,8 +82,26 @@ for optimizer in muon adamw; do
     same "$optimizer-1" "$optimizer-$processes"
   done
 done
+for mode in adapter lora; do
+  say "The same losses by 1 and 2 processes: mode $mode, and with a teacher"
+  for processes in 1 2; do
+    train "$mode-$processes" $processes --steps 10 --eval-every 5 --mode $mode >/dev/null
+    train "$mode-teacher-$processes" $processes --steps 10 --eval-every 5 --mode $mode \
+      --teacher fixtures/tiny-arithmetic >/dev/null
+  done
+  same "$mode-1" "$mode-2"
+  same "$mode-teacher-1" "$mode-teacher-2"
+  same "$mode-teacher-1" "$mode-teacher-2" divergence
+done
 cmp -s "$work/muon-1/recipe.yaml" "$work/muon-4/recipe.yaml" || fail 'recipes differ'
 "$ckpt" inspect "$work/muon-4/package" --check --quiet >/dev/null
+
+say 'A step tells how long its sums took: not longer than the step'
+column muon-2 exchange_active_seconds >"$work/a"
+column muon-2 tokens_per_second >"$work/b"
+paste -d ' ' "$work/a" "$work/b" | awk '
+  !($2 > 0 && $2 <= 512 / $4) { wrong = 1 }
+  END { exit wrong || NR != 20 }' || fail 'times of sums are wrong'
 
 say 'The same start twice gives the same bits'
 train again 2 --steps 20 --eval-every 10 >/dev/null
@@ -130,5 +150,12 @@ status=0
 train refused 3 --steps 5 >"$work/messages" 2>&1 || status=$?
 grep -q '3 processes cannot share' "$work/messages" || fail 'uneven shares are not refused'
 [ "$status" = 64 ] || fail "uneven shares: exit status $status"
+[ ! -e "$work/refused" ] || fail 'a refused run left a folder'
+ckpt=$(swift build --show-bin-path)/ckpt
+[ -x "$ckpt" ] || swift build --product ckpt
+status=0
+train refused 2 --steps 5 >"$work/messages" 2>&1 || status=$?
+grep -q 'built without MPI' "$work/messages" || fail 'a ckpt without MPI does not say so'
+[ "$status" = 4 ] || fail "a ckpt without MPI: exit status $status"
 [ ! -e "$work/refused" ] || fail 'a refused run left a folder'
 say 'MPI works'

@@ -71,6 +71,8 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
     }
   }
 
+  var activeSeconds: Double { thread.activeSeconds }
+
   func finish() throws { try check(thread.wait(), "MPI_Iallreduce") }
 
   func sum(_ values: [Double]) throws -> [Double] {

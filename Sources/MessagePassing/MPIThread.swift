@@ -26,6 +26,10 @@ final class MPIThread: @unchecked Sendable {
   private var isAwaited = false
   /// The first error code since the last `wait`.
   private var failure: Int32 = 0
+  private var sums = 0
+  /// When the sums that are under way began.
+  private var sumsBegan = ContinuousClock.now
+  private var pastSums = Duration.zero
 
   /// Microseconds between two looks at sums that nobody waits for.
   private static let pause: UInt32 = 100
@@ -75,6 +79,11 @@ final class MPIThread: @unchecked Sendable {
     }
   }
 
+  /// Seconds so far in which sums were under way, one or many.
+  var activeSeconds: Double {
+    locked { (sums > 0 ? pastSums + (.now - sumsBegan) : pastSums) / .seconds(1) }
+  }
+
   /// Ends the thread; nothing may follow.
   func end() { add(.end) }
 
@@ -100,12 +109,13 @@ final class MPIThread: @unchecked Sendable {
       let (jobs, isAwaited) = take(waiting: active.isEmpty)
       for job in jobs {
         switch job {
-        case .call(let body): finished(1, body())
+        case .call(let body): finished(body())
         case .begin(let start):
           var request: Request = 0
+          sumBegins()
           let code = start(&request)
-          if code == 0 { active.append(request) } else { finished(1, code) }
-        case .end: return finished(1, 0)
+          if code == 0 { active.append(request) } else { finished(code, isSum: true) }
+        case .end: return finished(0)
         }
       }
       let left = test(active)
@@ -131,14 +141,25 @@ final class MPIThread: @unchecked Sendable {
       var (request, isDone): (Request, Int32) = (request, 0)
       let code = unsafe ck_mpi_test(&request, &isDone)
       if code == 0, isDone == 0 { return request }
-      finished(1, code)
+      finished(code, isSum: true)
       return nil
     }
   }
 
-  private func finished(_ count: Int, _ code: Int32) {
+  private func sumBegins() {
     locked {
-      unfinished -= count
+      if sums == 0 { sumsBegan = .now }
+      sums += 1
+    }
+  }
+
+  private func finished(_ code: Int32, isSum: Bool = false) {
+    locked {
+      if isSum {
+        sums -= 1
+        if sums == 0 { pastSums += .now - sumsBegan }
+      }
+      unfinished -= 1
       if failure == 0 { failure = code }
       if unfinished == 0 { unsafe pthread_cond_broadcast(changed) }
     }

@@ -47,6 +47,8 @@ final class ThreadGroup: @unchecked Sendable {
     private(set) var begun: [(Buffer, Range<Int>)] = []
     /// Ranges of all sums so far.
     private(set) var history: [Range<Int>] = []
+    /// A second for every `finish`.
+    private(set) var activeSeconds = 0.0
 
     init(group: ThreadGroup, member: Int) {
       self.group = group
@@ -63,6 +65,7 @@ final class ThreadGroup: @unchecked Sendable {
 
     func finish() {
       _ = group.meet(member, .sums(begun))
+      activeSeconds += 1
       begun = []
     }
 

@@ -17,6 +17,9 @@ package protocol GradientExchange {
   /// them before `finish` returns.
   func begin(_ values: Buffer, _ range: Range<Int>)
 
+  /// Seconds so far in which sums were under way, whether or not this member waited for them.
+  var activeSeconds: Double { get }
+
   /// Waits for all sums that were started.
   func finish() throws
 
@@ -32,6 +35,7 @@ package struct SingleProcess: GradientExchange {
   package var memberCount: Int { 1 }
   package func name(of member: Int) -> String { "rank 0" }
   package func begin(_ values: Buffer, _ range: Range<Int>) {}
+  package var activeSeconds: Double { 0 }
   package func finish() {}
   package func sum(_ values: [Double]) -> [Double] { values }
 }

@@ -26,8 +26,8 @@ package struct StepRecord: Equatable, Sendable {
   package var fullFLOPs: Double
   /// Since the run began, pauses between resumed parts left out.
   package var seconds: Double
-  /// Of this step, spent waiting for other processes; nil when there are none.
-  package var exchangeSeconds: Double?
+  /// Of this step, spent on sums with other processes; nil when there are none.
+  package var exchange: ExchangeTime?
 
   package var json: JSONValue {
     var json: JSONObject = [
@@ -38,7 +38,10 @@ package struct StepRecord: Equatable, Sendable {
       "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
     ]
     if let divergence { json["divergence"] = JSONValue(divergence) }
-    if let exchangeSeconds { json["exchange_seconds"] = JSONValue(exchangeSeconds) }
+    if let exchange {
+      json["exchange_seconds"] = JSONValue(exchange.waited)
+      if let active = exchange.active { json["exchange_active_seconds"] = JSONValue(active) }
+    }
     return .object(json)
   }
 
@@ -65,7 +68,9 @@ package struct StepRecord: Equatable, Sendable {
       meanRecurrence: mean, recurrence: recurrence,
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
       flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
-    exchangeSeconds = number("exchange_seconds")
+    exchange = number("exchange_seconds").map {
+      ExchangeTime(waited: $0, active: number("exchange_active_seconds"))
+    }
   }
 
   package init(
@@ -88,6 +93,14 @@ package struct StepRecord: Equatable, Sendable {
     self.fullFLOPs = fullFLOPs
     self.seconds = seconds
   }
+}
+
+/// Seconds of a step that sums over all processes took.
+package struct ExchangeTime: Equatable, Sendable {
+  /// In which this process did nothing but wait for them.
+  package var waited: Double
+  /// In which they were under way, most of them behind the backward pass; nil when nobody measured.
+  package var active: Double?
 }
 
 /// A line of `evaluations.jsonl`: held-out loss at several recurrences.

@@ -172,7 +172,7 @@ package final class Trainer {
     )
     let batches = try nextMicroBatches()
     let count = batches.count
-    let (loss, waited) = try accumulate(batches)
+    let (loss, exchangeTime) = try accumulate(batches)
     let share = 1 / Double(count)
     let norm = optimizer.norm(of: job.model.gradients) * share
     let rate = settings.schedule.factor(at: progress.step, of: settings.steps)
@@ -192,7 +192,7 @@ package final class Trainer {
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
-    if exchange.memberCount > 1 { record.exchangeSeconds = waited }
+    if exchange.memberCount > 1 { record.exchange = exchangeTime }
     return record
   }
 
@@ -228,10 +228,11 @@ package final class Trainer {
   ///
   /// During the last one's backward pass, what is complete is already on its way.
   ///
-  /// - Returns: The mean loss of all micro-batches, and the seconds spent waiting for others.
+  /// - Returns: The mean loss of all micro-batches, and the time that the sums took.
   private func accumulate(
     _ batches: [MicroBatch]
-  ) throws -> (loss: MicroBatchLoss, waited: Double) {
+  ) throws -> (loss: MicroBatchLoss, exchangeTime: ExchangeTime) {
+    let active = exchange.activeSeconds
     let gradients = job.model.gradients
     clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
     let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
@@ -248,7 +249,9 @@ package final class Trainer {
     let start = clock.now
     try buckets.finish()
     let loss = try mean(of: losses)
-    return (loss, (clock.now - start) / .seconds(1))
+    let time = ExchangeTime(
+      waited: (clock.now - start) / .seconds(1), active: exchange.activeSeconds - active)
+    return (loss, time)
   }
 
   /// The mean over all micro-batches, of which each member knows its own; the others are 0 there.
