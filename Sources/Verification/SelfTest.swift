@@ -19,21 +19,27 @@ extension Verifier {
       report(check)
       return [check]
     }
+    guard let package else {
+      let check = Check(
+        "self_test", .skipped, "there is no manifest.json, so no digests to catch a fault by")
+      report(check)
+      return [check]
+    }
+    let digests = Dictionary(
+      package.manifest.tensors.map { ($0.name, $0.digest) }, uniquingKeysWith: { a, _ in a })
     return try Fault.allCases.map { fault in
       try Interruption.check()
-      let check = try self.check(fault)
+      let check = try self.check(fault, digests)
       report(check)
       return check
     }
   }
 
-  private func check(_ fault: Fault) throws -> Check {
+  private func check(_ fault: Fault, _ digests: [TensorName: Digest]) throws -> Check {
     let name = "self_test.\(fault)"
     guard let patches = try fault.patches(model) else {
       return Check(name, .skipped, "\(fault.rawValue): this model has no place for it")
     }
-    let digests = Dictionary(
-      package.manifest.tensors.map { ($0.name, $0.digest) }, uniquingKeysWith: { a, _ in a })
     let byBytes = patches.contains { SHA256.digest(of: $0.value) != digests[$0.key] }
     let faulty = try loaded().replacing(
       Set(patches.keys), from: PatchedSource(base: model.source, patches: patches))

@@ -12,7 +12,9 @@ package import Transformer
 /// The source's weights are in memory for one pass, and gone before the package's are loaded, which
 /// are loaded once.
 package final class Verifier {
-  package let package: RecurrentPackage
+  /// Nil for a folder without a manifest, such as one that transformers saved: what was written, and
+  /// from what, cannot be asked there.
+  package let package: RecurrentPackage?
   package let model: ReadableModel
   /// The model the package was made from, and the files that hold it; nil when none was given.
   package let source: (model: ReadableModel, files: [ByteRegion])?
@@ -24,7 +26,7 @@ package final class Verifier {
 
   /// - Parameter batch: Nil takes a fixed one.
   package init(
-    package: RecurrentPackage, model: ReadableModel,
+    package: RecurrentPackage?, model: ReadableModel,
     source: (model: ReadableModel, files: [ByteRegion])?, batch: Batch?, workers: Workers
   ) throws {
     guard model.graph.recurrence != nil else { throw VerificationError(.notRecurrent) }
@@ -72,12 +74,20 @@ package final class Verifier {
     return model
   }
 
-  /// Whether the weights were trained after the retrofit, so that they are the source's no more.
-  private var isTrained: Bool { package.manifest.record["training"]?.array?.isEmpty == false }
+  /// Whether the weights were, or may have been, trained after the retrofit, so that they are the
+  /// source's no more.
+  private var isTrained: Bool {
+    package.map { $0.manifest.record["training"]?.array?.isEmpty == false } ?? true
+  }
 
   // MARK: Bytes
 
   private func integrity() throws -> Check {
+    guard let package else {
+      return Check(
+        "integrity", .skipped,
+        "there is no manifest.json, so nothing says which bytes were written")
+    }
     let problems = try package.integrityProblems(threads: workers.count)
     let count = package.manifest.files.count
     guard problems.isEmpty else {
@@ -96,6 +106,11 @@ package final class Verifier {
     guard let source else {
       return Check(
         "source.bytes", .skipped, "no source was given; name it with --source to compare its bytes")
+    }
+    guard let package else {
+      return Check(
+        "source.bytes", .skipped,
+        "there is no manifest.json, so nothing says which of the source's bytes were copied")
     }
     guard !isTrained else {
       return Check(
@@ -125,9 +140,9 @@ package final class Verifier {
 
   /// Whether every weight of the package has exactly the source's value.
   private var isExact: Bool {
-    !package.manifest.tensors.contains { tensor in
+    package?.manifest.tensors.contains { tensor in
       tensor.operations.contains { $0.hasPrefix("cast") }
-    }
+    } == false
   }
 
   /// Whether the adapter gives the prelude's output as it is, whatever the state.

@@ -60,6 +60,7 @@ struct SchemaTests {
     try check(Retrofit.self, model, "--select", "0/1,2/11", "-o", package)
     try check(Inspect.self, package)
     try check(Verify.self, package, "--source", model)
+    try check(Verify.self, Fixtures.path("golden/tiny-llama/retrofit"))
     try check(Pack.self, package, "-o", tar)
     try check(Unpack.self, tar, "-o", folder.file("q"))
     try check(Convert.self, package, "-o", folder.file("c.safetensors"))

@@ -98,11 +98,54 @@ struct VerifyTests {
     withExtendedLifetime(folder) {}
   }
 
-  @Test("refuses what is no package")
+  @Test("refuses what is not recurrent")
   func noPackage() throws {
     let run = try outcome(Verify.self, [source("tiny-llama"), "--json"])
-    #expect(run.code != 0 && run.code != 1)
+    #expect(run.code == 4)
     #expect(run.json?["ok"] == false)
+    #expect(run.json?["errors"]?.array?.first?["code"]?.string == "verify.not_recurrent")
+  }
+
+  @Test("asks a folder without a manifest what needs none, and says that nothing is proven")
+  func noManifest() throws {
+    // PyTorch wrote this one.
+    let path = Fixtures.path("golden/tiny-olmo2/retrofit")
+    let run = try outcome(
+      Verify.self, [path, "--source", source("tiny-olmo2"), "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.json?["verdict"]?.string == "consistent")
+    #expect(run.json?["root"]?.isNull == true)
+    #expect(run.json?["warnings"]?.array?.last?["code"]?.string == "verify.no_manifest")
+    let verdicts = try checks(run)
+    let skipped = verdicts.filter { $0.value == "skipped" }.keys
+    #expect(Set(skipped) == ["integrity", "source.bytes", "self_test"])
+    for name in ["parity.hidden_bypassed", "graph.direct", "cache", "state.finite"] {
+      #expect(verdicts[name] == "passed", "\(name)")
+    }
+  }
+
+  @Test("without a manifest: other logits are a no, weights that cannot be run an error")
+  func brokenWithoutManifest() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    try FileManager.default.removeItem(atPath: path + "/manifest.json")
+    #expect(try outcome(Verify.self, [path, "--json"]).code == 0)
+    let other = try outcome(Verify.self, [path, "--against", source("tiny-olmo2"), "--json"])
+    #expect(other.code == 1, "\(other.output)")
+    #expect(other.json?["verdict"]?.string == "failed")
+    let file = URL(filePath: path + "/model.safetensors")
+    let bytes = try Data(contentsOf: file)
+    // The last tensor in the file becomes NaN.
+    try (bytes.dropLast(64) + Data(repeating: 0xFF, count: 64)).write(to: file)
+    let run = try outcome(Verify.self, [path, "--json"])
+    #expect(run.code == 3, "\(run.output)")
+    #expect(run.json?["errors"]?.array?.first?["tensor"]?.string == "transformer.wte.weight")
+    try bytes.write(to: file)
+    let config = URL(filePath: path + "/config.json")
+    let text = try String(contentsOf: config, encoding: .utf8)
+    try Data(text.replacing("\"n_layers_in_prelude\": 2", with: "\"n_layers_in_prelude\": 3").utf8)
+      .write(to: config)
+    #expect(try outcome(Verify.self, [path, "--json"]).code == 3)
+    withExtendedLifetime(folder) {}
   }
 
   @Test("logits of a file are compared, and another model's are told apart")

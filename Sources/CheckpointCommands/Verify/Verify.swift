@@ -17,14 +17,18 @@ struct Verify: Verb {
       Checks the digests of every file and tensor, the copied tensors against the source's bytes, the \
       hidden states and logits at r = 1 against the source restricted to the selected layers, the \
       graph that ships against the formulas in float64, and the state for r = 1 to 64. Without \
-      --source the numbers are compared with the package's own layers in a straight line.
+      --source the numbers are compared with the package's own layers in a straight line. A folder \
+      without a manifest, such as one that transformers saved, is asked what needs none.
 
       Example:
         ckpt verify smollm2-r --source SmolLM2-135M-Instruct.Q4_1.gguf
         ckpt verify smollm2-r --self-test
       """)
 
-  @Argument(help: "Package: a folder or its tar.", completion: .file()) var package: String
+  @Argument(
+    help: "Package: a folder or its tar; or a recurrent model's folder without a manifest.",
+    completion: .file())
+  var package: String
 
   @Option(help: "The model that the package was made from.", completion: .file()) var source:
     String?
@@ -59,19 +63,18 @@ struct Verify: Verb {
 
   func perform(_ console: Console) throws -> VerifyReport {
     try refuseRun(package)
-    let opened = try RecurrentPackage.open(package)
+    let proven = try hasManifest ? RecurrentPackage.open(package) : nil
+    let opened = try OpenedModel(package)
     let staged = try report.map {
       try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
     }
-    let graph = try ModelGraph.read(
-      config: config(of: opened.checkpoint), tensors: opened.checkpoint.tensors)
     let verifier = try Verifier(
-      package: opened, model: ReadableModel(graph: graph, source: opened.checkpoint),
+      package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),
       source: source.map { path in
         let model = try OpenedModel(path)
         return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
-      batch: tokens.map { try batch(at: $0, graph) }, workers: compute.workers())
+      batch: tokens.map { try batch(at: $0, opened.graph) }, workers: compute.workers())
     let total =
       Verifier.checkCount + (against == nil ? 0 : 1) + (selfTest ? Fault.allCases.count : 0)
     var progress = Progress(console, output, "verify", total: total)
@@ -85,17 +88,19 @@ struct Verify: Verb {
     }
     if selfTest { checks += try verifier.selfTest(note) }
     progress.finish()
-    let report = VerifyReport(path: package, root: "\(opened.manifest.root)", checks: checks)
+    let report = VerifyReport(
+      path: package, root: proven.map { "\($0.manifest.root)" }, checks: checks,
+      notes: proven == nil ? opened.checkpoint.warnings + opened.graph.notes : [])
     let value = document(
-      command: VerifyReport.command, isOK: report.isOK, fields: report.json, warnings: [],
-      errors: [])
+      command: VerifyReport.command, isOK: report.isOK, fields: report.json,
+      warnings: report.warnings, errors: [])
     try staged?.publish(Array((value.text(indent: 2) + "\n").utf8))
     return report
   }
 
-  private func config(of checkpoint: Checkpoint) throws -> JSONObject {
-    guard let config = checkpoint.config else { throw ModelError(package, .noConfig) }
-    return config
+  /// Whether there is a manifest to hold the package to; only a folder can be without.
+  private var hasManifest: Bool {
+    pathKind(package) != .folder || pathKind(package + "/" + Manifest.name) != nil
   }
 
   private func batch(at path: String, _ graph: ModelGraph) throws -> Batch {

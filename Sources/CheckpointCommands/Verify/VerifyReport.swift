@@ -8,18 +8,33 @@ struct VerifyReport: Report {
   static let command = "verify"
 
   var path: String
-  /// Root digest of the package.
-  var root: String
+  /// Root digest of the package; nil where no manifest says one.
+  var root: String?
   var checks: [Check]
+  /// What is unusual about a model without a manifest.
+  var notes: [Warning]
 
   var isOK: Bool { !checks.contains { $0.verdict == .failed } }
+
+  /// Without a manifest nothing proves where the weights are from, whatever they compute.
+  private var verdict: String { !isOK ? "failed" : root == nil ? "consistent" : "passed" }
+
+  var warnings: [Warning] {
+    if root != nil { return [] }
+    return notes + [
+      Warning(
+        "verify.no_manifest",
+        "no manifest.json: what was written, and from what, was not checked; "
+          + "`ckpt retrofit \(path) -o PACKAGE --head keep` makes a package with one")
+    ]
+  }
 
   private func count(_ verdict: Check.Verdict) -> Int { checks.count { $0.verdict == verdict } }
 
   var json: JSONObject {
     [
-      "path": .string(path), "root": .string(root),
-      "verdict": .string(isOK ? "passed" : "failed"), "checks": .array(checks.map(\.json)),
+      "path": .string(path), "root": root.map { .string($0) } ?? .null,
+      "verdict": .string(verdict), "checks": .array(checks.map(\.json)),
     ]
   }
 
@@ -34,9 +49,10 @@ struct VerifyReport: Report {
         }
       table.add([mark, check.name, check.detail])
     }
-    let verdict = isOK ? "verified" : "NOT verified"
+    let answer =
+      ["passed": "verified", "consistent": "consistent, not verified"][verdict] ?? "NOT verified"
     return "\(path)\n" + table.text(indent: 2)
-      + "\(verdict): \(count(.passed)) checks passed, \(count(.failed)) failed, "
+      + "\(answer): \(count(.passed)) checks passed, \(count(.failed)) failed, "
       + "\(count(.skipped)) skipped\n"
   }
 }

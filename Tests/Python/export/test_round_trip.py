@@ -58,6 +58,9 @@ def test_trained_there_and_back(head, ckpt, folder, load, tokens, trace, distanc
     with torch.no_grad():
         wanted = model(ids, num_steps=3).logits
     assert distance(trace(saved, 3, "logits", input_ids=ids)["logits"], wanted) < CLOSE
+    report = ckpt.json("verify", saved)
+    assert report["verdict"] == "consistent"
+    assert [warning["code"] for warning in report["warnings"]] == ["verify.no_manifest"]
     package = tmp_path / "package"
     ckpt("retrofit", saved, "-o", package, "--head", "keep")
     ckpt("verify", package)
