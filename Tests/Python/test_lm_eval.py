@@ -1,7 +1,11 @@
-"""The lm-evaluation-harness on an exported folder, on a task made of local files."""
+"""The lm-evaluation-harness on an exported folder, on tasks made of local files."""
 
 import json
 import math
+import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -63,6 +67,41 @@ def test_a_local_task(r, ckpt, trained, tasks, tmp_path):
         assert all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(found, wanted, strict=True))
         right += wanted[0] > wanted[1]
     assert results["results"]["local_sums"]["acc,none"] == right / len(SUMS)
+
+
+def test_the_documented_command(ckpt, package, root, tmp_path):
+    """That for GSM8K, as the page has it, in a folder with a data set of the same name and form."""
+    page = (root / "docs" / "transformers.md").read_text()
+    command = re.search(r"^    lm_eval (.*\\\n.*)$", page, re.MULTILINE)[1].replace("\\\n", "")
+    ckpt("export", package, "--to", "transformers", "-o", tmp_path / "model")
+    data = tmp_path / "openai" / "gsm8k"
+    (data / "main").mkdir(parents=True)
+    for split in ("train", "test"):
+        with open(data / "main" / f"{split}.jsonl", "w") as file:
+            for a, b in SUMS:
+                answer = f"{a} and {b} are <<{a}+{b}={a + b}>>{a + b}.\n#### {a + b}"
+                print(json.dumps({"question": f"{a} plus {b}?", "answer": answer}), file=file)
+    (data / "README.md").write_text(
+        "---\nconfigs:\n- config_name: main\n  data_files:\n"
+        "  - {split: train, path: main/train.jsonl}\n  - {split: test, path: main/test.jsonl}\n---\n"
+    )
+    here = ["--device", "cpu", "--limit", "2", "--gen_kwargs", "max_gen_toks=8"]
+    result = subprocess.run(
+        [sys.executable, "-m", "lm_eval", *shlex.split(command), *here,
+         "--output_path", "results", "--log_samples"],
+        cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    [path] = (tmp_path / "results").rglob("results_*.json")
+    found = json.loads(path.read_text())
+    assert found["config"]["model_args"]["mean_recurrence"] == 8
+    assert found["n-shot"]["gsm8k"] == 1
+    scores = found["results"]["gsm8k"]
+    assert {"exact_match,strict-match", "exact_match,flexible-extract"} <= set(scores)
+    [path] = (tmp_path / "results").rglob("samples_gsm8k_*.jsonl")
+    prompts = {json.loads(line)["arguments"]["gen_args_0"]["arg_0"]
+               for line in path.read_text().splitlines()}
+    assert len(prompts) == 2  # each for two ways to find the answer
+    assert all(prompt.count("Question:") == 2 and "#### " in prompt for prompt in prompts)
 
 
 def likelihood(model, tokenizer, question, choice, r):
