@@ -25,6 +25,7 @@ package enum ModellingCode {
       ("train_run.py", PackageResources.train_run_py),
       ("train_schedule.py", PackageResources.train_schedule_py),
       ("train_state.py", PackageResources.train_state_py),
+      ("train_teacher.py", PackageResources.train_teacher_py),
     ]
   }
 

@@ -23,6 +23,7 @@ schedule: {warmup: 2}
 evaluation: {rows: 3, recurrences: [1, 3]}
 checkpoints: {every: 10}
 """
+TEACHER = Path(__file__).resolve().parents[2] / "fixtures/tiny-arithmetic"
 # Optimizer, and over how many processes the script trains it; 0 is without torchrun.
 CASES = {
     "muon": (0, "ddp", []),
@@ -30,6 +31,9 @@ CASES = {
     "adamw": (2, "ddp", ["optimizer.kind=adamw", "schedule.shape=cosine"]),
     "adamw-atan2 in shards": (2, "fsdp", [
         "optimizer.kind=adamw-atan2", "optimizer.adam.learning_rate=0.001", "data.epochs=40"]),
+    "teacher in shards": (2, "fsdp", [
+        f"distillation.teacher={TEACHER}", "distillation.mix=0.7", "distillation.temperature=2"]),
+    "recurrent teacher": (0, "ddp", ["distillation.teacher={model}", "mode=adapter"]),
     "adapter": (2, "ddp", ["mode=adapter", "recurrence.fixed=3", "optimizer.clip=0.1"]),
 }
 PATIENCE = 900  # seconds for a run that takes a few on an idle machine
@@ -93,6 +97,7 @@ def runs(trainers):
     def make(case):
         if case not in made:
             processes, parallel, settings = CASES[case]
+            settings = [part.format(model=trainers.model) for part in settings]
             options = [part for setting in settings for part in ("--set", setting)]
             name = case.replace(" ", "-")
             made[case] = (
@@ -129,6 +134,8 @@ def test_losses_are_those_of_the_bundled_trainer(runs, case):
         assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-2)
         for key in ("tokens", "mean_recurrence", "recurrence", "backprop_depth"):
             assert a[key] == b[key]
+        assert a.get("divergence", 0) == pytest.approx(b.get("divergence", 0), abs=TOLERANCE)
+        assert ("divergence" in a) == ("teacher" in case)
         for key in ("lr", "flops", "flops_full"):
             assert a[key] == pytest.approx(b[key], rel=1e-12)
     assert (script / "recipe.yaml").read_text() == (bundled / "recipe.yaml").read_text()
@@ -139,6 +146,7 @@ def test_the_trained_folder_is_a_model_again(trainers, runs):
     ckpt, (bundled, script) = trainers.ckpt, runs("muon in shards")
     names = [run["name"] for run in ckpt.json("runs", bundled, script)["runs"]]
     assert names == [bundled.name, script.name]
+    assert ckpt.json("verify", script / "package")["verdict"] == "consistent"
     ckpt("retrofit", script / "package", "--head", "keep", "-o", trainers.folder / "package")
     ckpt("verify", trainers.folder / "package")
     # Training has left no file behind in the folder that it read.
@@ -251,7 +259,6 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
         assert words in str(error.value)
     refused = {
         "mode=lora": "mode is lora",
-        "distillation.teacher=x": "teacher",
         "memory_budget=16GiB": "--gradient-checkpointing",
     }
     for setting, words in refused.items():
@@ -295,6 +302,8 @@ def test_the_script_says_what_is_wrong(trainers):
     """Before it touches the run folder, with exit code 1."""
     for options, words in [
         (["--set", "steps=0", "--recipe", trainers.recipe], "whole number from 1"),
+        (["--set", "distillation.teacher=missing", "--recipe", trainers.recipe],
+         "cannot load the teacher"),
         (["--resume"], "no run to resume"),
     ]:
         run, process = trainers.start("never", 0, *options)

@@ -22,8 +22,9 @@ d width of a head, V rows of the embedding.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,7 @@ class RecurrentOutput(CausalLMOutputWithPast):
 # Random start
 
 
-def _signed(value):
+def _signed(value: int) -> int:
     """The 64-bit integer with the bits of `value`, as torch has them."""
     value &= (1 << 64) - 1
     return value - (1 << 64) if value >> 63 else value
@@ -60,7 +61,7 @@ STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 TAIL = 0.0013498980316300945
 
 
-def _mixed(z):
+def _mixed(z: torch.Tensor) -> torch.Tensor:
     """SplitMix64's output function (Steele, Lea, Flood 2014) of int64 tensors, which wrap."""
 
     def shifted(z, bits):
@@ -71,7 +72,9 @@ def _mixed(z):
     return z ^ shifted(z, 31)
 
 
-def random_state(positions, width, deviation, seed):
+def random_state(
+    positions: torch.Tensor, width: int, deviation: float, seed: int
+) -> torch.Tensor:
     """Normal numbers truncated at three standard deviations, [B, S, width], float32.
 
     The numbers are those of SplitMix64 at a counter: seeded by `seed` and the row of the batch, and
@@ -92,7 +95,7 @@ def random_state(positions, width, deviation, seed):
 # Rotary positions
 
 
-def rotary_frequencies(config, device):
+def rotary_frequencies(config: RecurrentConfig, device: torch.device) -> torch.Tensor:
     """Radians a position of each pair of a head, [d / 2], float32."""
     rope, width = config.rope_parameters, config.head_dim
     pairs = torch.arange(0, width, 2, dtype=torch.float64, device=device)
@@ -111,7 +114,7 @@ def rotary_frequencies(config, device):
     return ((1 - share) * plain / rope["factor"] + share * plain).float()
 
 
-def rotated(x, cosines, sines):
+def rotated(x: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
     """Turns pairs i and i + d / 2 of every head. x: [B, heads, S, d]; tables: [B, 1, S, d / 2]."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cosines - b * sines, b * cosines + a * sines], dim=-1)
@@ -123,12 +126,12 @@ def rotated(x, cosines, sines):
 class RecurrentNorm(nn.Module):
     """x · weight / rms(x) over the last dimension; the root mean square in float32."""
 
-    def __init__(self, width, eps):
+    def __init__(self, width: int, eps: float):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
         self.eps = eps
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.float()
         y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
         return self.weight * y.to(x.dtype)
@@ -147,7 +150,7 @@ class Context:
 class RecurrentAttention(nn.Module):
     """Causal attention of grouped heads, with one projection for queries, keys and values."""
 
-    def __init__(self, config):
+    def __init__(self, config: RecurrentConfig):
         super().__init__()
         _, norm, biases = FAMILIES[config.source_model_type]
         configured = biases == "configured" and config.attention_bias
@@ -168,14 +171,14 @@ class RecurrentAttention(nn.Module):
         else:
             self.q_norm = self.k_norm = nn.Identity()
 
-    def heads(self, x, norm):
+    def heads(self, x: torch.Tensor, norm: nn.Module) -> torch.Tensor:
         """[B, S, heads · d] as normed heads, [B, heads, S, d]."""
         width = self.config.head_dim
         x = x if self.norm_is_by_head else norm(x)
         x = x.unflatten(-1, (-1, width)).transpose(1, 2)
         return norm(x) if self.norm_is_by_head else x
 
-    def forward(self, x, context, execution):
+    def forward(self, x: torch.Tensor, context: Context, execution: int) -> torch.Tensor:
         q, k, v = self.Wqkv(x).split([self.queries, self.keys, self.keys], dim=-1)
         tables = context.cosines.to(x.dtype), context.sines.to(x.dtype)
         q = rotated(self.heads(q, self.q_norm), *tables)
@@ -189,14 +192,18 @@ class RecurrentAttention(nn.Module):
         return self.proj(attend(q, k, v, context.mask).transpose(1, 2).flatten(2))
 
 
-def sdpa(q, k, v, mask):
+def sdpa(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Optional[torch.Tensor]
+) -> torch.Tensor:
     """Attention by torch, with its fastest kernel. A single query sees every key."""
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None and q.shape[2] > 1
     )
 
 
-def eager(q, k, v, mask):
+def eager(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Optional[torch.Tensor]
+) -> torch.Tensor:
     """The same by its formula, softmax in float32."""
     queries, keys = q.shape[2], k.shape[2]
     if mask is None:
@@ -209,13 +216,13 @@ def eager(q, k, v, mask):
 class RecurrentMLP(nn.Module):
     """down(silu(gate) · up), with one projection for gate and up."""
 
-    def __init__(self, config):
+    def __init__(self, config: RecurrentConfig):
         super().__init__()
         bias = getattr(config, "mlp_bias", False)
         self.fc = nn.Linear(config.n_embd, 2 * config.intermediate_size, bias=bias)
         self.proj = nn.Linear(config.intermediate_size, config.n_embd, bias=bias)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         gate, up = self.fc(x).chunk(2, dim=-1)
         return self.proj(F.silu(gate) * up)
 
@@ -223,7 +230,7 @@ class RecurrentMLP(nn.Module):
 class RecurrentBlock(nn.Module):
     """x + f(norm x), or x + norm(f x) in families that norm afterwards, for attention and MLP."""
 
-    def __init__(self, config):
+    def __init__(self, config: RecurrentConfig):
         super().__init__()
         self.norms_after = FAMILIES[config.source_model_type][0]
         self.norm_1 = RecurrentNorm(config.n_embd, config.norm_eps)
@@ -231,7 +238,7 @@ class RecurrentBlock(nn.Module):
         self.norm_2 = RecurrentNorm(config.n_embd, config.norm_eps)
         self.mlp = RecurrentMLP(config)
 
-    def forward(self, x, context, execution):
+    def forward(self, x: torch.Tensor, context: Context, execution: int) -> torch.Tensor:
         """x: [B, S, h]. execution: the number of this run of a block in the call, from 0."""
         if self.norms_after:
             x = x + self.norm_1(self.attn(x, context, execution))
@@ -266,7 +273,7 @@ class RecurrentPreTrainedModel(PreTrainedModel):
 class RecurrentModel(RecurrentPreTrainedModel):
     """Embedding, prelude, core, coda and final norm: everything but the head."""
 
-    def __init__(self, config):
+    def __init__(self, config: RecurrentConfig):
         super().__init__(config)
 
         def blocks(count):
@@ -293,18 +300,18 @@ class RecurrentModel(RecurrentPreTrainedModel):
 
     def forward(
         self,
-        input_ids=None,
-        attention_mask=None,
-        position_ids=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        use_cache=None,
-        num_steps=None,
-        initial_state=None,
-        state_seed=None,
-        output_hidden_states=False,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.LongTensor] = None,
+        past_key_values: Optional[DynamicCache] = None,
+        inputs_embeds: Optional[torch.Tensor] = None,
+        use_cache: Optional[bool] = None,
+        num_steps: Union[int, Sequence[int], None] = None,
+        initial_state: Optional[torch.Tensor] = None,
+        state_seed: Optional[int] = None,
+        output_hidden_states: bool = False,
         **kwargs,
-    ):
+    ) -> RecurrentOutput:
         """A `RecurrentOutput` whose `logits` are the final norm's output, [B, S, h]."""
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give input_ids or inputs_embeds, not both")
@@ -342,7 +349,9 @@ class RecurrentModel(RecurrentPreTrainedModel):
             **{CACHE: cache},
         )
 
-    def recur(self, runner, latent, embedded):
+    def recur(
+        self, runner: "BlockRunner", latent: torch.Tensor, embedded: torch.Tensor
+    ) -> torch.Tensor:
         """One pass of the core, the prelude's output injected before it."""
         if self.config.injection_type == "linear":
             x = self.adapter(torch.cat([latent, embedded], dim=-1))
@@ -351,7 +360,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
         x = runner.run(self.core_block, x)
         return self.core_norm(x) if self.config.norm_after_core else x
 
-    def split_steps(self, num_steps):
+    def split_steps(self, num_steps: Union[int, Sequence[int], None]) -> tuple[int, int]:
         """Passes without gradient, and with."""
         if num_steps is None:
             num_steps = self.config.mean_recurrence
@@ -364,7 +373,13 @@ class RecurrentModel(RecurrentPreTrainedModel):
             raise ValueError(f"num_steps is {num_steps}; the core must run at least once")
         return without, steps
 
-    def start(self, embedded, positions, initial_state, state_seed):
+    def start(
+        self,
+        embedded: torch.Tensor,
+        positions: torch.Tensor,
+        initial_state: Optional[torch.Tensor],
+        state_seed: Optional[int],
+    ) -> torch.Tensor:
         """The state before the first pass, [B, S, h]."""
         config = self.config
         if initial_state is not None:
@@ -382,7 +397,9 @@ class RecurrentModel(RecurrentPreTrainedModel):
             state_seed = int(torch.randint(1 << 62, ())) if self.training else 0
         return random_state(positions, config.n_embd, deviation, state_seed).to(embedded.dtype)
 
-    def prepared_cache(self, cache, use_cache, passes):
+    def prepared_cache(
+        self, cache: Optional[DynamicCache], use_cache: Optional[bool], passes: int
+    ) -> Optional[DynamicCache]:
         """A cache with a place for every execution of a block; None without."""
         config = self.config
         use_cache = config.use_cache and not self.training if use_cache is None else use_cache
@@ -409,11 +426,13 @@ class RecurrentModel(RecurrentPreTrainedModel):
 class BlockRunner:
     """Runs blocks one after another, and counts."""
 
-    def __init__(self, model, context, states):
+    def __init__(
+        self, model: RecurrentModel, context: Context, states: Optional[list[torch.Tensor]]
+    ):
         self.model, self.context, self.states = model, context, states
         self.executions = 0
 
-    def run(self, blocks, x):
+    def run(self, blocks: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
         model = self.model
         for block in blocks:
             if model.gradient_checkpointing and model.training and torch.is_grad_enabled():
@@ -428,7 +447,12 @@ class BlockRunner:
         return x
 
 
-def positions_of(position_ids, attention_mask, past, x):
+def positions_of(
+    position_ids: Optional[torch.Tensor],
+    attention_mask: Optional[torch.Tensor],
+    past: int,
+    x: torch.Tensor,
+) -> torch.Tensor:
     """The place of every token in its sequence, [B, S]; padding on the left does not count."""
     batch, length = x.shape[:2]
     if position_ids is not None:
@@ -439,7 +463,9 @@ def positions_of(position_ids, attention_mask, past, x):
     return torch.arange(past, past + length, device=x.device).expand(batch, length)
 
 
-def visibility(attention_mask, past, x):
+def visibility(
+    attention_mask: Optional[torch.Tensor], past: int, x: torch.Tensor
+) -> Optional[torch.Tensor]:
     """Which keys each query sees, [B, 1, S, K]; None where causality says it all."""
     length = x.shape[1]
     if attention_mask is not None and attention_mask.dim() == 4:
@@ -463,7 +489,7 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
     # Names for transformers 5, keys for 4.51.
     _tied_weights_keys = {"lm_head.weight": "transformer.wte.weight"}
 
-    def __init__(self, config):
+    def __init__(self, config: RecurrentConfig):
         super().__init__(config)
         self.transformer = RecurrentModel(config)
         self.lm_head = nn.Linear(config.n_embd, config.padded_vocab_size, bias=False)
@@ -493,24 +519,24 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
 
     def forward(
         self,
-        input_ids=None,
-        attention_mask=None,
-        position_ids=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        labels=None,
-        use_cache=None,
-        num_steps=None,
-        initial_state=None,
-        state_seed=None,
-        output_hidden_states=None,
-        logits_to_keep=0,
-        num_items_in_batch=None,
-        return_dict=None,
-        cache=None,
-        token_type_ids=None,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.LongTensor] = None,
+        past_key_values: Optional[DynamicCache] = None,
+        inputs_embeds: Optional[torch.Tensor] = None,
+        labels: Optional[torch.LongTensor] = None,
+        use_cache: Optional[bool] = None,
+        num_steps: Union[int, Sequence[int], None] = None,
+        initial_state: Optional[torch.Tensor] = None,
+        state_seed: Optional[int] = None,
+        output_hidden_states: Optional[bool] = None,
+        logits_to_keep: Union[int, torch.Tensor] = 0,
+        num_items_in_batch: Union[int, torch.Tensor, None] = None,
+        return_dict: Optional[bool] = None,
+        cache: Optional[DynamicCache] = None,
+        token_type_ids: Optional[torch.Tensor] = None,
         **kwargs,
-    ):
+    ) -> Union[RecurrentOutput, tuple]:
         """Logits, [B, S, V], and with `labels` the mean loss of every next token; labels are
         aligned to the tokens, and -100 does not count. `token_type_ids`, which some tokenizers
         give, mean nothing here."""
@@ -535,7 +561,11 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
         return output.to_tuple() if return_dict is False else output
 
 
-def next_token_loss(logits, labels, num_items_in_batch=None):
+def next_token_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    num_items_in_batch: Union[int, torch.Tensor, None] = None,
+) -> torch.Tensor:
     """Mean cross-entropy in float32 of each token after the one it is predicted from.
 
     num_items_in_batch: targets of all batches that one update is made of, whose mean is wanted.

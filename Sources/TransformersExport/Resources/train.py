@@ -25,7 +25,7 @@ from train_run import RunError, RunFolder  # noqa: E402
 INTERRUPTED = 130
 
 
-def arguments():
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", required=True, help="run folder to write")
@@ -46,7 +46,7 @@ def arguments():
     return parser.parse_args()
 
 
-def recipe_of(options, run):
+def recipe_of(options: argparse.Namespace, run: RunFolder) -> Recipe:
     """The recipe of a new run, or that of the one that goes on, which options must not change."""
     recipe = Recipe()
     if options.resume:
@@ -70,7 +70,7 @@ def recipe_of(options, run):
     return recipe
 
 
-def train(options, group):
+def train(options: argparse.Namespace, group: Group) -> None:
     run = RunFolder(options.output)
     recipe = recipe_of(options, run)
     recipe.refuse_what_only_ckpt_does()
@@ -93,7 +93,7 @@ def train(options, group):
     trainer.train()
 
 
-def main():
+def main() -> None:
     options = arguments()
     group = Group()
     try:

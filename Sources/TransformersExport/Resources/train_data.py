@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from train_random import RandomStream
+from train_recipe import Recipe
 
 CHOICE_STREAM = 0x736F757263650000  # "source"
 ORDER_STREAM = 0x6F72646572000000  # "order"
@@ -14,6 +15,8 @@ IGNORED = -100
 MAGIC = b"ckpttok1"
 HEADER = 40  # magic, and a key of 32 bytes
 TRAILER = 24  # counts of tokens, documents, and records left out
+
+Place = tuple[int, int]  # source, row
 
 
 class DataError(Exception):
@@ -27,7 +30,7 @@ class Dataset:
     Everything follows from the seed and from how many rows were read.
     """
 
-    def __init__(self, recipe, vocabulary):
+    def __init__(self, recipe: Recipe, vocabulary: int):
         self.length = recipe["sequence_length"] + 1
         self.seed, self.epochs = recipe["seed"], recipe["data.epochs"]
         self.vocabulary = vocabulary
@@ -49,8 +52,8 @@ class Dataset:
         if not self.tokens:
             raise DataError("there is nothing to train on; name token files with --data")
 
-    def next_row(self, rows_read):
-        """Where the next row lies, (source, row); counts it in `rows_read`, one number a source."""
+    def next_row(self, rows_read: list[int]) -> Place:
+        """Where the next row lies; counts it in `rows_read`, one number a source."""
         source = self._choose(sum(rows_read))
         epoch, position = divmod(rows_read[source], self.training_rows[source])
         if 0 < self.epochs <= epoch:
@@ -61,7 +64,7 @@ class Dataset:
         rows_read[source] += 1
         return source, order[position]
 
-    def held_out(self, limit):
+    def held_out(self, limit: int) -> list[Place]:
         """Places of held-out rows, taken from the sources in turn."""
         places = [
             (source, self.training_rows[source] + position)
@@ -70,13 +73,13 @@ class Dataset:
         ]
         return places[:limit]
 
-    def batch(self, places):
+    def batch(self, places: list[Place]) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and labels of rows, `[B, S]` int64; a label is IGNORED where no loss counts."""
         rows = np.stack([self._read(*place) for place in places])
         labels = np.where(rows & NOT_A_TARGET, IGNORED, rows)[:, 1:]
         return (rows & (NOT_A_TARGET - 1))[:, :-1], labels
 
-    def _choose(self, number):
+    def _choose(self, number: int) -> int:
         """The source of row `number` of the run, drawn by weight."""
         rest = RandomStream(self.seed, CHOICE_STREAM).uniform(number) * sum(self.weights)
         for source, weight in enumerate(self.weights):
@@ -85,7 +88,7 @@ class Dataset:
                 return source
         return len(self.weights) - 1
 
-    def _read(self, source, row):
+    def _read(self, source: int, row: int) -> np.ndarray:
         tokens = self.tokens[source][row * self.length:(row + 1) * self.length].astype(np.int64)
         ids = tokens & ~NOT_A_TARGET
         bad = ids[(ids < 0) | (ids >= self.vocabulary)]
@@ -101,12 +104,12 @@ class Permutation:
     Four Feistel rounds over the next even number of bits, repeated until the result is below count.
     """
 
-    def __init__(self, count, seed, stream):
+    def __init__(self, count: int, seed: int, stream: int):
         self.count = count
         self.half = (max(count - 1, 1).bit_length() + 1) // 2
         self.random = RandomStream(seed, stream)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> int:
         mask, value = (1 << self.half) - 1, index
         while True:
             left, right = value >> self.half, value & mask
@@ -117,7 +120,7 @@ class Permutation:
                 return value
 
 
-def _split(source):
+def _split(source: str) -> tuple[str, float]:
     """`PATH` or `PATH:WEIGHT`; a path that exists as it stands has weight 1."""
     path, colon, text = source.rpartition(":")
     if not colon or os.path.exists(source):
@@ -131,7 +134,7 @@ def _split(source):
     return path, weight
 
 
-def _open(path, form, vocabulary):
+def _open(path: str, form: str, vocabulary: int) -> np.ndarray:
     """The tokens of a file, mapped."""
     if form == "auto":
         form = os.path.splitext(path)[1].lower()[1:]
@@ -148,7 +151,7 @@ def _open(path, form, vocabulary):
                     "--recipe RECIPE --prepare -o FOLDER, and train with FOLDER/recipe.yaml")
 
 
-def _cached(path):
+def _cached(path: str) -> np.ndarray:
     """Tokens as `ckpt` keeps them: formats/run-folder.md."""
     data = np.memmap(path, dtype=np.uint8, mode="r")
     counts = data[-TRAILER:].tobytes()

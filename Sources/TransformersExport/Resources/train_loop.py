@@ -7,19 +7,26 @@ share the work, but for the rounding of sums.
 import math
 import sys
 import time
+from argparse import Namespace
 from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from train_data import IGNORED
+from train_data import IGNORED, Dataset, Place
 from train_optimizer import Optimizer
-from train_parallel import full, local, spread
+from train_parallel import Group, full, local, spread
 from train_parameters import ADAPTER, Ledger, tensors_of
-from train_run import STATE, RunError, StagedFolder, write_package
+from train_recipe import Recipe
+from train_run import STATE, RunError, RunFolder, StagedFolder, write_package
+from train_schedule import RecurrenceSampler
 from train_state import new_progress, read_state, write_state
+from train_teacher import Teacher
 
 TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+# Places of rows, passes (without gradient, with), seed of the state.
+MicroBatch = tuple[list[Place], tuple[int, int], int]
 PATIENCE = 20  # steps without a finite gradient, one after another, that end a run
 
 
@@ -30,7 +37,10 @@ class Stopped(Exception):
 class Trainer:
     """One process's part of a run."""
 
-    def __init__(self, model, options, recipe, data, run, group):
+    def __init__(
+        self, model: torch.nn.Module, options: Namespace, recipe: Recipe, data: Dataset,
+        run: RunFolder, group: Group,
+    ):
         self.options, self.recipe, self.data, self.run, self.group = (
             options, recipe, data, run, group)
         self.micro = recipe.micro_batch_size
@@ -48,12 +58,16 @@ class Trainer:
         self.tensors = tensors_of(model)
         trained = [t for t in self.tensors if t.parameter.requires_grad]
         self.ledger = Ledger(model, self.tensors)
+        self.teacher = None
+        if recipe["distillation.teacher"]:
+            self.teacher = Teacher(
+                recipe, model.get_input_embeddings().num_embeddings, group.device)
         self.optimizer = Optimizer(recipe, trained, group)
         self.progress = new_progress(len(data.tokens))
         self.is_stopping = False  # set when a signal comes to this process
         self.must_stop = False  # whether one came to any, as of the last step
 
-    def resume(self):
+    def resume(self) -> None:
         """Goes back to the last checkpoint; to the start where there is none yet."""
         steps = self.run.steps()
         if steps:
@@ -63,7 +77,7 @@ class Trainer:
         if self.group.is_first:
             self.run.rewind(self.progress["step"] if steps else -1)
 
-    def train(self):
+    def train(self) -> None:
         """To the end; writes the trained model."""
         recipe, progress = self.recipe, self.progress
         if progress["step"] == 0:
@@ -84,13 +98,13 @@ class Trainer:
         if staged:
             staged.publish()
 
-    def _is_due(self, setting):
+    def _is_due(self, setting: str) -> bool:
         every = self.recipe[setting]
         return every > 0 and self.progress["step"] % every == 0
 
     # MARK: A step
 
-    def _step(self):
+    def _step(self) -> None:
         start = time.monotonic()
         recipe, progress, total = self.recipe, self.progress, self.recipe["steps"]
         step, sampler = progress["step"], recipe.sampler
@@ -100,14 +114,15 @@ class Trainer:
         draws = [draw for _, draw, _ in plan]
         for slot in self.optimizer.slots:
             slot.parameter.grad = None
-        losses = torch.zeros((), dtype=torch.float64, device=self.group.device)
+        losses = torch.zeros(2, dtype=torch.float64, device=self.group.device)
         mine = dealt(plan, self.group.size)[self.group.rank]
         for index, (places, draw, seed) in enumerate(mine):
             is_last = index + 1 == len(mine)
             losses += self._accumulate(places, draw, seed, len(mine), is_last)
-        sums = self.group.sum(torch.stack([losses, torch.tensor(
-            float(self.is_stopping), dtype=torch.float64, device=self.group.device)]))
-        loss, self.must_stop = sums[0].item() / self.micro_count, sums[1].item() > 0
+        stopping = torch.tensor([float(self.is_stopping)]).to(losses)
+        *sums, stopping = self.group.sum(torch.cat([losses, stopping])).tolist()
+        loss, divergence = (total / self.micro_count for total in sums)
+        self.must_stop = stopping > 0
         norm = self.optimizer.norm()
         rate = recipe.schedule.factor(step, total)
         self._update(norm, loss, rate)
@@ -118,12 +133,14 @@ class Trainer:
         for n, k in draws:
             progress["flops_full"] += self.ledger.full(
                 tokens // self.micro_count, recipe["sequence_length"], n, k)
+        if self.teacher:
+            progress["flops_full"] += 2 * tokens * self.teacher.cost(recipe["sequence_length"])
         seconds = time.monotonic() - start
         progress["seconds"] += seconds
-        self._log_step(loss, norm, rate, mean, draws, tokens / max(seconds, 1e-9))
+        self._log_step(loss, divergence, norm, rate, mean, draws, tokens / max(seconds, 1e-9))
 
-    def _plan(self, sampler):
-        """The step's micro-batches: places of rows, (n, k), seed of the state."""
+    def _plan(self, sampler: RecurrenceSampler) -> list[MicroBatch]:
+        """The step's micro-batches."""
         plan, progress = [], self.progress
         for _ in range(self.micro_count):
             places = [self.data.next_row(progress["rows_read"]) for _ in range(self.micro)]
@@ -133,17 +150,23 @@ class Trainer:
             progress["micro_batches"] += 1
         return plan
 
-    def _accumulate(self, places, draw, seed, share, is_last):
-        """Adds the gradient of a micro-batch; gives its loss."""
+    def _accumulate(
+        self, places: list[Place], draw: tuple[int, int], seed: int, share: int, is_last: bool
+    ) -> torch.Tensor:
+        """Adds the gradient of a micro-batch; gives its loss, and how far the teacher is away."""
         holds_back = not is_last and hasattr(self.callable, "no_sync")
         with self.callable.no_sync() if holds_back else nullcontext():
-            loss, count = self._loss(places, draw, seed)
-            loss = loss / max(count, 1)
-            (loss / share).backward()
-        return loss.detach().double()
+            loss, divergence, count = self._loss(places, draw, seed, self.teacher)
+            loss, divergence = loss / max(count, 1), divergence / max(count, 1)
+            total = self.teacher.mixed(loss, divergence) if self.teacher else loss
+            (total / share).backward()
+        return torch.stack([loss, divergence]).detach().double()
 
-    def _loss(self, places, passes, seed):
-        """Sum of the losses of the labels of rows, and how many labels there are."""
+    def _loss(
+        self, places: list[Place], passes: int | tuple[int, int], seed: int,
+        teacher: Teacher | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Sums over the labels of rows of loss and divergence, and how many labels there are."""
         device = self.group.device
         tokens, labels = map(torch.from_numpy, self.data.batch(places))
         count = int((labels != IGNORED).sum())
@@ -152,11 +175,13 @@ class Trainer:
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             logits = self.callable(
                 input_ids=tokens, num_steps=passes, state_seed=seed, use_cache=False).logits
+            taught = teacher.logits(tokens) if teacher else None
         loss = F.cross_entropy(
             logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
-        return loss, count
+        divergence = teacher.divergence(logits, taught, labels) if teacher else loss.new_zeros(())
+        return loss, divergence, count
 
-    def _update(self, norm, loss, rate):
+    def _update(self, norm: float, loss: float, rate: float) -> None:
         progress, clip = self.progress, self.recipe["optimizer.clip"]
         if not (math.isfinite(norm) and math.isfinite(loss)):
             progress["skipped"] += 1
@@ -170,7 +195,10 @@ class Trainer:
         self.optimizer.step(min(1, clip / (norm + 1e-6)) if clip > 0 else 1, rate)
         progress["updates"] = self.optimizer.step_count
 
-    def _log_step(self, loss, norm, rate, mean, draws, speed):
+    def _log_step(
+        self, loss: float, divergence: float, norm: float, rate: float, mean: int,
+        draws: list[tuple[int, int]], speed: float,
+    ) -> None:
         progress, count = self.progress, len(draws)
         record = {
             "step": progress["step"], "tokens": progress["tokens"], "loss": loss,
@@ -180,19 +208,21 @@ class Trainer:
             "tokens_per_second": speed, "flops": progress["flops"],
             "flops_full": progress["flops_full"], "seconds": progress["seconds"],
         }
+        if self.teacher:
+            record["divergence"] = divergence
         if self.group.is_first:
             self.run.log(record)
         self._say(f"step {progress['step']}/{self.recipe['steps']}  loss {loss:.4f}  "
                   f"r {record['recurrence']:.1f}  {speed:.0f} tokens/s")
 
-    def _say(self, text):
+    def _say(self, text: str) -> None:
         if self.group.is_first:
             print(text, file=sys.stderr, flush=True)
 
     # MARK: Beside the steps
 
     @torch.no_grad()
-    def _evaluate(self):
+    def _evaluate(self) -> bool:
         """Measures the held-out loss; gives whether it is the best so far."""
         recipe, progress = self.recipe, self.progress
         places = self.data.held_out(recipe["evaluation.rows"])
@@ -204,7 +234,7 @@ class Trainer:
             # Every process runs as many batches, as the model may be spread over all of them.
             for first in range(0, len(batches), self.group.size):
                 index = first + self.group.rank
-                loss, count = self._loss(
+                loss, _, count = self._loss(
                     batches[min(index, len(batches) - 1)], recurrence, recipe["seed"])
                 if index < len(batches):
                     sums += torch.stack([loss.double(), torch.tensor(count).to(sums)])
@@ -225,7 +255,7 @@ class Trainer:
         progress["best_loss"], progress["best_step"] = mean, progress["step"]
         return True
 
-    def _save(self):
+    def _save(self) -> None:
         """Writes a checkpoint."""
         step = self.progress["step"]
         staged = StagedFolder(self.run.checkpoint(step)) if self.group.is_first else None
@@ -239,7 +269,7 @@ class Trainer:
             self.run.prune(self.recipe["checkpoints.keep"], self.progress["best_step"])
         self._say(f"checkpoint of step {step}: {self.run.checkpoint(step)}")
 
-    def _write_package(self, folder, type):
+    def _write_package(self, folder: Path | None, type: torch.dtype) -> None:
         """Gathers the weights, a tensor at a time, and fills a model folder; None on others."""
         weights = {}
         for tensor in self.tensors:
@@ -250,7 +280,7 @@ class Trainer:
             write_package(self.options.model, folder, self._config_changes(type), weights)
         self.group.wait()
 
-    def _config_changes(self, type):
+    def _config_changes(self, type: torch.dtype) -> dict:
         recipe, name = self.recipe, str(type).removeprefix("torch.")
         return {
             "dtype": name, "torch_dtype": name,
@@ -259,7 +289,7 @@ class Trainer:
         }
 
 
-def dealt(plan, hands):
+def dealt(plan: list[MicroBatch], hands: int) -> list[list[MicroBatch]]:
     """A step's micro-batches, shared out among the processes.
 
     They are sorted by cost and dealt back and forth, so that all have about the same work, and at

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Optional
 
 import torch
 
-from train_parallel import full, like_shard, local
+from train_parallel import Group, full, like_shard, local
 from train_parameters import TrainedTensor
+from train_recipe import Recipe
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al., 2024
 NEWTON_SCHULZ_STEPS = 5
@@ -20,18 +20,18 @@ class Slot:
 
     tensor: TrainedTensor
     first: torch.Tensor  # or Muon's momentum
-    second: Optional[torch.Tensor]  # None under Muon
+    second: torch.Tensor | None  # None under Muon
 
     @property
-    def parameter(self):
+    def parameter(self) -> torch.nn.Parameter:
         return self.tensor.parameter
 
     @property
-    def values(self):
+    def values(self) -> torch.Tensor:
         return local(self.parameter)
 
     @property
-    def gradient(self):
+    def gradient(self) -> torch.Tensor:
         """Zeros where nothing has flowed."""
         gradient = self.parameter.grad
         return torch.zeros_like(self.values) if gradient is None else local(gradient)
@@ -43,7 +43,7 @@ class Optimizer:
     Muon gathers a matrix to orthogonalise it, and every process does so; all else is elementwise.
     """
 
-    def __init__(self, recipe, tensors, group):
+    def __init__(self, recipe: Recipe, tensors: list[TrainedTensor], group: Group):
         self.group = group
         self.kind = recipe["optimizer.kind"]
         self.muon = recipe.part("optimizer.muon")
@@ -58,12 +58,12 @@ class Optimizer:
         self.is_sharded = any(slot.values is not slot.parameter for slot in self.slots)
 
     @torch.no_grad()
-    def norm(self):
+    def norm(self) -> float:
         """Euclidean norm of all gradients together."""
         return math.sqrt(self._sum(sum(_square_sum(slot.gradient) for slot in self.slots)))
 
     @torch.no_grad()
-    def step(self, gradient_scale, rate):
+    def step(self, gradient_scale: float, rate: float) -> None:
         """One update; `gradient_scale` is on all gradients, `rate` on the learning rates."""
         self.step_count += 1
         for slot in self.slots:
@@ -75,13 +75,13 @@ class Optimizer:
             else:
                 self._adamw(slot, gradient, rate)
 
-    def _sum(self, value):
+    def _sum(self, value: torch.Tensor) -> float:
         """Of a sum over what lies here, that over all shards."""
         return (self.group.sum(value) if self.is_sharded else value).item()
 
     # MARK: Adam
 
-    def _adamw(self, slot, gradient, rate):
+    def _adamw(self, slot: Slot, gradient: torch.Tensor, rate: float) -> None:
         beta1, beta2 = self.adam["beta1"], self.adam["beta2"]
         learning_rate = self.adam["learning_rate"] * rate
         slot.first.lerp_(gradient, 1 - beta1)
@@ -90,7 +90,7 @@ class Optimizer:
         slot.values.mul_(1 - learning_rate * self.adam["weight_decay"])
         slot.values.addcdiv_(slot.first, divisor, value=-self._corrected(learning_rate))
 
-    def _adam_atan2(self, slot, gradient, rate):
+    def _adam_atan2(self, slot: Slot, gradient: torch.Tensor, rate: float) -> None:
         """The update is an angle, and smaller where gradients exceed their moments.
 
         Moments start at the first gradient. The decay does not depend on the learning rate's peak.
@@ -105,17 +105,17 @@ class Optimizer:
         slot.values.mul_(1 - rate * self.adam["weight_decay"])
         slot.values.sub_(torch.atan2(slot.first, self._corrected_root(slot)), alpha=size)
 
-    def _corrected(self, learning_rate):
+    def _corrected(self, learning_rate: float) -> float:
         """For a first moment that started at zero."""
         return learning_rate / (1 - self.adam["beta1"] ** self.step_count)
 
-    def _corrected_root(self, slot):
+    def _corrected_root(self, slot: Slot) -> torch.Tensor:
         """Of the second moment, likewise."""
         return slot.second.sqrt().div_(math.sqrt(1 - self.adam["beta2"] ** self.step_count))
 
     # MARK: Muon
 
-    def _muon(self, slot, gradient, rate):
+    def _muon(self, slot: Slot, gradient: torch.Tensor, rate: float) -> None:
         momentum, parameter = self.muon["momentum"], slot.parameter
         slot.first.lerp_(gradient, 1 - momentum)
         direction = gradient.lerp(slot.first, momentum if self.muon["nesterov"] else 1)
@@ -128,7 +128,7 @@ class Optimizer:
             alpha=learning_rate * math.sqrt(max(1, rows / columns)))
 
 
-def orthogonalised(matrix, precision):
+def orthogonalised(matrix: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
     """`matrix` with its singular values brought near 1, by a quintic Newton-Schulz iteration."""
     a, b, c = NEWTON_SCHULZ
     is_tall = matrix.shape[0] > matrix.shape[1]
@@ -140,5 +140,5 @@ def orthogonalised(matrix, precision):
     return (x.mT if is_tall else x).float()
 
 
-def _square_sum(values):
+def _square_sum(values: torch.Tensor) -> torch.Tensor:
     return values.double().square().sum()

@@ -4,6 +4,7 @@ import os
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Replicate
@@ -27,22 +28,22 @@ class Group:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     @property
-    def is_first(self):
+    def is_first(self) -> bool:
         return self.rank == 0
 
-    def sum(self, tensor):
+    def sum(self, tensor: Tensor) -> Tensor:
         """`tensor` with the sum over all processes in place of its own values."""
         dist.all_reduce(tensor)
         return tensor
 
-    def wait(self):
+    def wait(self) -> None:
         dist.barrier()
 
-    def close(self):
+    def close(self) -> None:
         dist.destroy_process_group()
 
 
-def spread(model, how, group):
+def spread(model: nn.Module, how: str, group: Group) -> nn.Module:
     """The model to be called in place of `model`, whose parameters may become shards.
 
     Under FSDP, blocks that run once are units of their own. The core and its adapter belong to the
@@ -58,12 +59,12 @@ def spread(model, how, group):
     return fully_shard(model, mesh=mesh)
 
 
-def local(tensor):
+def local(tensor: Tensor) -> Tensor:
     """What this process holds of it."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def full(values, like):
+def full(values: Tensor, like: Tensor) -> Tensor:
     """The whole of a tensor whose `values` here are spread as the parameter `like`."""
     if not isinstance(like, DTensor):
         return values
@@ -72,7 +73,7 @@ def full(values, like):
         stride=like.stride()).full_tensor()
 
 
-def like_shard(values, like):
+def like_shard(values: Tensor, like: Tensor) -> Tensor:
     """What this process keeps of whole `values` that are spread as the parameter `like`."""
     if not isinstance(like, DTensor):
         return values

@@ -21,7 +21,7 @@ class TrainedTensor:
     is_body_matrix: bool  # of a block, or the adapter: Muon takes it
 
 
-def tensors_of(model):
+def tensors_of(model: torch.nn.Module) -> list[TrainedTensor]:
     """All parameters of a model, in the order of execution, the head last."""
     parameters = dict(model.named_parameters())
     names = [f"transformer.{group}.{index}.{name}" for group in GROUPS
@@ -43,8 +43,8 @@ def tensors_of(model):
 class Ledger:
     """What training costs, counted two ways: formats/run-folder.md."""
 
-    def __init__(self, model, tensors):
-        def count(part):
+    def __init__(self, model: torch.nn.Module, tensors: list[TrainedTensor]):
+        def count(part: str) -> int:
             return sum(t.parameter.numel() for t in tensors
                        if t.name.startswith(f"transformer.{part}."))
 
@@ -58,13 +58,22 @@ class Ledger:
                        config.n_layers_in_coda)
         self.trains_all = all(t.parameter.requires_grad for t in tensors)
 
-    def paper(self, tokens, mean, depth):
+    def paper(self, tokens: int, mean: int, depth: int) -> float:
         """By the paper's formula: blocks only."""
         trained = self.prelude + self.core * min(mean, depth) + self.coda
         return float(tokens * (6 * trained + 2 * self.core * max(0, mean - depth)))
 
-    def full(self, tokens, sequence_length, without_gradient, with_gradient):
-        """Everything that multiplies, for the passes that were drawn.
+    def forward(self, sequence_length: int, passes: int) -> float:
+        """Multiply-adds a token, without gradients."""
+        prelude, core, coda = (self.attention * (sequence_length + 1) / 2 * count
+                               for count in self.blocks)
+        return (self.prelude + prelude + self.coda + self.head + coda
+                + (self.core + self.adapter + core) * passes)
+
+    def full(
+        self, tokens: int, sequence_length: int, without_gradient: int, with_gradient: int
+    ) -> float:
+        """Everything that multiplies, for the passes that were drawn, but for a teacher's.
 
         A product costs as much again for its input's gradient, and for its weight's where that is
         trained; attention costs twice its forward pass. Without the prelude's weights, no gradient
@@ -73,8 +82,7 @@ class Ledger:
         seen = self.attention * (sequence_length + 1) / 2
         prelude, core, coda = (seen * count for count in self.blocks)
         outside, one_pass = self.coda + self.head, self.core + self.adapter
-        forward = self.prelude + prelude + outside + coda
-        forward += (one_pass + core) * (without_gradient + with_gradient)
+        forward = self.forward(sequence_length, without_gradient + with_gradient)
         back = outside + 2 * coda + (one_pass + 2 * core) * with_gradient
         weights = self.adapter * with_gradient
         if self.trains_all:

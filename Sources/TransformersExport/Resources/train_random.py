@@ -12,23 +12,23 @@ STEP = 0x9E3779B97F4A7C15
 class RandomStream:
     """An endless sequence of random numbers, any of which can be had alone."""
 
-    def __init__(self, seed, stream=0):
+    def __init__(self, seed: int, stream: int = 0):
         self.key = _mix(seed + _mix(stream + STEP))
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> int:
         """64 random bits."""
         return _mix(self.key + (index + 1) * STEP)
 
-    def uniform(self, index):
+    def uniform(self, index: int) -> float:
         """In [0, 1), a multiple of 2**-53."""
         return (self[index] >> 11) * 2.0**-53
 
-    def normal(self, index):
+    def normal(self, index: int) -> float:
         """Mean 0, deviation 1."""
         return NormalDist().inv_cdf(((self[index] >> 11) + 0.5) * 2.0**-53)
 
 
-def _mix(z):
+def _mix(z: int) -> int:
     """SplitMix64's output function (Steele, Lea, Flood 2014)."""
     z &= MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK

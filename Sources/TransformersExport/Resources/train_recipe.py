@@ -3,11 +3,14 @@
 import difflib
 import math
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-from train_schedule import Curriculum, LearningRateSchedule, RecurrenceSampler
+from train_schedule import Curriculum, Extent, LearningRateSchedule, RecurrenceSampler
 
 
 class RecipeError(Exception):
@@ -17,8 +20,8 @@ class RecipeError(Exception):
 @dataclass(frozen=True)
 class Setting:
     path: str
-    default: object
-    parse: object  # text to value; None when it is something else
+    default: Any
+    parse: Callable[[Any], Any]  # text to value; None when it is something else
     allowed: str
 
 
@@ -28,15 +31,15 @@ class Recipe:
     def __init__(self):
         self.values = {setting.path: setting.default for setting in SETTINGS.values()}
 
-    def __getitem__(self, path):
+    def __getitem__(self, path: str) -> Any:
         return self.values[path]
 
-    def part(self, path):
+    def part(self, path: str) -> dict[str, Any]:
         """All settings below `path`, by the rest of their paths."""
         start = len(path) + 1
         return {p[start:]: v for p, v in self.values.items() if p.startswith(path + ".")}
 
-    def set(self, path, text):
+    def set(self, path: str, text: str | list[str]) -> None:
         """Sets one setting from its text, or a list from its items or from text with commas."""
         if path not in SETTINGS:
             near = difflib.get_close_matches(path, SETTINGS, n=1)
@@ -52,7 +55,7 @@ class Recipe:
             self.values["optimizer.adam.epsilon"] = 1e-10 if value == "muon" else 1e-8
         self.values[path] = value
 
-    def apply(self, text, file="recipe"):
+    def apply(self, text: str, file: str | Path = "recipe") -> None:
         """Applies YAML; what it does not name stays."""
         try:
             aliases = [e for e in yaml.parse(text) if isinstance(e, yaml.AliasEvent)]
@@ -70,19 +73,16 @@ class Recipe:
             except RecipeError as error:
                 raise RecipeError(f"{file}:{node.start_mark.line + 1}: {error}") from error
 
-    def refuse_what_only_ckpt_does(self):
+    def refuse_what_only_ckpt_does(self) -> None:
         """Of the modes of `ckpt train`, those that this script does not have."""
         if self["mode"] == "lora":
             raise RecipeError("mode is lora, which ckpt train does and this script does not; "
                               "here: full, adapter")
-        if self["distillation.teacher"]:
-            raise RecipeError("distillation.teacher is set; ckpt train learns from a teacher, and "
-                              "this script does not")
         if self["memory_budget"] != "auto":
             raise RecipeError("memory_budget is set, and plans the memory of ckpt train alone; set "
                               "it to auto, and pass --gradient-checkpointing to save memory here")
 
-    def text(self):
+    def text(self) -> str:
         """YAML that gives these settings back."""
         lines, above = [], []
         for path, value in self.values.items():
@@ -96,30 +96,30 @@ class Recipe:
         return "\n".join(lines) + "\n"
 
     @property
-    def micro_batch_size(self):
+    def micro_batch_size(self) -> int:
         """The largest divisor of the batch size that is not above the micro-batch size."""
         limit = min(self["micro_batch_size"], self["batch_size"])
         return max(n for n in range(1, limit + 1) if self["batch_size"] % n == 0)
 
     @property
-    def sampler(self):
+    def sampler(self) -> RecurrenceSampler:
         return RecurrenceSampler(
             Curriculum(**self.part("recurrence.mean")),
             Curriculum(**self.part("recurrence.backprop_depth")),
             self["recurrence.fixed"], self["seed"])
 
     @property
-    def schedule(self):
+    def schedule(self) -> LearningRateSchedule:
         return LearningRateSchedule(**self.part("schedule"))
 
     @property
-    def main_learning_rate(self):
+    def main_learning_rate(self) -> float:
         """The rate that the log shows: that of most parameters."""
         kind = "muon" if self["optimizer.kind"] == "muon" else "adam"
         return self[f"optimizer.{kind}.learning_rate"]
 
 
-def _leaves(root, file):
+def _leaves(root: yaml.Node | None, file: str | Path) -> Iterator[tuple[str, yaml.Node]]:
     """Paths and nodes of all values, in the order of the text."""
     pending = [("", root)] if root is not None and root.value != "" else []
     while pending:
@@ -136,7 +136,7 @@ def _leaves(root, file):
             pending.append((f"{path}.{key.value}" if path else str(key.value), value))
 
 
-def _written(value):
+def _written(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_written(item) for item in value) + "]"
     if isinstance(value, bool):
@@ -151,11 +151,11 @@ def _written(value):
 # MARK: Kinds of settings
 
 
-def _integer(text):
+def _integer(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else None
 
 
-def _number(text):
+def _number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
@@ -163,39 +163,39 @@ def _number(text):
     return value if math.isfinite(value) and "_" not in text else None
 
 
-def _whole(path, default, least=0):
+def _whole(path: str, default: int, least: int = 0) -> Setting:
     def parse(text):
         value = _integer(text)
         return value if value is not None and value >= least else None
     return Setting(path, default, parse, f"a whole number from {least}")
 
 
-def _real(path, default, most=math.inf, least=0):
+def _real(path: str, default: float, most: float = math.inf, least: float = 0) -> Setting:
     def parse(text):
         value = _number(text)
         return value if value is not None and least <= value <= most else None
     return Setting(path, default, parse, f"a number from {least}{' to 1' if most == 1 else ''}")
 
 
-def _choice(path, default, *names):
+def _choice(path: str, default: str, *names: str) -> Setting:
     return Setting(path, default, lambda text: text if text in names else None, ", ".join(names))
 
 
-def _choices(path, default, *names):
+def _choices(path: str, default: list[str], *names: str) -> Setting:
     def parse(items):
         return items if all(item in names for item in items) else None
     return Setting(path, default, parse, "a list of " + ", ".join(names))
 
 
-def _flag(path, default):
+def _flag(path: str, default: bool) -> Setting:
     return Setting(path, default, {"true": True, "false": False}.get, "true, false")
 
 
-def _text(path, default):
+def _text(path: str, default: str) -> Setting:
     return Setting(path, default, str, "any text")
 
 
-def _extent(path, default):
+def _extent(path: str, default: Extent) -> Setting:
     def parse(text):
         if (count := _integer(text)) is not None:
             return count if count >= 0 else None
@@ -204,13 +204,13 @@ def _extent(path, default):
     return Setting(path, default, parse, "a number of steps, or a share from 0.0 to 1.0")
 
 
-def _curriculum(path, shape, end, ramp):
+def _curriculum(path: str, shape: str, end: int, ramp: Extent) -> list[Setting]:
     return [_choice(f"{path}.shape", shape, "constant", "linear", "1-sqrt"),
             _whole(f"{path}.start", 0), _whole(f"{path}.end", end, 1),
             _extent(f"{path}.ramp", ramp)]
 
 
-def _recurrences(items):
+def _recurrences(items: list[str]) -> list[int] | None:
     numbers = [_integer(item) for item in items]
     return numbers if all(n is not None and n > 0 for n in numbers) else None
 

@@ -5,8 +5,12 @@ import math
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
+
+from train_recipe import Recipe
 
 STATE = "trainer_state.safetensors"
 # What is made anew beside the trained weights, or is about the untrained ones.
@@ -20,27 +24,27 @@ class RunError(Exception):
 class RunFolder:
     """Where a run's files are; the first process alone writes them."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.recipe = self.path / "recipe.yaml"
         self.package = self.path / "package"
         self.checkpoints = self.path / "checkpoints"
 
-    def create(self, recipe):
+    def create(self, recipe: Recipe) -> None:
         """Makes the folder of a new run."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"{self.path} exists; choose another folder, or go on with --resume")
         self.checkpoints.mkdir(parents=True)
         self.recipe.write_text(recipe.text(), encoding="utf-8")
 
-    def log(self, record):
+    def log(self, record: dict) -> None:
         """Appends the record of a step."""
         self._append("metrics.jsonl", record)
 
-    def log_evaluation(self, record):
+    def log_evaluation(self, record: dict) -> None:
         self._append("evaluations.jsonl", record)
 
-    def _append(self, name, record):
+    def _append(self, name: str, record: dict) -> None:
         text = json.dumps({key: _plain(value) for key, value in record.items()})
         descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -50,21 +54,21 @@ class RunFolder:
 
     # MARK: Checkpoints
 
-    def steps(self):
+    def steps(self) -> list[int]:
         """Steps of the checkpoints, ascending."""
         names = (entry.name for entry in self.checkpoints.glob("step-*"))
         return sorted(int(name[5:]) for name in names if name[5:].isdigit())
 
-    def checkpoint(self, step):
+    def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"step-{step}"
 
-    def prune(self, keep, best):
+    def prune(self, keep: int, best: int | None) -> None:
         """Removes all checkpoints but the last `keep` and that of step `best`."""
         for step in self.steps()[:-keep]:
             if step != best:
                 shutil.rmtree(self.checkpoint(step))
 
-    def rewind(self, step):
+    def rewind(self, step: int) -> None:
         """Removes what a killed run left half-written, and the log lines after `step`."""
         for folder in self.checkpoints.glob(".*.partial"):
             shutil.rmtree(folder)
@@ -81,14 +85,14 @@ class RunFolder:
 class StagedFolder:
     """A folder under a temporary name beside its own, until it is whole and on the disk."""
 
-    def __init__(self, destination):
+    def __init__(self, destination: str | Path):
         self.destination = Path(destination)
         name = f".{self.destination.name}.ckpt-{os.getpid()}.partial"
         self.path = self.destination.with_name(name)
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir()
 
-    def publish(self):
+    def publish(self) -> None:
         for file in self.path.rglob("*"):
             _sync(file)
         _sync(self.path)
@@ -97,7 +101,9 @@ class StagedFolder:
         _sync(self.destination.parent)
 
 
-def write_package(source, folder, changes, tensors):
+def write_package(
+    source: str | Path, folder: Path, changes: dict, tensors: dict[str, Tensor]
+) -> None:
     """Fills a model folder like `source`, with other weights and a changed configuration."""
     for file in Path(source).iterdir():
         is_weights = file.suffix in (".safetensors", ".bin") or ".index." in file.name
@@ -109,7 +115,7 @@ def write_package(source, folder, changes, tensors):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A number as the logs spell it."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -118,7 +124,7 @@ def _plain(value):
     return value
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

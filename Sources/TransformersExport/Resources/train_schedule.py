@@ -9,8 +9,10 @@ SIGMA = 0.5
 RECURRENCE_STREAM = 0x7265637572000000  # "recur"
 STATE_STREAM = 0x7374617465000000  # "state"
 
+Extent = int | float
 
-def steps_of(extent, total):
+
+def steps_of(extent: Extent, total: int) -> int:
     """A stretch of a run in steps: an int counts them, a float is a share, rounded up."""
     return min(extent if isinstance(extent, int) else math.ceil(extent * total), total)
 
@@ -22,9 +24,9 @@ class Curriculum:
     shape: str  # constant, linear, or 1-sqrt
     start: int
     end: int
-    ramp: object
+    ramp: Extent
 
-    def value(self, step, total):
+    def value(self, step: int, total: int) -> int:
         ramp = steps_of(self.ramp, total)
         if self.shape == "constant" or step >= ramp:
             return max(1, self.end)
@@ -38,11 +40,11 @@ class LearningRateSchedule:
     """The factor on every learning rate; never below `floor`."""
 
     shape: str  # constant, wsd, cosine, or linear
-    warmup: object
-    cooldown: object  # of wsd alone
+    warmup: Extent
+    cooldown: Extent  # of wsd alone
     floor: float
 
-    def factor(self, step, total):
+    def factor(self, step: int, total: int) -> float:
         warmup = steps_of(self.warmup, total)
         if step < warmup:
             return self._raised(step / warmup)
@@ -58,7 +60,7 @@ class LearningRateSchedule:
             return self._raised(1 - progress)
         return self._raised(0.5 * (1 + math.cos(math.pi * progress)))
 
-    def _raised(self, factor):
+    def _raised(self, factor: float) -> float:
         return factor * (1 - self.floor) + self.floor
 
 
@@ -76,10 +78,10 @@ class RecurrenceSampler:
     fixed: int  # 0 draws
     seed: int
 
-    def mean_at(self, step, total):
+    def mean_at(self, step: int, total: int) -> int:
         return self.fixed or self.mean.value(step, total)
 
-    def draw(self, micro_batch, step, total):
+    def draw(self, micro_batch: int, step: int, total: int) -> tuple[int, int]:
         depth = self.backprop_depth.value(step, total)
         if self.fixed:
             return max(self.fixed - depth, 0), min(depth, self.fixed)
@@ -90,12 +92,12 @@ class RecurrenceSampler:
         depth = min(depth, mean)
         return max(passes - depth, 0), min(depth, passes)
 
-    def state_seed(self, micro_batch):
+    def state_seed(self, micro_batch: int) -> int:
         """Seed of the random state that the micro-batch starts from."""
         return RandomStream(self.seed, STATE_STREAM)[micro_batch]
 
 
-def _poisson(rate, random):
+def _poisson(rate: float, random: RandomStream) -> int:
     """Arrivals within `rate`; the first waiting time comes from index 1 of `random`."""
     count = 0
     time = -math.log(1 - random.uniform(1))

@@ -1,16 +1,21 @@
 """A run between two steps, in a file of `ckpt train`: either program goes on with it."""
 
 import json
+from pathlib import Path
 
 from safetensors import safe_open
+from torch import Tensor
+from torch.nn import Parameter
 
+from train_optimizer import Optimizer
 from train_parallel import full, like_shard, local
 from train_run import RunError
 
+Piece = tuple[int, Tensor, Parameter]  # offset in the flat tensor, values here, whole
 ALIGNMENT = 16  # each tensor of `parameters` starts at a multiple of so many elements
 
 
-def new_progress(sources):
+def new_progress(sources: int) -> dict:
     """Before the first step."""
     return {
         "step": 0, "micro_batches": 0, "tokens": 0, "skipped": 0, "skipped_in_a_row": 0,
@@ -19,7 +24,7 @@ def new_progress(sources):
     }
 
 
-def write_state(path, progress, optimizer):
+def write_state(path: Path | None, progress: dict, optimizer: Optimizer) -> None:
     """Writes what is trained, its moments and the progress, gathering one tensor at a time.
 
     Every process takes part; `path` is None on all but the first.
@@ -47,7 +52,7 @@ def write_state(path, progress, optimizer):
         file.close()
 
 
-def read_state(path, optimizer):
+def read_state(path: Path, optimizer: Optimizer) -> dict:
     """Puts the state of a file in place; gives the progress."""
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
@@ -66,10 +71,10 @@ def read_state(path, optimizer):
     return progress
 
 
-def _flats(optimizer):
-    """Elements, and pieces (offset, values here, parameter), of each flat tensor of the file."""
+def _flats(optimizer: Optimizer) -> dict[str, tuple[int, list[Piece]]]:
+    """Elements, and pieces, of each flat tensor of the file."""
 
-    def flat(items, alignment):
+    def flat(items: list[tuple[Tensor, Parameter]], alignment: int) -> tuple[int, list[Piece]]:
         pieces, offset = [], 0
         for values, parameter in items:
             pieces.append((offset, values, parameter))
