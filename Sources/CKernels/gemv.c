@@ -2,6 +2,7 @@
 #include "clones.h"
 #include "exponential.h"
 #include "floats.h"
+#include "maximum.h"
 
 // Sixteen lanes at any alignment: one zmm, two ymm or four xmm, as the clone has them.
 typedef float lanes __attribute__((vector_size(64), aligned(4)));
@@ -33,6 +34,10 @@ INLINE void fold4(float *sums, const lanes *a, const lanes *b, const lanes *c, c
   for (int i = 0; i < 4; i++) sums[i] = (all[i] + all[i + 4]) + (all[i + 8] + all[i + 12]);
 }
 
+// Bytes between what is read and what is fetched. Processors stop fetching ahead where a page of
+// 4 KiB ends; a core needs that much under way to read memory at its full rate.
+enum { ahead = 4096, line = 64 };
+
 // Sums of products of one row of weights with each of `vectors` vectors: the weights are read once.
 // `vectors` is a constant where this is expanded, so that the sums stay in registers; there is room
 // for four of them in `sums`, but for one where it is 1.
@@ -43,6 +48,8 @@ INLINE void fold4(float *sums, const lanes *a, const lanes *b, const lanes *c, c
     lanes a[4] = {{0}}, b[4] = {{0}}, c = {0}, d = {0}, wide;                                      \
     size_t i = 0;                                                                                  \
     for (; vectors == 1 && i + 64 <= count; i += 64) {                                             \
+      for (size_t j = 0; j < 64 * sizeof(Element); j += line)                                      \
+        __builtin_prefetch((const char *)(w + i) + ahead + j);                                     \
       WIDEN(wide, w + i);                                                                          \
       a[0] += wide * *(const lanes *)(x + i);                                                      \
       WIDEN(wide, w + i + 16);                                                                     \
@@ -193,8 +200,7 @@ CLONES void ck_attend(float *y, const float *q, const float *k, const float *v, 
       score(scores + h * last, q + h * head_size, k, k_stride, head_size, start, end, scale);
   }
   for (size_t h = 0; h < queries; h++) {
-    float *row = scores + h * last, top = row[first], sum = 0;
-    for (size_t j = first; j < last; j++) top = row[j] > top ? row[j] : top;
+    float *row = scores + h * last, top = row_maximum(row + first, last - first), sum = 0;
     for (size_t j = first; j < last; j++) {
       row[j] = ck_exp1(row[j] - top);
       sum += row[j];

@@ -43,6 +43,14 @@ CLONES void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, con
   }
 }
 
+CLONES void ck_scale_rows(float *y, size_t y_stride, const float *x, size_t x_stride,
+                          const float *factors, size_t rows, size_t width) {
+  for (size_t r = 0; r < rows; r++, y += y_stride, x += x_stride) {
+    float factor = factors[r];
+    for (size_t i = 0; i < width; i++) y[i] = factor * x[i];
+  }
+}
+
 CLONES void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                    size_t width) {
   for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)

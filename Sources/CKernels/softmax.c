@@ -3,17 +3,11 @@
 #include "CKernels.h"
 #include "clones.h"
 #include "exponential.h"
+#include "maximum.h"
 
-// fmaxf would lose a NaN; a NaN score shows in the sum of exponentials instead.
-static inline float row_maximum(const float *x, size_t count) {
-  RELAXED
-  float top = -INFINITY;
-  for (size_t i = 0; i < count; i++) top = x[i] > top ? x[i] : top;
-  return top;
-}
-
-CLONES void ck_softmax(float *x, size_t stride, const int32_t *first, const int32_t *last,
-                       size_t rows, size_t columns, float scale, float *log_sum) {
+CLONES void ck_exponentials(float *x, size_t stride, const int32_t *first, const int32_t *last,
+                            size_t rows, size_t columns, float scale, float *inverse,
+                            float *log_sum) {
   RELAXED
   for (size_t r = 0; r < rows; r++, x += stride) {
     size_t start = (size_t)first[r], end = (size_t)last[r];
@@ -24,11 +18,10 @@ CLONES void ck_softmax(float *x, size_t stride, const int32_t *first, const int3
       x[i] = e;
       sum += e;
     }
-    float inverse = 1.0f / sum;
     for (size_t i = 0; i < start; i++) x[i] = 0;
-    for (size_t i = start; i < end; i++) x[i] *= inverse;
     for (size_t i = end; i < columns; i++) x[i] = 0;
-    if (log_sum) log_sum[r] = top + logf(sum);
+    inverse[r] = 1.0f / sum;
+    log_sum[r] = top + logf(sum);
   }
 }
 

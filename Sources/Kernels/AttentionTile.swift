@@ -37,8 +37,8 @@ struct AttentionTile {
   var scoreCount: Int { rows * keys.count }
   /// Floats of one stack of vectors.
   var vectorCount: Int { rows * shape.headSize }
-  /// Scratch of a forward pass: scores, queries, sums, visible ranges.
-  var floats: Int { scoreCount + vectorCount + 3 * rows }
+  /// Scratch of a forward pass: scores, queries, sums and their inverses, visible ranges.
+  var floats: Int { scoreCount + vectorCount + 4 * rows }
 
   /// Row of the query matrices and column of the first head.
   private func place(_ query: Int) -> (row: Int, column: Int) {
@@ -65,6 +65,20 @@ struct AttentionTile {
         unsafe (x.pointer(row) + column + g * size).update(
           from: stack + (g * queries.count + i) * size, count: size)
       }
+    }
+  }
+
+  /// The same, each vector times its factor, `[group * T]`.
+  private func scatter(
+    _ x: Matrix, _ stack: UnsafePointer<Float>, times factors: UnsafePointer<Float>
+  ) {
+    let (row, column) = place(queries.lowerBound)
+    let size = shape.headSize
+    for g in 0..<shape.group {
+      let start = g * queries.count
+      unsafe ck_scale_rows(
+        x.pointer(row) + column + g * size, x.stride, stack + start * size, size, factors + start,
+        queries.count, size)
     }
   }
 
@@ -97,7 +111,8 @@ struct AttentionTile {
     let scores = unsafe scratch
     let stack = unsafe scores + scoreCount
     let sum = unsafe stack + vectorCount
-    let first = unsafe UnsafeMutableRawPointer(sum + rows).assumingMemoryBound(to: Int32.self)
+    let inverse = unsafe sum + rows
+    let first = unsafe UnsafeMutableRawPointer(inverse + rows).assumingMemoryBound(to: Int32.self)
     let last = unsafe first + rows
     unsafe gather(stack, q)
     unsafe visible(first, last)
@@ -105,12 +120,13 @@ struct AttentionTile {
     unsafe sgemm(
       scores, keys.count, stack, size, false, keyVectors(k), k.stride, true, m: rows, n: keys.count,
       k: size, adding: false)
-    unsafe ck_softmax(
-      scores, keys.count, first, last, rows, keys.count, shape.scale, sum)
+    unsafe ck_exponentials(
+      scores, keys.count, first, last, rows, keys.count, shape.scale, inverse, sum)
     unsafe sgemm(
       stack, size, scores, keys.count, false, keyVectors(v), v.stride, false, m: rows, n: size,
       k: keys.count, adding: false)
-    unsafe scatter(y, stack)
+    // The division of the softmax, where there are fewest numbers to divide.
+    unsafe scatter(y, stack, times: inverse)
     guard let logSums else { return }
     for g in 0..<shape.group {
       unsafe sums(logSums, g).update(from: sum + g * queries.count, count: queries.count)

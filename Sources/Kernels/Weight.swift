@@ -160,7 +160,7 @@ package func linear(
 ) {
   precondition(y.rows == x.rows && x.columns == w.columns && y.columns == w.rows, "extents agree")
   if x.rows <= fewRows {
-    workers.divide(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
+    workers.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
   } else if let matrix = w.matrix {
     multiply(y, Operand(x), matrix.transposed, adding: adding, on: workers)
   } else {

@@ -75,6 +75,18 @@ package final class Workers: Sendable {
     }
   }
 
+  /// Divides 0..<count into several ranges a thread, each a multiple of `grain` long, for whichever
+  /// thread is free: where threads are not equally fast. Ranges do not share results.
+  package func share(_ count: Int, grain: Int = 1, _ body: (_ worker: Int, Range<Int>) -> Void) {
+    let units = (count + grain - 1) / grain
+    let ranges = min(units, self.count == 1 ? 1 : 4 * self.count)
+    each(ranges) { worker, range in
+      let start = min(count, units * range / ranges * grain)
+      let end = min(count, units * (range + 1) / ranges * grain)
+      body(worker, start..<end)
+    }
+  }
+
   /// Memory of thread `worker` alone, kept from call to call; its values are left over.
   func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
     unsafe crew.scratch(worker, floats: floats)

@@ -70,6 +70,23 @@ struct AttentionTests {
     #expect(relativeError(y, want) < 1e-6)
   }
 
+  @Test("a score of hundreds does not overflow, wherever its key stands", arguments: [1, 5])
+  func largeScore(queries: Int) throws {
+    let (length, shape) = (75, AttentionShape(heads: 1, keyValueHeads: 1, headSize: 4))
+    let visibility = Visibility(sequences: 1, queries: queries, past: length - queries)
+    let (q, k) = (try Matrix(rows: queries, columns: 4), try Matrix(rows: length, columns: 4))
+    let v = try random(length, 4, seed: 11)
+    for query in 0..<queries { q[query, 0] = 1 }
+    for large in 0...(length - queries) {
+      clear(k, on: workers)
+      k[large, 0] = 800
+      let y = try Matrix(rows: queries, columns: 4)
+      attention(y, logSums: nil, q: q, k: k, v: v, shape, visibility, on: workers)
+      // The softmax has all its weight there: e^-400 is nothing beside 1.
+      for query in 0..<queries { #expect(y.row(query) == v.row(large)) }
+    }
+  }
+
   @Test("gradients against central differences", arguments: [false, true])
   func gradients(isPacked: Bool) throws {
     let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)

@@ -135,7 +135,8 @@ struct WorkersTests {
       let done = try Matrix(rows: 1, columns: max(count, 1))
       workers.divide(count) { _, range in for i in range { done[0, i] += 1 } }
       workers.each(count) { _, i in done[0, i] += 1 }
-      #expect(done.floats.allSatisfy { $0 == (count == 0 ? 0 : 2) })
+      workers.share(count, grain: 3) { _, range in for i in range { done[0, i] += 1 } }
+      #expect(done.floats.allSatisfy { $0 == (count == 0 ? 0 : 3) })
     }
     for _ in 0..<1000 { workers.run { _ in } }
   }

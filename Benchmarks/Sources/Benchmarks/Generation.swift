@@ -1,6 +1,8 @@
 import Foundation
 
 /// A long prompt through SmolLM2-135M in bfloat16, beside sgemm on the shapes of its linear layers.
+///
+/// Attention's products count too, their causal half, at the rate of the linear layers' shapes.
 let prefill = Benchmark("prefill", "a prompt of 1024 tokens through SmolLM2-135M") { setting in
   let model = try SmolLM2(setting)
   let sides = try model.sides(tokens: 8)
@@ -62,7 +64,7 @@ private struct Speed: Codable {
 /// One program that runs the model.
 private struct Side {
   let name: String
-  /// Of the linear layers, for a token of the prompt; 0 where it is not compared.
+  /// Of all products, for a token of the prompt; 0 where it is not compared.
   var operations = 0.0
   /// Weights that a token reads; 0 where it is not compared.
   var byteCount = 0.0
@@ -136,8 +138,11 @@ private struct SmolLM2 {
     // A word of one token, and nothing that ends the text early counts: greedy text goes on.
     let text = String(repeating: " the", count: prompt)
     let weights = Self.layerWeights * runs
+    // Scores and mixtures: 576 wide, with half of the prompt's keys on average.
+    let attention = 4 * 576 * (prompt + 1) / 2 * runs
     return Side(
-      name: name, operations: 2 * Double(weights), byteCount: 2 * Double(weights + Self.headWeights)
+      name: name, operations: Double(2 * weights + attention),
+      byteCount: 2 * Double(weights + Self.headWeights)
     ) {
       let object = try json(
         setting.ckpt("generate", model, "--prompt", text, "--max-tokens", "\(tokens)", "--json")

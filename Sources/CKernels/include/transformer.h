@@ -13,6 +13,9 @@ void ck_rms_norm(float *y, size_t y_stride, const float *x, size_t x_stride, con
 void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, const float *dy,
                           size_t dy_stride, const float *x, size_t x_stride, const float *scale,
                           size_t rows, size_t width, float epsilon, int add);
+// y[r, :] = factors[r] * x[r, :]
+void ck_scale_rows(float *y, size_t y_stride, const float *x, size_t x_stride, const float *factors,
+                   size_t rows, size_t width);
 // y += x, by rows; x_stride 0 adds one row to all.
 void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows, size_t width);
 // Rows [first, last) of a square matrix right of the diagonal, from the columns below it.
@@ -37,10 +40,11 @@ void ck_swiglu_backward(float *d_gate_up, float *y, const float *dy, const float
 
 // MARK: softmax.c
 
-// Softmax of `scale * x` over the columns [first[r], last[r]) of each row, zero elsewhere, in
-// place; `log_sum` gets the logarithm of each row's sum of exponentials, and may be null.
-void ck_softmax(float *x, size_t stride, const int32_t *first, const int32_t *last, size_t rows,
-                size_t columns, float scale, float *log_sum);
+// Softmax without its division: e^(scale * x - maximum) over the columns [first[r], last[r]) of each
+// row, zero elsewhere, in place. `inverse` gets one over each row's sum, `log_sum` the logarithm of
+// its sum of e^(scale * x).
+void ck_exponentials(float *x, size_t stride, const int32_t *first, const int32_t *last, size_t rows,
+                     size_t columns, float scale, float *inverse, float *log_sum);
 // From scores and d(probability), in place: scores become probabilities by the saved `log_sum`,
 // d(probability) becomes d(score) = scale * p * (dp - delta); zero outside [first, last).
 void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *first,
