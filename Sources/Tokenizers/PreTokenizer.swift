@@ -4,6 +4,9 @@ struct PieceList {
   var pieces: [Range<Int>]
   /// Whether the text stands at the very start of what is encoded.
   var startsInput: Bool
+
+  /// Bytes of the pieces, which may be few of a long text.
+  var byteCount: Int { pieces.reduce(0) { $0 + $1.count } }
 }
 
 /// One step from text to pieces.
@@ -24,7 +27,7 @@ enum PreTokenizer: Equatable, Sendable {
     switch self {
     case .split(let pattern, let behavior, let invert):
       var pieces: [Range<Int>] = []
-      pieces.reserveCapacity(list.text.count / 4)
+      pieces.reserveCapacity(list.byteCount / 4)
       for piece in list.pieces {
         behavior.split(list.text.span, piece, at: pattern, invert: invert, into: &pieces)
       }
@@ -59,7 +62,7 @@ enum PreTokenizer: Equatable, Sendable {
     _ list: inout PieceList, _ body: ([UInt8], Range<Int>, inout [UInt8]) -> Void
   ) {
     var output: [UInt8] = []
-    output.reserveCapacity(list.text.count + list.text.count / 4)
+    output.reserveCapacity(list.byteCount + list.byteCount / 4)
     var pieces: [Range<Int>] = []
     for piece in list.pieces where !piece.isEmpty {
       let start = output.count
