@@ -38,6 +38,30 @@ extension RowOrder {
 }
 
 extension Initialiser {
+  /// Reads what `operations` says of a tensor that came from no source; nil for any other chain.
+  package init?(operations: [String]) {
+    let words = operations.first?.split { " ,±".contains($0) }.map(String.init) ?? []
+    guard words.count > 1 else { return nil }
+    let number = words.dropFirst(2).first.flatMap { Float($0) }
+    let last = words[words.count - 1]
+    switch words[1] {
+    case "zeros": self = .zeros
+    case "ones": self = .ones
+    case "identities":
+      guard let state = number, let prelude = Float(last) else { return nil }
+      self = .identities(state: state, prelude: prelude)
+    case "uniform":
+      guard let bound = number, let seed = UInt64(last) else { return nil }
+      self = .uniform(bound: bound, seed: seed)
+    case "normal":
+      guard let deviation = number, let seed = UInt64(last) else { return nil }
+      self = .normal(standardDeviation: deviation, seed: seed)
+    default: return nil
+    }
+    // Nothing but what is written above may have been read.
+    guard operations == [description] else { return nil }
+  }
+
   fileprivate var description: String {
     switch self {
     case .zeros: "initialise zeros"

@@ -21,7 +21,12 @@ struct CacheCheck {
     }
     let decoder = try Decoder(model, recurrence: depth, seed: seed)
     var found: [Float] = []
-    for id in batch.tokens { found += try decoder.advance([id]).row(0) }
+    do {
+      for id in batch.tokens { found += try decoder.advance([id]).row(0) }
+    } catch let error as TransformerError {
+      guard case .nonFiniteLogits = error.problem else { throw error }
+      return Check("cache", .failed, error.message)
+    }
     let distance = Distance(found, from: wanted)
     let isClose = distance.isFinite && distance.relativeNorm <= Self.limit
     return Check(

@@ -2,6 +2,7 @@ package import ByteIO
 import JSON
 package import Kernels
 import ModelGraph
+import Recurrence
 package import RecurrentPackage
 import Tensors
 package import Transformer
@@ -44,10 +45,10 @@ package final class Verifier {
     self.workers = workers
   }
 
-  /// Checks that `run` makes.
-  package static let checkCount = 8
+  /// Checks that `run` makes of a package whose weights are numbers.
+  package static let checkCount = 10
 
-  /// All checks, in order.
+  /// All checks, in order; those that run the model are left out when a weight is no number.
   ///
   /// - Parameter report: Called with each check as soon as it is answered.
   package func run(_ report: (Check) -> Void = { _ in }) throws -> [Check] {
@@ -57,10 +58,17 @@ package final class Verifier {
       for check in new { report(check) }
       checks += new
     }
-    try add([integrity()])
-    try add([sourceBytes()])
+    if let bytes {
+      try add([bytes.integrity()])
+      try add([bytes.copied()])
+      try add([bytes.computed()])
+    } else {
+      try add(ByteChecks.withoutManifest)
+    }
+    try add([finiteness()])
+    guard try runsModel() else { return checks }
     try add(parity())
-    try add([directEvaluation()])
+    try add([DirectEvaluation(model: loaded(), readable: model, batch: batch).run()])
     try add([CacheCheck(model: loaded(), batch: batch.beginning()).run()])
     try add(StateChecks(model: loaded(), batch: batch).run())
     return checks
@@ -80,70 +88,35 @@ package final class Verifier {
     package.map { $0.manifest.record["training"]?.array?.isEmpty == false } ?? true
   }
 
-  // MARK: Bytes
+  /// Whether the model can be run: its weights are numbers.
+  package func runsModel() throws -> Bool { try finiteness().verdict == .passed }
 
-  private func integrity() throws -> Check {
-    guard let package else {
+  /// Whether every weight is a finite number: loading a model looks at all of them.
+  func finiteness() throws -> Check {
+    let name = "weights.finite"
+    var owner = comparedSource == nil ? "" : "the source's "
+    do {
+      _ = try straightened()
+      owner = ""
+      _ = try loaded()
+    } catch let error as TransformerError {
+      guard case .nonFiniteWeight(let tensor) = error.problem else { throw error }
       return Check(
-        "integrity", .skipped,
-        "there is no manifest.json, so nothing says which bytes were written")
+        name, .failed, "\(owner)\(tensor) holds NaN or infinite values; the model was not run",
+        measures: ["tensor": .string(tensor.string)])
     }
-    let problems = try package.integrityProblems(threads: workers.count)
-    let count = package.manifest.files.count
-    guard problems.isEmpty else {
-      return Check(
-        "integrity", .failed, Self.list(problems),
-        measures: ["problems": JSONValue(problems.count)])
-    }
-    return Check(
-      "integrity", .passed,
-      "\(count) files and \(package.manifest.tensors.count) tensors are as the manifest says; "
-        + "root \(package.manifest.root)",
-      measures: ["files": JSONValue(count)])
+    return Check(name, .passed, "no weight is NaN or infinite")
   }
 
-  private func sourceBytes() throws -> Check {
-    guard let source else {
-      return Check(
-        "source.bytes", .skipped, "no source was given; name it with --source to compare its bytes")
+  /// Nil without a manifest.
+  var bytes: ByteChecks? {
+    package.map {
+      ByteChecks(
+        package: $0, model: model, source: source, isTrained: isTrained, threads: workers.count)
     }
-    guard let package else {
-      return Check(
-        "source.bytes", .skipped,
-        "there is no manifest.json, so nothing says which of the source's bytes were copied")
-    }
-    guard !isTrained else {
-      return Check(
-        "source.bytes", .skipped, "the weights were trained: they are the source's no more")
-    }
-    let found = try package.sourceProblems(source.files, threads: workers.count)
-    guard found.problems.isEmpty else {
-      return Check(
-        "source.bytes", .failed, Self.list(found.problems),
-        measures: ["problems": JSONValue(found.problems.count)])
-    }
-    let computed = package.manifest.tensors.count - found.tensors
-    return Check(
-      "source.bytes", .passed,
-      "\(found.tensors) copied tensors equal their source spans, \(found.byteCount) bytes; "
-        + "\(computed) were computed",
-      measures: ["tensors": JSONValue(found.tensors), "bytes": JSONValue(found.byteCount)])
   }
 
-  /// The first problems, and how many more there are.
-  private static func list(_ problems: [PackageError]) -> String {
-    let shown = problems.prefix(3).map { "\($0)" }.joined(separator: "; ")
-    return problems.count > 3 ? shown + "; and \(problems.count - 3) more" : shown
-  }
-
-  // MARK: Numbers
-
-  /// Whether every weight of the package has exactly the source's value.
-  private var isExact: Bool {
-    package?.manifest.tensors.contains { tensor in
-      tensor.operations.contains { $0.hasPrefix("cast") }
-    } == false
-  }
+  // MARK: Parity
 
   /// Whether the adapter gives the prelude's output as it is, whatever the state.
   var passesPrelude: Bool {
@@ -152,55 +125,38 @@ package final class Verifier {
 
   /// Compares the package with its layers in a straight line, those of the source when there is one
   /// to compare with.
-  func parity() throws -> [Check] {
-    let wanted = try straightened()
-    return try parity(loaded(), wanted)
-  }
+  func parity() throws -> [Check] { try parity(loaded()) }
 
   /// The same for a model in the package's place.
-  func parity(_ model: Model, _ wanted: ForwardResult) throws -> [Check] {
-    let checks = ParityChecks(
-      wanted: wanted, batch: batch, isExact: comparedSource == nil || isExact)
+  func parity(_ model: Model) throws -> [Check] {
+    let checks = try ParityChecks(wanted: straightened(), batch: batch)
     return try checks.run(model, usesAdapter: passesPrelude)
   }
 
   private var comparedSource: ReadableModel? { isTrained ? nil : source?.model }
 
   /// What the straight line of layers gives.
-  func straightened() throws -> ForwardResult {
+  private func straightened() throws -> ForwardResult {
     if let straightLine { return straightLine }
-    let result: ForwardResult
-    if let source = comparedSource {
-      result = try Model(source.graph, from: source.source, on: workers).forward(
-        batch,
-        ForwardOptions(blocks: model.graph.blocks.map(\.sourceLayer), keepsHidden: true))
-    } else {
-      result = try loaded().straightened().forward(batch, ForwardOptions(keepsHidden: true))
-    }
+    let line =
+      try comparedSource.map { source in
+        try Model(source.graph.line(like: model.graph), from: source.source, on: workers)
+      } ?? loaded().straightened()
+    let result = try line.forward(batch, ForwardOptions(keepsHidden: true))
     straightLine = result
     return result
   }
+}
 
-  /// Compares the graph that ships, adapter included, with the textbook formulas in Double.
-  private func directEvaluation() throws -> Check {
-    let limit = 1e-5
-    let batch = try batch.beginning(8)
-    let (count, hidden) = (batch.length, model.graph.sizes.hidden)
-    let stream = RandomStream(seed: 11, stream: 0)
-    let state = (0..<(count * hidden)).map { Float(stream.truncatedNormal(at: UInt64($0)) * 0.1) }
-    let rows = (0..<count).map { row in
-      state[(row * hidden)..<((row + 1) * hidden)].map(Double.init)
-    }
-    let wanted = try ReferenceForward(model).latent(batch.tokens, recurrence: 2, state: rows)
-    let found = try loaded().forward(
-      batch, ForwardOptions(recurrence: 2, state: .given(state), logits: .none))
-    let distance = Distance(
-      found.latent?.floats ?? [], from: wanted.flatMap { $0.map { Float($0) } })
-    let isClose = distance.isFinite && distance.relativeNorm <= limit
-    return Check(
-      "graph.direct", isClose ? .passed : .failed,
-      "two recurrences, adapter included, against the formulas in float64: relative norm "
-        + "\(scientific(distance.relativeNorm)), at most \(limit) allowed",
-      measures: distance.json(limit: limit))
+extension ModelGraph {
+  /// The layers of this source model that `package` has, in its order, and in its type when it has
+  /// only one: a cast rounds the same values on either way.
+  fileprivate func line(like package: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    var line = self
+    line.body = .plain(package.blocks.map { blocks[$0.sourceLayer] })
+    guard let type = package.parameters.first?.type,
+      package.parameters.allSatisfy({ $0.type == type })
+    else { return line }
+    return try Cast(to: type).apply(line)
   }
 }

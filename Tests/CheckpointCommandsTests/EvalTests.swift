@@ -1,7 +1,10 @@
 import Foundation
 import JSON
+import Kernels
 import TestSupport
 import Testing
+import Tokenizers
+import Transformer
 
 @testable import CheckpointCommands
 
@@ -36,6 +39,41 @@ struct EvalTests {
     )
     #expect(abs(loss - expected) <= Self.tolerance * expected)
     #expect(result["tokens"]?.integer == wanted["tokens"]?.integer)
+  }
+
+  @Test("of a chat the answers count, after the template's text")
+  func chats() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("model")
+    try FileManager.default.copyItem(atPath: Fixtures.path("tiny-arithmetic"), toPath: path)
+    let template =
+      "{% for m in messages %}{{ '\\n' if m.role == 'user' }}{{ m.content }}{% endfor %}"
+    try folder.write(Array(template.utf8), to: "model/chat_template.jinja")
+    let record = #"""
+      {"messages": [{"role": "user", "content": "12+7="}, {"role": "assistant", "content": "20."}, \#
+      {"role": "user", "content": "3+4="}, {"role": "assistant", "content": "9."}]}
+      """#
+    let data = try folder.write(Array((record + "\n").utf8), to: "chats.jsonl")
+    let run = try outcome(
+      Eval.self, [path, "--data", data, "--sequence-length", "32", "--json"])
+    let result = try result(run)
+    // By hand: the same text, and the negative log-likelihood of the answers' tokens.
+    let opened = try OpenedModel(path)
+    let tokenizer = try opened.tokenizer()
+    let pieces = try ["\n12+7=", "20.", "\n3+4=", "9."].map { try tokenizer.encode($0) }
+    let tokens = Array(pieces.joined())
+    let isAnswer = pieces.enumerated().flatMap { i, piece in piece.map { _ in i % 2 == 1 } }
+    let logits = try #require(
+      try opened.load(on: Workers(1)).forward(Batch(tokens: tokens, sequences: 1)).logits)
+    var losses: [Double] = []
+    for i in tokens.indices.dropFirst() where isAnswer[i] {
+      let row = logits.row(i - 1).map(Double.init)
+      let total = log(row.reduce(0) { $0 + exp($1) })
+      losses.append(total - row[Int(tokens[i])])
+    }
+    let mean = losses.reduce(0, +) / Double(losses.count)
+    #expect(result["tokens"]?.integer == losses.count)
+    #expect(abs((result["loss"]?.double ?? 0) - mean) <= Self.tolerance * mean)
   }
 
   @Test("as many sums are right as transformers solves, and the answers are the same")

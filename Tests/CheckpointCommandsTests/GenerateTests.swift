@@ -45,4 +45,50 @@ struct GenerateTests {
     let chat = try generate("--prompt", "1", "--chat", "--json")
     #expect(chat.code == 64)
   }
+
+  /// A package of the shipped model, whose adapter takes the state in.
+  private func package() throws -> (path: String, folder: TemporaryFolder) {
+    let folder = TemporaryFolder()
+    let made = try outcome(
+      Retrofit.self,
+      [model, "--select", "0,1/4-6/10,11", "--adapter", "average", "-o", folder.file("p")])
+    #expect(made.code == 0)
+    return (folder.file("p"), folder)
+  }
+
+  @Test(
+    "an exit rule decides each token's depth but the first, which the prompt gives",
+    arguments: [("latent:1e9", 1), ("kl:1e9", 2), ("latent:1e-30", 6), ("kl:1e-30", 6)])
+  func exits(rule: String, depth: Int) throws {
+    let (path, folder) = try package()
+    let run = try outcome(
+      Generate.self,
+      [path, "--prompt", "12+7=", "--recurrence", "6", "--exit", rule, "--max-tokens", "4"]
+        + ["--json"])
+    #expect(run.code == 0)
+    let made = try #require(run.json?["ids"]?.array).count
+    #expect(made > 1)
+    let depths = run.json?["recurrences"]?.array?.compactMap(\.integer)
+    #expect(depths == [6] + [Int](repeating: depth, count: made - 1))
+    let mean = Double(6 + depth * (made - 1)) / Double(made)
+    #expect(run.json?["mean_recurrence"]?.double == mean)
+    #expect(run.notes.contains("\(made) tokens, "))
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("the cache has p + c·r + d entries a token, or p + c + d when its passes share one")
+  func cacheGeometry() throws {
+    let (path, folder) = try package()
+    func entries(_ more: String...) throws -> Int? {
+      let run = try outcome(
+        Generate.self, [path, "--prompt", "1", "--max-tokens", "1", "--json"] + more)
+      return run.json?["cache_entries"]?.integer
+    }
+    #expect(try entries("--recurrence", "5") == 2 + 3 * 5 + 2)
+    #expect(try entries("--recurrence", "5", "--share-cache") == 2 + 3 + 2)
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("rules that make no sense are refused", arguments: ["kl", "kl:0", "latent:nan", "depth:1"])
+  func exitRules(rule: String) { #expect(ExitChoice(argument: rule) == nil) }
 }

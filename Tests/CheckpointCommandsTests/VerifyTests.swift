@@ -175,4 +175,89 @@ struct VerifyTests {
     #expect(try outcome(Verify.self, [path, "--report", report, "--force"]).code == 0)
     withExtendedLifetime(folder) {}
   }
+
+  @Test(
+    "a cast package is its cast source, bit for bit, and every fault is caught",
+    arguments: ["tiny-llama", "tiny-qwen2"], ["f32", "f16", "bf16"])
+  func casts(golden: String, type: String) throws {
+    let (path, folder) = try package(of: golden, ["--dtype", type])
+    let run = try outcome(
+      Verify.self, [path, "--source", source(golden), "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.output.contains("equal at r = 1, bit for bit"))
+    let verdicts = try checks(run)
+    #expect(verdicts["computed.bytes"] == "passed")
+    for fault in ["layersSwapped", "rotaryOrder", "normMoved", "adapterHalves", "bitFlipped"] {
+      #expect(verdicts["self_test.\(fault)"] == "passed", "\(fault)")
+    }
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("a random adapter is drawn again; halves that changed places or another seed are caught")
+  func randomAdapter() throws {
+    let (path, folder) = try package(of: "tiny-llama", ["--adapter", "uniform", "--seed", "5"])
+    let run = try outcome(Verify.self, [path, "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(run.output.contains("caught by the digests, and by computed.bytes"))
+    let file = path + "/manifest.json"
+    let manifest = try String(contentsOfFile: file, encoding: .utf8)
+    try manifest.replacing("seed 5\"", with: "seed 6\"").write(
+      toFile: file, atomically: true, encoding: .utf8)
+    let other = try outcome(Verify.self, [path, "--json"])
+    #expect(other.code == 1)
+    #expect(try checks(other).filter { $0.value == "failed" } == ["computed.bytes": "failed"])
+    #expect(other.output.contains("transformer.adapter.weight"))
+    withExtendedLifetime(folder) {}
+  }
+
+  /// A package of the shipped model with a value put into a weight of layer 4 before the retrofit.
+  private func damaged(_ bits: UInt16) throws -> (path: String, folder: TemporaryFolder) {
+    let folder = TemporaryFolder()
+    let source = try damagedModel(bits, in: folder)
+    let made = try outcome(
+      Retrofit.self, [source, "--select", "0,1/4-6/10,11", "-o", folder.file("p"), "--quiet"])
+    #expect(made.code == 0)
+    return (folder.file("p"), folder)
+  }
+
+  @Test("says no to NaN and infinite weights, by name", arguments: [0x7FC0, 0xFF80] as [UInt16])
+  func notFinite(bits: UInt16) throws {
+    let (path, folder) = try damaged(bits)
+    for more in [
+      [], ["--source", folder.file("model")], ["--self-test"], ["--against", folder.file("model")],
+    ] {
+      let run = try outcome(Verify.self, [path, "--json"] + more)
+      #expect(run.code == 1, "\(run.output)")
+      #expect(try checks(run)["weights.finite"] == "failed")
+      #expect(run.output.contains(more.first == "--source" ? "source's model.layers.4" : "core"))
+      #expect(try checks(run)["parity.hidden"] == nil)
+    }
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("says no to weights that make the arithmetic overflow")
+  func overflow() throws {
+    let (path, folder) = try damaged(0x7F7F)  // The largest finite bf16.
+    let run = try outcome(Verify.self, [path, "--json"])
+    #expect(run.code == 1, "\(run.output)")
+    let verdicts = try checks(run)
+    for name in ["parity.hidden", "graph.direct", "cache", "state.finite"] {
+      #expect(verdicts[name] == "failed", "\(name)")
+    }
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("names the layer at which a wrong source first differs")
+  func wrongLayer() throws {
+    let (path, folder) = try package(of: "tiny-llama")
+    let other = folder.file("other")
+    try FileManager.default.copyItem(atPath: source("tiny-llama"), toPath: other)
+    // Packages of ten layers have 0, 1 / 5, 6, 7 / 8, 9: layer 6 is the core's second.
+    try put(0x3F00, into: "model.layers.6.mlp.down_proj.weight", of: other)
+    let run = try outcome(Verify.self, [path, "--source", other, "--json"])
+    #expect(run.code == 1)
+    #expect(run.output.contains("first hidden state that differs is that after core 1"))
+    #expect(try checks(run)["source.bytes"] == "failed")
+    withExtendedLifetime(folder) {}
+  }
 }

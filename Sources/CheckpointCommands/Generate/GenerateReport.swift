@@ -11,6 +11,7 @@ struct GenerateReport: Report {
   var continuation: String
   var reason: GenerationSession.Reason
   var depths: [Int]
+  var cacheEntries: Int
   var promptSeconds: Double
   /// Time of all tokens but the first, which the prompt gave.
   var seconds: Double
@@ -22,6 +23,7 @@ struct GenerateReport: Report {
     continuation = session.text
     reason = session.reason
     depths = session.depths
+    cacheEntries = session.cacheEntries
     promptSeconds = session.promptSeconds
     seconds = session.seconds
   }
@@ -38,6 +40,7 @@ struct GenerateReport: Report {
       "text": .string(continuation), "ids": .array(tokens.map { JSONValue(Int($0)) }),
       "finish_reason": .string(reason.rawValue), "mean_recurrence": JSONValue(meanDepth),
       "recurrences": .array(depths.map { JSONValue($0) }),
+      "cache_entries": JSONValue(cacheEntries),
       "prompt_tokens_per_second": rate(promptTokens, promptSeconds),
       "tokens_per_second": rate(tokens.count - 1, seconds),
     ]

@@ -35,6 +35,9 @@ struct GenerationSession {
     self.ends = ends
   }
 
+  /// Keys and values that are kept of a token: one pair for each execution of a block.
+  var cacheEntries: Int { decoder.entryCount }
+
   /// All text so far.
   var text: String { String(decoding: bytes, as: UTF8.self) }
 

@@ -14,11 +14,13 @@ struct Verify: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Prove that a package is what it claims to be; the exit code is 1 when it is not.",
     discussion: """
-      Checks the digests of every file and tensor, the copied tensors against the source's bytes, the \
-      hidden states and logits at r = 1 against the source restricted to the selected layers, the \
-      graph that ships against the formulas in float64, and the state for r = 1 to 64. Without \
-      --source the numbers are compared with the package's own layers in a straight line. A folder \
-      without a manifest, such as one that transformers saved, is asked what needs none.
+      Checks the digests of every file and tensor; the copied tensors against the source's bytes, and \
+      the cast, decoded and initialised ones against what they were computed from, byte for byte; the \
+      hidden states and logits at r = 1 against the source restricted to the selected layers, bit for \
+      bit; the graph that ships against the formulas in float64; decoding over the cache against one \
+      pass; and the state for r = 1 to 64. Without --source the numbers are compared with the \
+      package's own layers in a straight line. A folder without a manifest, such as one that \
+      transformers saved, is asked what needs none.
 
       Example:
         ckpt verify smollm2-r --source SmolLM2-135M-Instruct.Q4_1.gguf
@@ -83,7 +85,10 @@ struct Verify: Verb {
     }
     var checks = try verifier.run(note)
     if let against {
-      checks.append(try comparison(verifier, against))
+      checks.append(
+        try verifier.runsModel()
+          ? comparison(verifier, against)
+          : Check("against", .skipped, "weights are NaN or infinite; the model was not run"))
       checks.last.map(note)
     }
     if selfTest { checks += try verifier.selfTest(note) }
