@@ -27,17 +27,18 @@ CLONES void ck_exponentials(float *x, size_t stride, const int32_t *first, const
 
 CLONES void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *first,
                                 const int32_t *last, size_t rows, size_t columns, float scale,
-                                const float *log_sum, const float *delta) {
-#pragma clang fp contract(fast)
+                                const float *log_sum) {
+  RELAXED
   for (size_t r = 0; r < rows; r++, scores += stride, d += stride) {
     size_t start = (size_t)first[r], end = (size_t)last[r];
-    float shift = log_sum[r], centre = delta[r];
+    float shift = log_sum[r], centre = 0;
     for (size_t i = 0; i < start; i++) scores[i] = d[i] = 0;
     for (size_t i = start; i < end; i++) {
       float p = ck_exp1(scores[i] * scale - shift);
       scores[i] = p;
-      d[i] = scale * p * (d[i] - centre);
+      centre += p * d[i];
     }
+    for (size_t i = start; i < end; i++) d[i] = scale * scores[i] * (d[i] - centre);
     for (size_t i = end; i < columns; i++) scores[i] = d[i] = 0;
   }
 }
@@ -123,14 +124,4 @@ CLONES double ck_softmax_divergence(const float *x, const float *y, size_t count
   }
   double divergence = weighted / x_sum - log(x_sum / y_sum);
   return divergence > 0 ? divergence : divergence != divergence ? divergence : 0;
-}
-
-CLONES void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b,
-                        size_t b_stride, size_t rows, size_t width) {
-  RELAXED
-  for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride) {
-    float sum = 0;
-    for (size_t i = 0; i < width; i++) sum += a[i] * b[i];
-    out[r] = sum;
-  }
 }

@@ -82,8 +82,9 @@ package func attention(
     let part = AttentionTile(
       shape, visibility, sequence: pair / shape.keyValueHeads, head: pair % shape.keyValueHeads,
       queries: start..<min(start + height, visibility.queries))
+    let floats = part.floats + TileProduct.floats(workers.precision)
     unsafe part.forward(
-      y, logSums, q, k, v, scratch: workers.scratch(worker, floats: part.floats))
+      y, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats), workers.precision)
   }
 }
 

@@ -1,43 +1,61 @@
 import CKernels
 
-/// Gradient of `attention`, without its probabilities: they are computed again from the scores.
+/// Gradient of `attention`, without its probabilities and result: they are computed again from the
+/// scores.
 ///
 /// - Parameters:
 ///   - dq, dk, dv: As q, k, v; overwritten.
+///   - partial: As dk and dv, room for the sums of every other tile.
+///   - y: As `dy`, overwritten with the result of the forward pass.
 ///   - dy: Gradient of the result.
-///   - y, logSums: Results of the forward pass.
+///   - logSums: What the forward pass saved.
 package func attentionBackward(
-  dq: Matrix, dk: Matrix, dv: Matrix, dy: Matrix, y: Matrix, logSums: Matrix, q: Matrix, k: Matrix,
-  v: Matrix, _ shape: AttentionShape, _ visibility: Visibility, on workers: Workers
+  dq: Matrix, dk: Matrix, dv: Matrix, partial: (dk: Matrix, dv: Matrix), y: Matrix, dy: Matrix,
+  logSums: Matrix, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape,
+  _ visibility: Visibility, on workers: Workers
 ) {
   check(y, q, k, v, shape, visibility)
   check(dy, dq, dk, dv, shape, visibility)
+  check(dy, dq, partial.dk, partial.dv, shape, visibility)
   precondition(visibility.past == 0, "no cache in training")
   let height = AttentionTile.height(shape, visibility)
-  // One task owns the gradient of one head's keys, so tiles add to it in order.
-  workers.each(visibility.sequences * shape.keyValueHeads) { worker, task in
-    let (b, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+  let tiles = (visibility.queries + height - 1) / height
+  // A task adds to sums of its own, tile by tile in order. Two of them share a key head, lest few
+  // heads leave threads idle: one takes the tiles 0, 3, 4, 7, …, the other 1, 2, 5, 6, …, which have
+  // equally many keys.
+  workers.each(2 * visibility.sequences * shape.keyValueHeads) { worker, task in
+    let (pair, half) = task.quotientAndRemainder(dividingBy: 2)
+    let (b, head) = pair.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+    let (dk, dv) = half == 0 ? (dk, dv) : (partial.dk, partial.dv)
     for matrix in [dk, dv] {
       for row in b * visibility.keyRows..<(b + 1) * visibility.keyRows {
         let target = unsafe matrix.pointer(row) + head * shape.headSize
         unsafe target.update(repeating: 0, count: shape.headSize)
       }
     }
-    for start in stride(from: 0, to: visibility.queries, by: height) {
+    for index in 0..<tiles where (index + 1) / 2 % 2 == half {
+      let start = index * height
       let tile = AttentionTile(
         shape, visibility, sequence: b, head: head,
         queries: start..<min(start + height, visibility.queries))
-      let floats = 2 * tile.scoreCount + 3 * tile.vectorCount + 4 * tile.rows
+      let floats = tile.backwardFloats + TileProduct.floats(workers.precision)
       unsafe tile.backward(
-        dq, dk, dv, dy, y, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats))
+        dq, dk, dv, y, dy, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats),
+        workers.precision)
     }
   }
+  add(dk, partial.dk, on: workers)
+  add(dv, partial.dv, on: workers)
 }
 
 extension AttentionTile {
+  /// Scratch of a backward pass: two matrices of scores, three stacks, sums, visible ranges.
+  fileprivate var backwardFloats: Int { 2 * scoreCount + 3 * vectorCount + 3 * rows }
+
   fileprivate func backward(
-    _ dq: Matrix, _ dk: Matrix, _ dv: Matrix, _ dy: Matrix, _ y: Matrix, _ logSums: Matrix,
-    _ q: Matrix, _ k: Matrix, _ v: Matrix, scratch: UnsafeMutablePointer<Float>
+    _ dq: Matrix, _ dk: Matrix, _ dv: Matrix, _ y: Matrix, _ dy: Matrix, _ logSums: Matrix,
+    _ q: Matrix, _ k: Matrix, _ v: Matrix, scratch: UnsafeMutablePointer<Float>,
+    _ precision: Precision
   ) {
     let (size, count) = (shape.headSize, keys.count)
     let scores = unsafe scratch
@@ -45,35 +63,35 @@ extension AttentionTile {
     let stack = unsafe dScores + scoreCount
     let dStack = unsafe stack + vectorCount
     let other = unsafe dStack + vectorCount
-    let delta = unsafe other + vectorCount
-    let sum = unsafe delta + rows
+    let sum = unsafe other + vectorCount
     let first = unsafe UnsafeMutableRawPointer(sum + rows).assumingMemoryBound(to: Int32.self)
     let last = unsafe first + rows
+    let product = unsafe TileProduct(precision, workspace: scratch + backwardFloats)
     unsafe gather(dStack, dy)
-    unsafe gather(other, y)
-    unsafe ck_row_dots(delta, dStack, size, other, size, rows, size)
     unsafe gather(stack, q)
     unsafe visible(first, last)
     for g in 0..<shape.group {
       unsafe (sum + g * queries.count).update(from: sums(logSums, g), count: queries.count)
     }
-    unsafe sgemm(
-      scores, count, stack, size, false, keyVectors(k), k.stride, true, m: rows, n: count, k: size,
-      adding: false)
-    unsafe sgemm(
+    unsafe product(
+      scores, count, stack, size, false, keyVectors(k), k.stride, true, m: rows, n: count, k: size)
+    unsafe product(
       dScores, count, dStack, size, false, keyVectors(v), v.stride, true, m: rows, n: count,
-      k: size, adding: false)
+      k: size)
     unsafe ck_softmax_backward(
-      scores, dScores, count, first, last, rows, count, shape.scale, sum, delta)
-    unsafe sgemm(
+      scores, dScores, count, first, last, rows, count, shape.scale, sum)
+    unsafe product(
+      other, size, scores, count, false, keyVectors(v), v.stride, false, m: rows, n: size, k: count)
+    unsafe scatter(y, other)
+    unsafe product(
       keyVectors(dv), dv.stride, scores, count, true, dStack, size, false, m: count, n: size,
       k: rows, adding: true)
-    unsafe sgemm(
+    unsafe product(
       keyVectors(dk), dk.stride, dScores, count, true, stack, size, false, m: count, n: size,
       k: rows, adding: true)
-    unsafe sgemm(
+    unsafe product(
       other, size, dScores, count, false, keyVectors(k), k.stride, false, m: rows, n: size,
-      k: count, adding: false)
+      k: count)
     unsafe scatter(dq, other)
   }
 }

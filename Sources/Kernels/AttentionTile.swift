@@ -106,8 +106,9 @@ struct AttentionTile {
 
   func forward(
     _ y: Matrix, _ logSums: Matrix?, _ q: Matrix, _ k: Matrix, _ v: Matrix,
-    scratch: UnsafeMutablePointer<Float>
+    scratch: UnsafeMutablePointer<Float>, _ precision: Precision
   ) {
+    let product = unsafe TileProduct(precision, workspace: scratch + floats)
     let scores = unsafe scratch
     let stack = unsafe scores + scoreCount
     let sum = unsafe stack + vectorCount
@@ -117,19 +118,51 @@ struct AttentionTile {
     unsafe gather(stack, q)
     unsafe visible(first, last)
     let size = shape.headSize
-    unsafe sgemm(
+    unsafe product(
       scores, keys.count, stack, size, false, keyVectors(k), k.stride, true, m: rows, n: keys.count,
-      k: size, adding: false)
+      k: size)
     unsafe ck_exponentials(
       scores, keys.count, first, last, rows, keys.count, shape.scale, inverse, sum)
-    unsafe sgemm(
+    unsafe product(
       stack, size, scores, keys.count, false, keyVectors(v), v.stride, false, m: rows, n: size,
-      k: keys.count, adding: false)
+      k: keys.count)
     // The division of the softmax, where there are fewest numbers to divide.
     unsafe scatter(y, stack, times: inverse)
     guard let logSums else { return }
     for g in 0..<shape.group {
       unsafe sums(logSums, g).update(from: sum + g * queries.count, count: queries.count)
     }
+  }
+}
+
+/// A product within a tile, on one thread, in the precision of training: `c = a · b` or `c += a · b`.
+@safe
+struct TileProduct {
+  /// Where operands in bf16 are packed; nil in float32.
+  private let workspace: UnsafeMutablePointer<Float>?
+
+  /// - Parameter workspace: `floats(precision)` of room.
+  init(_ precision: Precision, workspace: UnsafeMutablePointer<Float>) {
+    unsafe self.workspace = precision == .bf16 ? workspace : nil
+  }
+
+  /// Floats of room for the products of one thread.
+  static func floats(_ precision: Precision) -> Int {
+    precision == .bf16 ? ck_bf16_gemm_workspace() / 4 + 1 : 0
+  }
+
+  func callAsFunction(
+    _ c: UnsafeMutablePointer<Float>, _ cStride: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
+    _ aIsTransposed: Bool, _ b: UnsafePointer<Float>, _ bStride: Int, _ bIsTransposed: Bool, m: Int,
+    n: Int, k: Int, adding: Bool = false
+  ) {
+    guard let workspace = unsafe workspace else {
+      return unsafe sgemm(
+        c, cStride, a, aStride, aIsTransposed, b, bStride, bIsTransposed, m: m, n: n, k: k,
+        adding: adding)
+    }
+    unsafe ck_bf16_gemm(
+      c, cStride, a, aIsTransposed ? 1 : aStride, aIsTransposed ? aStride : 1, b,
+      bIsTransposed ? 1 : bStride, bIsTransposed ? bStride : 1, m, n, k, adding ? 1 : 0, workspace)
   }
 }

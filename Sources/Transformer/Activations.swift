@@ -4,10 +4,10 @@ import Tensors
 
 /// What one execution of a block computes and its gradient reads again.
 struct Activations: Sendable {
-  let fused: Matrix  // [T, W] query, key, value as projected
-  let mixed: Matrix  // [T, heads * headSize] result of the attention
+  /// Query, key and value as projected; queries and keys rotated in place unless they have norms.
+  let fused: Matrix  // [T, W]
   let logSums: Matrix  // [heads, T]
-  let attended: Matrix?  // [T, h] mixed, projected; only where a norm follows
+  let attended: Matrix?  // [T, h] the attention's result, projected; only where a norm follows
   let middle: Matrix  // [T, h] the residual stream between attention and MLP
   let gateUp: Matrix  // [T, 2m]
   let fed: Matrix?  // [T, h] result of the MLP; only where a norm follows
@@ -20,7 +20,7 @@ struct Activations: Sendable {
   private static func widths(_ network: Network) -> [Int] {
     let after = network.style.norms == .after ? network.sizes.hidden : 0
     return [
-      network.fusedWidth, network.queryWidth, network.sizes.heads, after, network.sizes.hidden,
+      network.fusedWidth, network.sizes.heads, after, network.sizes.hidden,
       2 * network.sizes.intermediate, after,
     ]
   }
@@ -30,7 +30,6 @@ struct Activations: Sendable {
     let sizes = network.sizes
     let isAfter = network.style.norms == .after
     fused = arena.matrix(rows, network.fusedWidth)
-    mixed = arena.matrix(rows, network.queryWidth)
     logSums = arena.matrix(sizes.heads, rows)
     attended = isAfter ? arena.matrix(rows, sizes.hidden) : nil
     self.middle = middle ?? arena.matrix(rows, sizes.hidden)
@@ -42,18 +41,23 @@ struct Activations: Sendable {
 /// Room that every execution of a block uses and none keeps.
 struct Workspace: Sendable {
   let normed: Matrix  // [T, h]
-  let rotated: Matrix  // [T, query and key width]
+  let rotated: Matrix?  // [T, query and key width]; only where these have norms
+  let mixed: Matrix  // [T, heads * headSize] result of the attention
   let activated: Matrix  // [T, m]
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
-    [network.sizes.hidden, network.rotatedWidth, network.sizes.intermediate].reduce(0) {
-      $0 + Arena.rounded($1 * rows)
-    }
+    [
+      network.sizes.hidden, hasNorms(network) ? network.rotatedWidth : 0, network.queryWidth,
+      network.sizes.intermediate,
+    ].reduce(0) { $0 + Arena.rounded($1 * rows) }
   }
+
+  private static func hasNorms(_ network: Network) -> Bool { network.style.queryKeyNorm != .none }
 
   init(_ network: Network, rows: Int, in arena: inout Arena) {
     normed = arena.matrix(rows, network.sizes.hidden)
-    rotated = arena.matrix(rows, network.rotatedWidth)
+    rotated = Self.hasNorms(network) ? arena.matrix(rows, network.rotatedWidth) : nil
+    mixed = arena.matrix(rows, network.queryWidth)
     activated = arena.matrix(rows, network.sizes.intermediate)
   }
 }

@@ -7,11 +7,13 @@ struct BackwardWorkspace: Sendable {
   let dBranch: Matrix?  // [T, h] gradient before a norm that follows
   let dMixed: Matrix  // [T, heads * headSize]
   let dFused: Matrix  // [T, W]
+  let partial: Matrix  // [T, key and value width]
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
-    [2 * network.sizes.hidden, network.queryWidth, network.fusedWidth].reduce(0) {
-      $0 + Arena.rounded($1 * rows)
-    } + 16
+    [
+      2 * network.sizes.hidden, network.queryWidth, network.fusedWidth,
+      2 * network.sizes.keyValueWidth,
+    ].reduce(0) { $0 + Arena.rounded($1 * rows) } + 16
   }
 
   init(_ network: Network, rows: Int, in arena: inout Arena) {
@@ -20,6 +22,14 @@ struct BackwardWorkspace: Sendable {
       network.style.norms == .after ? arena.matrix(rows, network.sizes.hidden) : nil
     dMixed = arena.matrix(rows, network.queryWidth)
     dFused = arena.matrix(rows, network.fusedWidth)
+    partial = arena.matrix(rows, 2 * network.sizes.keyValueWidth)
+  }
+}
+
+extension BackwardWorkspace {
+  var partialKeysAndValues: (Matrix, Matrix) {
+    let width = partial.columns / 2
+    return (partial.columns(0..<width), partial.columns(width..<2 * width))
   }
 }
 
@@ -90,14 +100,15 @@ extension BlockContext {
       d, kept.attended, weights.attentionNorm,
       block.norm(.attentionNorm, gradients.attentionNorm), backward)
     multiplyByWeight(backward.dMixed, dBranch, weights.output)
-    block.add(
-      .output, gradients.output, bias: gradients.outputBias, dBranch, kept.mixed, on: workers)
-    rotateQueriesAndKeys(weights, work.rotated, kept.fused)
+    let rotated = rotatedQueriesAndKeys(weights, kept.fused, work)
     let dFused = backward.dFused
     attentionBackward(
-      dq: queries(dFused), dk: keys(dFused), dv: values(dFused), dy: backward.dMixed,
-      y: kept.mixed, logSums: kept.logSums, q: queries(work.rotated), k: keys(work.rotated),
-      v: values(kept.fused), network.shape, visibility, on: workers)
+      dq: queries(dFused), dk: keys(dFused), dv: values(dFused),
+      partial: backward.partialKeysAndValues, y: work.mixed, dy: backward.dMixed,
+      logSums: kept.logSums, q: queries(rotated), k: keys(rotated), v: values(kept.fused),
+      network.shape, visibility, on: workers)
+    block.add(
+      .output, gradients.output, bias: gradients.outputBias, dBranch, work.mixed, on: workers)
     let dRotated = dFused.columns(0..<network.rotatedWidth)
     rotate(dRotated, dRotated, table, positions: positions, inverse: true, on: workers)
     if let queryNorm = weights.queryNorm, let keyNorm = weights.keyNorm {

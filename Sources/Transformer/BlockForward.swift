@@ -44,18 +44,18 @@ extension BlockContext {
     let source = preNormed(work.normed, x, block.attentionNorm)
     linear(kept.fused, source, block.queryKeyValue, on: workers)
     if let bias = block.queryKeyValueBias { addBias(kept.fused, bias, on: workers) }
-    rotateQueriesAndKeys(block, work.rotated, kept.fused)
-    var (keys, values) = (keys(work.rotated), values(kept.fused))
+    let rotated = rotateQueriesAndKeys(block, kept.fused, work)
+    var (keys, values) = (keys(rotated), values(kept.fused))
     if let cache {
       store(keys, in: cache.keys)
       store(values, in: cache.values)
       (keys, values) = (cache.keys, cache.values)
     }
     attention(
-      kept.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(work.rotated), k: keys,
+      work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
       v: values, network.shape, visibility, on: workers)
     join(
-      kept.middle, x, kept.mixed, block.output, block.outputBias, norm: block.attentionNorm,
+      kept.middle, x, work.mixed, block.output, block.outputBias, norm: block.attentionNorm,
       kept.attended)
   }
 
@@ -95,15 +95,35 @@ extension BlockContext {
     }
   }
 
-  /// Queries and keys of `fused`, normalised if the style says so and rotated, into `rotated`.
-  func rotateQueriesAndKeys(_ block: BlockWeights, _ rotated: Matrix, _ fused: Matrix) {
-    var source = fused.columns(0..<network.rotatedWidth)
-    if let queryNorm = block.queryNorm, let keyNorm = block.keyNorm {
-      rmsNorm(queries(rotated), queries(fused), scale: queryNorm, epsilon: epsilon, on: workers)
-      rmsNorm(keys(rotated), keys(fused), scale: keyNorm, epsilon: epsilon, on: workers)
-      source = rotated
+  /// Queries and keys of `fused`, rotated in place; those that have norms, normalised and rotated
+  /// beside it, since the norms' gradients read what came before.
+  private func rotateQueriesAndKeys(
+    _ block: BlockWeights, _ fused: Matrix, _ work: Workspace
+  ) -> Matrix {
+    let plain = fused.columns(0..<network.rotatedWidth)
+    let target = normQueriesAndKeys(block, fused, work) ?? plain
+    rotate(target, target, table, positions: positions, on: workers)
+    return target
+  }
+
+  /// What `rotateQueriesAndKeys` gave for the same `fused`, again.
+  func rotatedQueriesAndKeys(_ block: BlockWeights, _ fused: Matrix, _ work: Workspace) -> Matrix {
+    guard let target = normQueriesAndKeys(block, fused, work) else {
+      return fused.columns(0..<network.rotatedWidth)
     }
-    rotate(rotated, source, table, positions: positions, on: workers)
+    rotate(target, target, table, positions: positions, on: workers)
+    return target
+  }
+
+  /// Nil where the style has no norms of queries and keys.
+  private func normQueriesAndKeys(
+    _ block: BlockWeights, _ fused: Matrix, _ work: Workspace
+  ) -> Matrix? {
+    guard let queryNorm = block.queryNorm, let keyNorm = block.keyNorm, let target = work.rotated
+    else { return nil }
+    rmsNorm(queries(target), queries(fused), scale: queryNorm, epsilon: epsilon, on: workers)
+    rmsNorm(keys(target), keys(fused), scale: keyNorm, epsilon: epsilon, on: workers)
+    return target
   }
 
   /// Columns of the queries in a fused or rotated matrix.

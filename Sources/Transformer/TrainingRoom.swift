@@ -31,7 +31,7 @@ struct TrainingRoom {
   let logits: Matrix  // [chunk, V]
 
   /// Bytes for one chunk of logits.
-  static let logitBytes = 64 << 20
+  static let logitBytes = 24 << 20
 
   /// Rows of logits that exist at once: even parts of all rows.
   private static func chunk(_ network: Network, rows: Int) -> Int {

@@ -99,9 +99,13 @@ struct AttentionTests {
     attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
     let dq = try Matrix(rows: length, columns: 8)
     let (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
+    let (again, partial) = (
+      try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8)
+    )
     attentionBackward(
-      dq: dq, dk: dk, dv: dv, dy: dy, y: y, logSums: sums, q: q, k: k, v: v, shape, visibility,
-      on: workers)
+      dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
+      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    #expect(relativeError(again, y.doubles) < 1e-6)
     func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
       textbook(q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: first)
     }
@@ -110,4 +114,47 @@ struct AttentionTests {
     #expect(relativeError(dk, numericGradient(ks, dy.doubles) { run(qs, $0, vs) }) < 1e-5)
     #expect(relativeError(dv, numericGradient(vs, dy.doubles) { run(qs, ks, $0) }) < 1e-5)
   }
+
+  /// Four tiles, so that both halves of a key head's tasks have some.
+  @Test("gradients over several tiles, along a direction", arguments: [Precision.float32, .bf16])
+  func gradientsOfTiles(precision: Precision) throws {
+    guard precision.isSupported else { return }
+    let workers = Workers(2, precision: precision)
+    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
+    let length = 230
+    let (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
+    let (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
+    let visibility = Visibility(sequences: 1, queries: length)
+    let (y, sums) = (try Matrix(rows: length, columns: 8), try Matrix(rows: 2, columns: length))
+    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    let dq = try Matrix(rows: length, columns: 8)
+    let (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
+    let (again, partial) = (
+      try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8)
+    )
+    attentionBackward(
+      dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
+      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    let operands = [q.doubles, k.doubles, v.doubles]
+    for (i, gradient) in [dq, dk, dv].enumerated() {
+      // Along the gradient itself a function changes by the square of the gradient's norm.
+      let direction = gradient.doubles
+      let slope = dot(direction, direction)
+      func value(_ step: Double) -> Double {
+        var moved = operands
+        moved[i] = zip(moved[i], direction).map { x, d in zip(x, d).map { $0 + step * $1 } }
+        return dot(
+          textbook(
+            moved[0], moved[1], moved[2], heads: 2, keyValueHeads: 1, size: 4, sequences: 1,
+            first: nil), dy.doubles)
+      }
+      let step = 1e-4 / slope.squareRoot()
+      let measured = (value(step) - value(-step)) / (2 * step)
+      #expect(abs(measured - slope) < (precision == .bf16 ? 2e-2 : 1e-5) * slope)
+    }
+  }
+}
+
+private func dot(_ x: Rows, _ y: Rows) -> Double {
+  zip(x, y).reduce(0.0) { $0 + zip($1.0, $1.1).reduce(0.0) { $0 + $1.0 * $1.1 } }
 }

@@ -46,10 +46,10 @@ void ck_swiglu_backward(float *d_gate_up, float *y, const float *dy, const float
 void ck_exponentials(float *x, size_t stride, const int32_t *first, const int32_t *last, size_t rows,
                      size_t columns, float scale, float *inverse, float *log_sum);
 // From scores and d(probability), in place: scores become probabilities by the saved `log_sum`,
-// d(probability) becomes d(score) = scale * p * (dp - delta); zero outside [first, last).
+// d(probability) becomes d(score) = scale * p * (dp - dot(p, dp)); zero outside [first, last).
 void ck_softmax_backward(float *scores, float *d, size_t stride, const int32_t *first,
                          const int32_t *last, size_t rows, size_t columns, float scale,
-                         const float *log_sum, const float *delta);
+                         const float *log_sum);
 // Cross-entropy of each row with its label; a negative label counts nothing. Gives the sum of the
 // losses; `losses`, if not null, gets each (0 without label). With `weight` not 0, logits become
 // weight * (softmax - one-hot), zero without label.
@@ -64,9 +64,6 @@ double ck_distil(float *student, size_t stride, float *teacher, size_t teacher_s
                  float weight, double *divergence);
 // Kullback-Leibler divergence, in nats, of softmax(x) from softmax(y): 0 where they are equal.
 double ck_softmax_divergence(const float *x, const float *y, size_t count);
-// dot(a, b) by rows into out.
-void ck_row_dots(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
-                 size_t rows, size_t width);
 
 // MARK: gemv.c
 
