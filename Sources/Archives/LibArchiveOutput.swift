@@ -21,8 +21,9 @@ package final class CompressedOutput {
   package init(creating path: String, _ compression: Compression) throws {
     self.path = path
     descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0, let archive = unsafe archive_write_new() else {
-      throw ArchiveFailure(path: path, reason: "cannot create")
+    guard descriptor >= 0 else { throw FileError.system("create", path, code: errno) }
+    guard let archive = unsafe archive_write_new() else {
+      throw ArchiveFailure(path: path, reason: "no memory")
     }
     unsafe self.archive = archive
     switch compression {
@@ -58,14 +59,17 @@ package final class CompressedOutput {
   /// Ends the stream and forces the bytes to the disk; nothing may follow.
   package func finish() throws {
     try check(unsafe archive_write_close(archive))
-    guard fsync(descriptor) == 0 else { throw ArchiveFailure(path: path, reason: "cannot sync") }
+    guard fsync(descriptor) == 0 else { throw FileError.system("sync", path, code: errno) }
   }
 
   private func check(_ status: Int32) throws {
     if status < ARCHIVE_WARN { throw failure() }
   }
 
-  private func failure() -> ArchiveFailure {
+  private func failure() -> any Error {
+    // The library's own failures have negative numbers, the system's have the system's.
+    let code = unsafe archive_errno(archive)
+    if code > 0 { return FileError.system("write", path, code: code) }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
     return ArchiveFailure(path: path, reason: text ?? "unknown failure")
   }

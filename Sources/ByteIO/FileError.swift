@@ -38,6 +38,11 @@ package struct FileError: DiagnosedError, Equatable {
     FileError(path, .system(operation: "open", .noSuchFileOrDirectory))
   }
 
+  /// The operating system refused `operation` with the error number `code`.
+  package static func system(_ operation: String, _ path: String, code: Int32) -> FileError {
+    FileError(path, .system(operation: operation, Errno(rawValue: code)))
+  }
+
   package var file: String? { path }
   package var offset: Int? { position }
 
@@ -86,7 +91,7 @@ package struct FileError: DiagnosedError, Equatable {
     switch problem {
     case .exists: "choose another output, or pass --force to replace it"
     case .overwritesInput: "choose another output"
-    case .noSpace: "free some space, or write to another disk"
+    case .noSpace, .system(_, .noSpace): "free some space, or write to another disk"
     default: nil
     }
   }

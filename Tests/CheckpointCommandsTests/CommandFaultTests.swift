@@ -18,6 +18,19 @@ struct WritingCommand: CustomTestStringConvertible {
 
   var testDescription: String { name }
 
+  /// Makes what the command reads, of some 20 MB.
+  func makeInput(in folder: TemporaryFolder) throws -> String {
+    let source = try sparseSource(in: folder, hidden: 320, layers: 8)
+    if input == .source { return source }
+    let (package, tar) = (folder.file("package"), folder.file("package.tar"))
+    #expect(
+      try Executable.shell(
+        "exec \"$0\" retrofit \"$1\" --select 0/1-6/7 -o \"$2\"", source, package) == 0)
+    if input == .package { return package }
+    #expect(try Executable.shell("exec \"$0\" pack \"$1\" -o \"$2\"", package, tar) == 0)
+    return tar
+  }
+
   static let all = [
     WritingCommand(
       name: "retrofit", line: "\"$0\" retrofit \"$1\" --select 0/1-6/7 -o \"$2\" --force",
@@ -40,19 +53,10 @@ struct CommandFaultTests {
   let folder = TemporaryFolder()
   private var output: String { folder.file("out/o") }
 
-  /// The input that `command` reads, of some 20 MB.
   private func input(_ command: WritingCommand) throws -> String {
-    let source = try sparseSource(in: folder, hidden: 320, layers: 8)
     try FileManager.default.createDirectory(
       atPath: folder.file("out"), withIntermediateDirectories: true)
-    if command.input == .source { return source }
-    let (package, tar) = (folder.file("package"), folder.file("package.tar"))
-    #expect(
-      try Executable.shell(
-        "exec \"$0\" retrofit \"$1\" --select 0/1-6/7 -o \"$2\"", source, package) == 0)
-    if command.input == .package { return package }
-    #expect(try Executable.shell("exec \"$0\" pack \"$1\" -o \"$2\"", package, tar) == 0)
-    return tar
+    return try command.makeInput(in: folder)
   }
 
   /// Every file at or below the output, and its digest; nil when there is no output.
@@ -112,8 +116,8 @@ struct CommandFaultTests {
     #expect(try leftovers().isEmpty)
   }
 
-  @Test("a full disk is an error, and the old state stays", arguments: WritingCommand.all)
-  func full(command: WritingCommand) throws {
+  @Test("a file at its limit is an error, and the old state stays", arguments: WritingCommand.all)
+  func limited(command: WritingCommand) throws {
     let input = try input(command)
     try folder.write([1, 2, 3], to: "out/o")
     let old = try state()

@@ -13,6 +13,11 @@ package enum Executable {
 
   /// Runs a line of bash, with job control and the program's path as `$0`; its exit code.
   package static func shell(_ line: String, _ arguments: String...) throws -> Int32 {
+    try shell(line, arguments: arguments)
+  }
+
+  /// Runs a line of bash, with job control and the program's path as `$0`; its exit code.
+  package static func shell(_ line: String, arguments: [String]) throws -> Int32 {
     guard let path else { throw CocoaError(.fileNoSuchFile) }
     let process = Process()
     process.executableURL = URL(filePath: "/bin/bash")
