@@ -43,9 +43,7 @@ struct ModelCard {
       A retrofit of \(base) made by ckpt \(toolVersion): the prelude runs once, the core runs r
       times, the coda runs once; before every pass of the core the prelude's output is injected.
 
-      \(Self.unhealed)
-
-      | part | source layers | parameters |
+      \(healing)| part | source layers | parameters |
       |---|---|---|
 
       """
@@ -63,7 +61,7 @@ struct ModelCard {
     text += """
 
       State: \(recurrence.map { SetStateStart($0.stateStart).description } ?? ""). Recurrences when
-      none are asked for: \(recurrence?.meanRecurrence ?? 1).
+      \(Self.default(recurrence?.meanRecurrence ?? 1)).
 
           ckpt verify   PACKAGE
           ckpt train    PACKAGE --data corpus.jsonl -o RUN
@@ -76,20 +74,50 @@ struct ModelCard {
     return text
   }
 
+  /// What is known of the model's training, and an empty line; nothing of a recurrent model whose
+  /// own card does not tell.
+  private var healing: String {
+    if plan.options.selection != nil { return Self.unhealed + "\n\n" }
+    let file = checkpoint.sideFiles.first { $0.name == "README.md" }
+    let bytes = try? file?.region.contents(limit: 1 << 24)
+    let card = String(decoding: bytes ?? [], as: UTF8.self)
+    let lines = card.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let first = lines.firstIndex(where: Self.tellsOfHealing) else { return "" }
+    return lines[first...].prefix { $0.hasPrefix(">") }.joined(separator: "\n") + "\n\n"
+  }
+
+  private static func tellsOfHealing(_ line: Substring) -> Bool {
+    line.hasPrefix("> **Healed**") || line.hasPrefix("> **Not healed yet.**")
+  }
+
   private static let unhealed = """
     > **Not healed yet.** Until it has been trained further, this model is no better than its
     > source with the dropped layers left out, and a larger r does not help.
     """
 
-  /// A card's text with the word that the model is not healed replaced by what training did; as it
-  /// is when it does not say so.
-  static func healed(_ text: String, steps: Int, tokens: Int) -> String {
-    text.replacing(
-      unhealed,
-      with: """
-        > **Healed** for \(grouped(steps)) steps on \(grouped(tokens)) tokens; `manifest.json` has the
-        > recipe.
-        """)
+  private static func `default`(_ recurrence: Int) -> String {
+    "none are asked for: \(recurrence)"
+  }
+
+  /// A card's text with what training did in place of the word that the model is not healed, or
+  /// below what it says of runs before; as it is when it says neither.
+  ///
+  /// - Parameter recurrence: Recurrences when none are asked for, before and after.
+  static func healed(
+    _ text: String, steps: Int, tokens: Int, recurrence: (old: Int, new: Int)
+  ) -> String {
+    let amount = "for \(grouped(steps)) steps on \(grouped(tokens)) tokens"
+    let text = text.replacing(
+      Self.default(recurrence.old) + ".", with: Self.default(recurrence.new) + ".")
+    if text.contains(unhealed) {
+      return text.replacing(
+        unhealed, with: "> **Healed** \(amount); `manifest.json` has the recipe.")
+    }
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let first = lines.firstIndex(where: { $0.hasPrefix("> **Healed**") }) else { return text }
+    let end = lines[first...].firstIndex { !$0.hasPrefix(">") } ?? lines.endIndex
+    lines.insert("> **Healed further** \(amount).", at: end)
+    return lines.joined(separator: "\n")
   }
 
   /// A YAML string, quoted so that no character of it means anything else.

@@ -23,6 +23,10 @@ extension PackageContents {
       SideFile(name: "README.md", text: card.text),
       SideFile(name: "generation_config.json", text: generation),
     ]
+    var record: JSONObject = [
+      "tool": ["name": "ckpt", "version": .string(toolVersion)], "retrofit": plan.record,
+    ]
+    record["training"] = try checkpoint.history()["training"]
     self.init(
       parameters: plan.parameters, config: plan.config,
       sideFiles: fresh
@@ -30,9 +34,7 @@ extension PackageContents {
           SideFile(name: $0.name, region: $0.region)
         },
       sources: sources,
-      record: [
-        "tool": ["name": "ckpt", "version": .string(toolVersion)], "retrofit": plan.record,
-      ],
+      record: record,
       metadata: [
         ("ckpt.layers", plan.layerMap), ("ckpt.version", toolVersion), ("format", "pt"),
       ])
@@ -68,9 +70,13 @@ extension PackageContents {
     return warnings
   }
 
-  /// The card of a package, after its model was trained for so many steps in all.
-  package static func healedCard(_ text: String, steps: Int, tokens: Int) -> String {
-    ModelCard.healed(text, steps: steps, tokens: tokens)
+  /// The card of a package, after its model was trained for so many more steps.
+  ///
+  /// - Parameter recurrence: Recurrences when none are asked for, before and after.
+  package static func healedCard(
+    _ text: String, steps: Int, tokens: Int, recurrence: (old: Int, new: Int)
+  ) -> String {
+    ModelCard.healed(text, steps: steps, tokens: tokens, recurrence: recurrence)
   }
 
   /// The source's generation settings with its own token ids and the number of recurrences.

@@ -105,11 +105,7 @@ extension ExportedFolder.Source {
     var members: JSONObject = ["tool": ["name": "ckpt", "version": .string(toolVersion)]]
     members["export"] = .object(record)
     // What was done before stays on record.
-    if let file = checkpoint.sideFiles.first(where: { $0.name == Manifest.name }) {
-      let manifest = try JSONValue(
-        parsing: file.region.contents(limit: 256 << 20), path: file.region.path)
-      for key in ["retrofit", "training"] { members[key] = manifest[key] }
-    }
+    for member in try checkpoint.history().members { members[member.key] = member.value }
     return PackageContents(
       parameters: parameters, config: config,
       sideFiles: [

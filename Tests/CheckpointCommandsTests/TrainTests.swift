@@ -65,6 +65,36 @@ struct TrainTests {
     #expect(second.checkpoint.tensors.allSatisfy { $0.type == .element(.bf16) })
   }
 
+  @Test("a trained package's card and settings tell what training did, run after run")
+  func card() throws {
+    func text(_ package: String, _ file: String) throws -> String {
+      try String(contentsOfFile: package + "/" + file, encoding: .utf8)
+    }
+    let package = try package()
+    #expect(try text(package, "README.md").contains("**Not healed yet.**"))
+    #expect(try text(package, "README.md").contains("none are asked for: 32."))
+    let (first, second) = (folder.file("a/package"), folder.file("b/package"))
+    #expect(try train(package, ["--data", self.text, "--steps", "3"], to: "a").code == 0)
+    #expect(try train(first, ["--data", self.text, "--steps", "2"], to: "b").code == 0)
+    // Written again in other names, it is still what training made of it.
+    let third = folder.file("c")
+    let again = try outcome(Retrofit.self, [second, "--dialect", "native", "-o", third])
+    #expect(again.code == 0)
+    for (package, runs) in [(first, 1), (second, 2), (third, 2)] {
+      let card = try text(package, "README.md")
+      #expect(!card.contains("Not healed"))
+      #expect(
+        card.contains("> **Healed** for 3 steps on 192 tokens; `manifest.json` has the recipe."))
+      #expect(
+        card.contains("\n> **Healed further** for 2 steps on 128 tokens.\n") == (runs == 2))
+      #expect(card.contains("none are asked for: 3."))
+      let settings = try JSONValue(parsing: Array(text(package, "generation_config.json").utf8))
+      #expect(settings["num_steps"]?.integer == 3)
+      let manifest = try JSONValue(parsing: Array(text(package, "manifest.json").utf8))
+      #expect(manifest["training"]?.array?.count == runs)
+    }
+  }
+
   @Test("a killed run resumes with the same losses, and settings may not change")
   func resumes() throws {
     let package = try package()

@@ -36,25 +36,46 @@ struct TrainedPackage {
       config[key] = .string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
     }
     if config["mean_recurrence"] != nil {
-      let fixed = settings.recurrence.fixed
-      config["mean_recurrence"] = JSONValue(fixed > 0 ? fixed : settings.recurrence.mean.end)
+      config["mean_recurrence"] = JSONValue(recurrence)
       config["mean_backprop_depth"] = JSONValue(settings.recurrence.backpropDepth.end)
     }
     return config
   }
 
-  /// The package's other files, with a card that tells of the training.
+  /// Recurrences when none are asked for: what training ended at.
+  private var recurrence: Int {
+    let fixed = settings.recurrence.fixed
+    return fixed > 0 ? fixed : settings.recurrence.mean.end
+  }
+
+  /// The package's other files, those changed that tell of the training or of its recurrences.
   private func sideFiles(_ progress: TrainerProgress) throws -> [PackageContents.SideFile] {
     let made = Manifest.unlisted + ["config.json"]
     return try model.checkpoint.sideFiles.filter { !made.contains($0.name) }.map { file in
-      guard file.name == "README.md" else {
-        return PackageContents.SideFile(name: file.name, region: file.region)
+      switch file.name {
+      case "README.md":
+        let text = String(decoding: try file.region.contents(limit: 1 << 24), as: UTF8.self)
+        return PackageContents.SideFile(name: file.name, text: card(text, progress))
+      case "generation_config.json": return try generation(file)
+      default: return PackageContents.SideFile(name: file.name, region: file.region)
       }
-      let text = String(decoding: try file.region.contents(limit: 1 << 24), as: UTF8.self)
-      return PackageContents.SideFile(
-        name: file.name,
-        text: PackageContents.healedCard(text, steps: progress.step, tokens: progress.tokens))
     }
+  }
+
+  private func card(_ text: String, _ progress: TrainerProgress) -> String {
+    let old = model.graph.recurrence?.meanRecurrence ?? recurrence
+    return PackageContents.healedCard(
+      text, steps: progress.step, tokens: progress.tokens, recurrence: (old, recurrence))
+  }
+
+  private func generation(_ file: Checkpoint.SideFile) throws -> PackageContents.SideFile {
+    let value = try JSONValue(parsing: file.region.contents(limit: 1 << 20), path: file.region.path)
+    guard case .object(var fields) = value, fields["num_steps"] != nil else {
+      return PackageContents.SideFile(name: file.name, region: file.region)
+    }
+    fields["num_steps"] = JSONValue(recurrence)
+    let text = JSONValue.object(fields.sorted).text(indent: 2) + "\n"
+    return PackageContents.SideFile(name: file.name, text: text)
   }
 
   /// What the source's manifest recorded, and this run after the runs before it.
@@ -62,13 +83,9 @@ struct TrainedPackage {
     var record: JSONObject = [
       "tool": ["name": "ckpt", "version": .string(CheckpointCommand.configuration.version)]
     ]
-    var runs: [JSONValue] = []
-    if let file = model.checkpoint.sideFiles.first(where: { $0.name == Manifest.name }) {
-      let manifest = try JSONValue(
-        parsing: file.region.contents(limit: 1 << 28), path: file.region.path)
-      if let retrofit = manifest["retrofit"] { record["retrofit"] = retrofit }
-      runs = manifest["training"]?.array ?? []
-    }
+    let history = try model.checkpoint.history()
+    record["retrofit"] = history["retrofit"]
+    var runs = history["training"]?.array ?? []
     runs.append([
       "steps": JSONValue(progress.step), "tokens": JSONValue(progress.tokens),
       "updates": JSONValue(progress.updates), "skipped": JSONValue(progress.skipped),
