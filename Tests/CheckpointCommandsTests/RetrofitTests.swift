@@ -53,7 +53,13 @@ struct RetrofitTests {
     #expect(!FileManager.default.fileExists(atPath: target))
     let page = try retrofit(source, "--select", "0-1/4-7/8-9", "--dry-run")
     #expect(page.output.contains("dropped       2  2-3"))
-    #expect(page.output.contains("transformer.core_block.3.attn.Wqkv.weight"))
+    // 64 rows of 32 bfloat16: queries, keys and values.
+    let row = page.output.split(separator: "\n").first {
+      $0.hasPrefix("transformer.core_block.3.attn.Wqkv.weight")
+    }
+    let cells = row?.split(separator: " ").dropFirst().prefix(6).joined(separator: " ")
+    #expect(cells == "BF16 64×32 4.0 KiB concatenate rows")
+    #expect(page.output.contains("blocks, effective at r = 4"))
   }
 
   @Test("with the golden adapter every tensor is the golden one; dialects go there and back")

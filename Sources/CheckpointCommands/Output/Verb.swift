@@ -39,7 +39,7 @@ extension Verb {
         warnings: report.warnings, errors: [])
       console.print(value.text(indent: 2))
     } else {
-      if !output.quiet { for warning in report.warnings { console.note(warning.line) } }
+      if !output.quiet { for line in Warning.lines(report.warnings) { console.note(line) } }
       console.write(report.text)
     }
   }

@@ -31,7 +31,9 @@ struct Retrofit: Verb {
   @Option(help: "Layers in the core, before the coda.") var core: Int?
   @Option(help: "Layers in the coda, up to the last.") var coda: Int?
   @Option(help: "Layers of prelude, core and coda, such as 0-3/10-17/18-21.") var select: String?
-  @Option(help: "A published selection, such as tinyllama-4-8-4.") var preset: String?
+  @Option(
+    help: "A published selection: \(LayerSelection.presets.map(\.name).joined(separator: ", ")).")
+  var preset: String?
 
   @OptionGroup var choices: RetrofitChoices
 

@@ -19,8 +19,10 @@ struct RetrofitReport: Report {
   /// Root digest of the package; nil when nothing was written.
   var root: Digest?
 
-  /// Recurrences whose effective parameters are shown.
-  private static let depths = [1, 4, 8, 32]
+  /// Recurrences whose effective parameters are shown, the package's own among them.
+  private var depths: [Int] {
+    Set([1, 4, 8, 32, plan.result.recurrence?.meanRecurrence ?? 1]).sorted()
+  }
 
   private var groups: [(name: String, blocks: [Block])] {
     guard let body = plan.result.recurrence else { return [] }
@@ -46,7 +48,7 @@ struct RetrofitReport: Report {
         "source": json(plan.sourceCounts), "package": json(plan.counts),
         "effective": .object(
           JSONObject(
-            Self.depths.map {
+            depths.map {
               .init(key: "\($0)", value: JSONValue(plan.counts.effective(recurrences: $0)))
             })),
       ],
@@ -127,7 +129,7 @@ struct RetrofitReport: Report {
       ("all", old.total, new.total),
     ]
     for row in rows { table.add([row.0, grouped(row.1), grouped(row.2)]) }
-    for depth in Self.depths {
+    for depth in depths {
       let count = grouped(new.effective(recurrences: depth))
       table.add(["blocks, effective at r = \(depth)", "", count])
     }
@@ -136,7 +138,8 @@ struct RetrofitReport: Report {
 
   private var tensorTable: String {
     var table = TextTable([
-      ("Tensor", .left), ("Type", .left), ("Shape", .left), ("Made by", .left), ("From", .left),
+      ("Tensor", .left), ("Type", .left), ("Shape", .left), ("Size", .right), ("Made by", .left),
+      ("From", .left),
     ])
     for parameter in plan.parameters {
       let names = parameter.recipe.sources.map {
@@ -144,7 +147,7 @@ struct RetrofitReport: Report {
       }
       table.add([
         parameter.name.string, parameter.type.rawValue,
-        parameter.shape.map(String.init).joined(separator: "×"),
+        parameter.shape.map(String.init).joined(separator: "×"), byteSize(parameter.byteCount),
         operations(parameter).joined(separator: "; "), names.joined(separator: ", "),
       ])
     }
