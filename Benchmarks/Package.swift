@@ -12,6 +12,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    // The parent of everything that is measured.
+    .executableTarget(name: "Spawn"),
     .executableTarget(
       name: "Benchmarks",
       dependencies: [

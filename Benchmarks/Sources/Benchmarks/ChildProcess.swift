@@ -13,42 +13,37 @@ struct Usage {
 /// Runs `command` to its end with its output thrown away, or written to `output`, and with nothing to
 /// read, or `input`.
 ///
+/// It is the child of a small process, `Spawn`: a process's peak includes what its parent had.
+///
 /// - Parameter environment: Set in addition; nil removes a variable.
 /// - Throws: `BenchmarkFailure` when it cannot be started or ends with another status than `status`.
 func measure(
   _ command: [String], environment: [String: String?] = [:], input: String = "/dev/null",
   output: String = "/dev/null", status expected: Int32 = 0
 ) throws -> Usage {
+  let program =
+    Bundle.main.executableURL?.deletingLastPathComponent().appending(path: "Spawn").path ?? "Spawn"
+  let answer = FileManager.default.temporaryDirectory
+    .appending(path: "ckpt-bench-\(ProcessInfo.processInfo.processIdentifier)").path
+  defer { try? FileManager.default.removeItem(atPath: answer) }
+  let process = Process()
+  process.executableURL = URL(filePath: program)
+  process.arguments = [answer] + command
   var variables = ProcessInfo.processInfo.environment
   for (name, value) in environment { variables[name] = value }
-  let arguments = command.map { strdup($0) } + [nil]
-  let settings = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
-  defer { for text in arguments + settings { free(text) } }
-  var actions = posix_spawn_file_actions_t()
-  posix_spawn_file_actions_init(&actions)
-  defer { posix_spawn_file_actions_destroy(&actions) }
-  posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
-  posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-  let clock = ContinuousClock()
-  let start = clock.now
-  var child = pid_t()
-  let failure = posix_spawnp(&child, command[0], &actions, nil, arguments, settings)
-  guard failure == 0 else {
-    throw BenchmarkFailure("\(command[0]): \(String(cString: strerror(failure)))")
+  process.environment = variables
+  _ = FileManager.default.createFile(atPath: output, contents: nil)
+  process.standardInput = FileHandle(forReadingAtPath: input)
+  process.standardOutput = FileHandle(forWritingAtPath: output)
+  try process.run()
+  process.waitUntilExit()
+  let text = (try? String(contentsOfFile: answer, encoding: .utf8)) ?? ""
+  let fields = text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
+  guard process.terminationStatus == 0, fields.count == 4 else {
+    throw BenchmarkFailure("\(program) ended with status \(process.terminationStatus)")
   }
-  var status: Int32 = 0
-  var usage = rusage()
-  while wait4(child, &status, 0, &usage) < 0 && errno == EINTR {}
-  let wall = (clock.now - start) / .seconds(1)
-  let code = status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
-  guard code == expected else {
-    throw BenchmarkFailure("status \(code) of: \(command.joined(separator: " "))")
+  guard fields[0] == Double(expected) else {
+    throw BenchmarkFailure("status \(Int(fields[0])) of: \(command.joined(separator: " "))")
   }
-  return Usage(
-    wall: wall, cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-    peak: Int(usage.ru_maxrss) << 10)
-}
-
-private func seconds(_ time: timeval) -> Double {
-  Double(time.tv_sec) + Double(time.tv_usec) / 1e6
+  return Usage(wall: fields[1], cpu: fields[2], peak: Int(fields[3]) << 10)
 }

@@ -46,13 +46,12 @@ let convertWeights = Benchmark(
 private func writeWeights(to path: String) throws {
   let (count, rows, columns) = (16, 8192, 8192)
   let size = rows * columns * 2
-  let entries = (0..<count).map { i in
-    "\"layers.\(i).weight\":{\"dtype\":\"BF16\",\"shape\":[\(rows),\(columns)],"
-      + "\"data_offsets\":[\(i * size),\((i + 1) * size)]}"
+  var entries: [String: Any] = [:]
+  for i in 0..<count {
+    entries["layers.\(i).weight"] = [
+      "dtype": "BF16", "shape": [rows, columns], "data_offsets": [i * size, (i + 1) * size],
+    ]
   }
-  var header = Data(("{" + entries.joined(separator: ",") + "}").utf8)
-  header.append(Data(repeating: 0x20, count: 63 - (header.count + 8 + 63) % 64))
-  var length = UInt64(header.count).littleEndian
   var state: UInt64 = 1
   // Values between 0.5 and 2, in either sign: finite in every type.
   let words = (0..<(size / 4)).map { _ -> UInt32 in
@@ -61,7 +60,7 @@ private func writeWeights(to path: String) throws {
     return random & 0x80FF_80FF | 0x3F00_3F00
   }
   let matrix = words.withUnsafeBytes { Data($0) }
-  FileManager.default.createFile(atPath: path, contents: Data(bytes: &length, count: 8) + header)
+  _ = FileManager.default.createFile(atPath: path, contents: try safetensorsHeader(entries))
   let file = try FileHandle(forWritingTo: URL(filePath: path))
   try file.seekToEnd()
   for _ in 0..<count { try file.write(contentsOf: matrix) }

@@ -42,11 +42,10 @@ private struct TrainBenchmark {
     self.setting = setting
     self.model = model
     self.python = python
-    folder = setting.scratch + "/llama-\(model.hidden)"
+    folder = try model.folder(in: setting.scratch)
     package = folder + "-r"
-    tokens = folder + "/tokens.bin"
+    tokens = folder + "-tokens.bin"
     shim = setting.scratch + "/mkl_avx512.so"
-    try model.write(to: folder)
     if !FileManager.default.fileExists(atPath: package) {
       _ = try measure(
         setting.ckpt(
