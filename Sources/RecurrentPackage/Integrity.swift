@@ -1,7 +1,7 @@
 package import ByteIO
 import Checkpoint
 import Synchronization
-import Tensors
+package import Tensors
 
 extension RecurrentPackage {
   /// Compares every file with the manifest (RP-5, RP-6) and the table of tensors with the weight
@@ -104,13 +104,14 @@ extension RecurrentPackage {
   ///
   /// - Parameters:
   ///   - source: The files that the manifest's source files were, by base name.
+  ///   - foreign: Tensors that came from other files, which are left out.
   /// - Returns: What differs, and how many tensors and bytes were compared.
   package func sourceProblems(
-    _ source: [ByteRegion], threads: Int = 2
+    _ source: [ByteRegion], leavingOut foreign: Set<TensorName> = [], threads: Int = 2
   ) throws -> (problems: [PackageError], tensors: Int, byteCount: Int) {
     let regions = Dictionary(
       source.map { (baseName($0.path), $0) }, uniquingKeysWith: { first, _ in first })
-    let copies = manifest.tensors.filter(\.isCopy)
+    let copies = manifest.tensors.filter { $0.isCopy && !foreign.contains($0.name) }
     let wrong = Mutex<[PackageError]>([])
     try inParallel(copies.count, threads: threads) { i in
       let tensor = copies[i]

@@ -89,7 +89,8 @@ struct SchemaTests {
   func failures() throws {
     try check(
       Trace.self, Fixtures.path("golden/tiny-llama/source"), "--inputs",
-      Fixtures.path("golden/tiny-llama/golden.safetensors"), "-o", folder.file("t.safetensors"))
+      Fixtures.path("golden/tiny-llama/golden.safetensors"), "-o", folder.file("t.safetensors"),
+      "--save", "logits,loss")
     try check(Inspect.self, folder.file("missing"))
     try check(Retrofit.self, model, "--select", "0/2-1/3", "--dry-run")
     try check(Verify.self, model)

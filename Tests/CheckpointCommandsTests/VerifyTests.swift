@@ -74,6 +74,22 @@ struct VerifyTests {
     withExtendedLifetime(folder) {}
   }
 
+  @Test("an adapter from a file is no part of the source, whose file may have the same name")
+  func adapterFile() throws {
+    let folder = TemporaryFolder()
+    let golden = Fixtures.path("golden/tiny-llama/retrofit/model.safetensors")
+    let made = try outcome(
+      Retrofit.self,
+      [source("tiny-llama"), "--select", "0-1/4-7/8-9", "--adapter", golden]
+        + ["-o", folder.file("p")])
+    #expect(made.code == 0)
+    let run = try outcome(
+      Verify.self, [folder.file("p"), "--source", source("tiny-llama"), "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(try checks(run)["source.bytes"] == "passed")
+    #expect(run.output.contains("the adapter is another file's"))
+  }
+
   @Test("says no to a package with one flipped bit, and names the tensor")
   func flippedBit() throws {
     let (path, folder) = try package(of: "tiny-llama")

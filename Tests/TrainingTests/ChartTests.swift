@@ -67,6 +67,8 @@ struct ChartTests {
   func ticks() {
     let axis = ChartAxis([0.13, 0.97], isLogarithmic: false, tickCount: 5)
     #expect(axis.ticks.map(ChartAxis.label) == ["0.2", "0.4", "0.6", "0.8"])
+    let chosen = ChartAxis([1, 4, 2, 8, 8], isLogarithmic: true, tickCount: 5)
+    #expect(chosen.ticks.map(ChartAxis.label) == ["1", "2", "4", "8"])
     let powers = ChartAxis([1, 1e6], isLogarithmic: true, tickCount: 8)
     #expect(
       powers.ticks.map(ChartAxis.label) == ["1", "10", "100", "1k", "10k", "100k", "1M"])

@@ -7,52 +7,6 @@ import Safetensors
 import Tensors
 import Transformer
 
-/// What a trace saves.
-enum TracePart: String, CaseIterable {
-  case logits
-  case hidden
-  case latent
-  case loss
-  case gradients
-}
-
-/// A comma-separated list of trace parts.
-struct TraceParts: ExpressibleByArgument, Equatable {
-  var parts: Set<TracePart>
-
-  init(_ parts: Set<TracePart>) { self.parts = parts }
-
-  init?(argument: String) {
-    let names = argument.split(separator: ",", omittingEmptySubsequences: false)
-    let found = names.compactMap { TracePart(rawValue: String($0)) }
-    guard found.count == names.count else { return nil }
-    parts = Set(found)
-  }
-}
-
-/// `N`, or `N,K`: recurrences without gradient, then with.
-struct RecurrenceDepth: ExpressibleByArgument, Equatable {
-  var withoutGradient: Int
-  var withGradient: Int
-
-  init(withoutGradient: Int, withGradient: Int) {
-    self.withoutGradient = withoutGradient
-    self.withGradient = withGradient
-  }
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-    let values = parts.compactMap { Int($0) }
-    guard values.count == parts.count, (1...2).contains(values.count),
-      values.allSatisfy({ $0 >= 0 }), values.reduce(0, &+) > 0
-    else { return nil }
-    withoutGradient = values[0]
-    withGradient = values.count == 2 ? values[1] : 0
-  }
-
-  var total: Int { withoutGradient + withGradient }
-}
-
 /// `ckpt trace`: the model's numbers on given inputs, for comparison with another program.
 struct Trace: Verb {
   static let configuration = CommandConfiguration(
@@ -76,7 +30,7 @@ struct Trace: Verb {
     completion: .file())
   var destination: String
 
-  @Option(help: "Recurrences N, or N,K: N without gradient, then K with.")
+  @Option(help: "Recurrences N,K: N without gradient, then K with; N alone is N,0.")
   var recurrence: RecurrenceDepth?
 
   @Option(help: "What to save: logits, hidden, latent, loss, gradients; several with commas.")
@@ -113,6 +67,9 @@ struct Trace: Verb {
     try write(tensors)
     return TraceReport(
       path: destination, tensors: tensors.map { ($0.name, $0.shape) },
+      loss: tensors.first { $0.name == "loss" }.map { Double($0.matrix[0, 0]) },
+      lacksGradient: parts.contains(.gradients) && opened.graph.recurrence != nil
+        && recurrence?.withGradient ?? 0 == 0,
       nonFinite: tensors.filter { !isFinite($0.matrix) }.map(\.name))
   }
 
@@ -205,52 +162,5 @@ struct Trace: Verb {
     }
     _ = try writer.finish()
     try staged.publish()
-  }
-}
-
-/// One float32 tensor of a trace: a matrix of as many elements as the shape has.
-struct TracedTensor {
-  var name: String
-  var shape: [Int]
-  var matrix: Matrix
-
-  init(_ name: String, _ shape: [Int], _ matrix: Matrix) {
-    self.name = name
-    self.shape = shape
-    self.matrix = matrix
-  }
-}
-
-/// What `ckpt trace` wrote.
-struct TraceReport: Report {
-  static let command = "trace"
-
-  var path: String
-  var tensors: [(name: String, shape: [Int])]
-  /// Tensors with values that are NaN or infinite.
-  var nonFinite: [String]
-
-  var warnings: [Warning] {
-    nonFinite.map {
-      Warning(
-        "trace.non_finite", "values are NaN or infinite: the arithmetic overflows", file: path,
-        tensor: $0)
-    }
-  }
-
-  var json: JSONObject {
-    [
-      "path": .string(path),
-      "tensors": .array(
-        tensors.map {
-          ["name": .string($0.name), "shape": .array($0.shape.map { JSONValue($0) })]
-        }),
-    ]
-  }
-
-  var text: String {
-    var table = TextTable([.left, .left])
-    for tensor in tensors { table.add([tensor.name, "\(tensor.shape)"]) }
-    return "\(path)\n" + table.text(indent: 2)
   }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// One axis of a chart: the range shown, and round numbers in it.
+/// One axis of a chart: the range shown, and numbers to mark in it.
 struct ChartAxis {
   let lower: Double
   let upper: Double
@@ -25,9 +25,13 @@ struct ChartAxis {
     }
     lower = low
     upper = high
+    let distinct = Set(values).sorted()
+    // A few numbers that are chosen, such as recurrences of 1, 2, 4 and 8, are their own best marks.
+    let areMarks = (2...(tickCount + 2)).contains(distinct.count) && high <= 1000 * low
     ticks =
-      isLogarithmic
-      ? Self.logarithmicTicks(low, high, tickCount) : Self.linearTicks(low, high, tickCount)
+      !isLogarithmic
+      ? Self.linearTicks(low, high, tickCount)
+      : areMarks ? distinct : Self.logarithmicTicks(low, high, tickCount)
   }
 
   /// Where `value` lies, from 0 at the lower to 1 at the upper end.
