@@ -7,13 +7,14 @@ struct BackwardWorkspace: Sendable {
   let dBranch: Matrix?  // [T, h] gradient before a norm that follows
   let dMixed: Matrix  // [T, heads * headSize]
   let dFused: Matrix  // [T, W]
-  let partial: Matrix  // [T, key and value width]
+  let partial: (dk: Matrix, dv: Matrix)  // [T, key and value width] each
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
-    [
-      2 * network.sizes.hidden, network.queryWidth, network.fusedWidth,
-      2 * network.sizes.keyValueWidth,
-    ].reduce(0) { $0 + Arena.rounded($1 * rows) } + 16
+    let (hidden, keyValueWidth) = (network.sizes.hidden, network.sizes.keyValueWidth)
+    return [
+      hidden, network.style.norms == .after ? hidden : 0, network.queryWidth, network.fusedWidth,
+      keyValueWidth, keyValueWidth,
+    ].reduce(0) { $0 + Arena.rounded($1 * rows) }
   }
 
   init(_ network: Network, rows: Int, in arena: inout Arena) {
@@ -22,14 +23,8 @@ struct BackwardWorkspace: Sendable {
       network.style.norms == .after ? arena.matrix(rows, network.sizes.hidden) : nil
     dMixed = arena.matrix(rows, network.queryWidth)
     dFused = arena.matrix(rows, network.fusedWidth)
-    partial = arena.matrix(rows, 2 * network.sizes.keyValueWidth)
-  }
-}
-
-extension BackwardWorkspace {
-  var partialKeysAndValues: (Matrix, Matrix) {
-    let width = partial.columns / 2
-    return (partial.columns(0..<width), partial.columns(width..<2 * width))
+    let width = network.sizes.keyValueWidth
+    partial = (arena.matrix(rows, width), arena.matrix(rows, width))
   }
 }
 
@@ -104,7 +99,7 @@ extension BlockContext {
     let dFused = backward.dFused
     attentionBackward(
       dq: queries(dFused), dk: keys(dFused), dv: values(dFused),
-      partial: backward.partialKeysAndValues, y: work.mixed, dy: backward.dMixed,
+      partial: backward.partial, y: work.mixed, dy: backward.dMixed,
       logSums: kept.logSums, q: queries(rotated), k: keys(rotated), v: values(kept.fused),
       network.shape, visibility, on: workers)
     block.add(
