@@ -259,10 +259,13 @@ package final class Decoder {
     }
   }
 
+  /// Tokens that follow a prompt without a new cache: room that is not used takes no memory.
+  private static let slack = 256
+
   /// Makes room for `count` tokens a sequence, doubling.
   private func grow(to count: Int) throws {
     if count <= capacity { return }
-    let newCapacity = min(network.sizes.context, max(count, 2 * capacity, 64))
+    let newCapacity = min(network.sizes.context, max(count + Self.slack, 2 * capacity))
     let width = network.sizes.keyValueWidth
     func grown(_ old: Matrix?) throws -> Matrix {
       let new = try Matrix(rows: sequences * newCapacity, columns: width)
