@@ -82,7 +82,7 @@ package func attention(
     let part = AttentionTile(
       shape, visibility, sequence: pair / shape.keyValueHeads, head: pair % shape.keyValueHeads,
       queries: start..<min(start + height, visibility.queries))
-    let floats = part.floats + TileProduct.floats(workers.precision)
+    let floats = part.floats + workers.precision.workspaceFloats
     unsafe part.forward(
       y, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats), workers.precision)
   }

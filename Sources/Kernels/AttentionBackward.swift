@@ -38,7 +38,7 @@ package func attentionBackward(
       let tile = AttentionTile(
         shape, visibility, sequence: b, head: head,
         queries: start..<min(start + height, visibility.queries))
-      let floats = tile.backwardFloats + TileProduct.floats(workers.precision)
+      let floats = tile.backwardFloats + workers.precision.workspaceFloats
       unsafe tile.backward(
         dq, dk, dv, y, dy, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats),
         workers.precision)

@@ -141,14 +141,9 @@ struct TileProduct {
   /// Where operands in bf16 are packed; nil in float32.
   private let workspace: UnsafeMutablePointer<Float>?
 
-  /// - Parameter workspace: `floats(precision)` of room.
+  /// - Parameter workspace: Room for `precision.workspaceFloats`.
   init(_ precision: Precision, workspace: UnsafeMutablePointer<Float>) {
     unsafe self.workspace = precision == .bf16 ? workspace : nil
-  }
-
-  /// Floats of room for the products of one thread.
-  static func floats(_ precision: Precision) -> Int {
-    precision == .bf16 ? ck_bf16_gemm_workspace() / 4 + 1 : 0
   }
 
   func callAsFunction(

@@ -92,7 +92,7 @@ private func multiplyTile(
     unsafe ck_bf16_gemm(
       c.pointer, c.stride, a.matrix.pointer, a.rowStride, a.columnStride, b.matrix.pointer,
       b.rowStride, b.columnStride, c.rows, c.columns, a.columns, adding ? 1 : 0,
-      workers.scratch(worker, floats: ck_bf16_gemm_workspace() / 4 + 1))
+      workers.scratch(worker, floats: workers.precision.workspaceFloats))
     return
   }
   unsafe sgemm(

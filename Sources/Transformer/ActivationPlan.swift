@@ -1,7 +1,9 @@
 import Kernels
+import ModelGraph
 
-/// How a batch is trained within a budget of memory: how many of its sequences run at once, and how
-/// many executions of blocks keep what their gradients read instead of computing it again.
+/// How a batch is trained within a budget of memory: how many of its sequences run at once, how many
+/// executions of blocks keep what their gradients read instead of computing it again, and how many
+/// rows of logits exist at once.
 ///
 /// A pure function of the sizes, so that a run that is resumed computes the same bits.
 package struct ActivationPlan: Equatable, Sendable {
@@ -13,6 +15,8 @@ package struct ActivationPlan: Equatable, Sendable {
   package let steps: Int
   /// Executions whose activations are kept; at least 1.
   package let kept: Int
+  /// Rows of logits.
+  package let logitRows: Int
   /// Executions of blocks in a step.
   package let executions: Int
   /// Bytes of everything that a step works in.
@@ -25,22 +29,47 @@ package struct ActivationPlan: Equatable, Sendable {
   ///   - length: Tokens a sequence.
   ///   - budget: In bytes.
   package init(_ network: Network, sequences: Int, length: Int, steps: Int, budget: Int) {
-    let plans = (1...max(1, sequences)).reversed().filter { sequences % $0 == 0 }.map {
-      ActivationPlan(network, slice: $0, length: length, steps: steps, budget: budget)
+    let slices = (1...max(1, sequences)).reversed().filter { sequences % $0 == 0 }
+    let plans = slices.flatMap { slice in
+      Self.logitRows(network, rows: slice * length).map { logitRows in
+        ActivationPlan(
+          network, slice: slice, length: length, steps: steps, logitRows: logitRows, budget: budget)
+      }
     }
     let fitting = plans.filter { $0.byteCount <= budget }
+    let best = fitting.min { $0.extraWork(network) < $1.extraWork(network) }
     self =
-      fitting.min { $0.extraWork < $1.extraWork } ?? plans.min { $0.byteCount < $1.byteCount }
-      ?? ActivationPlan(network, slice: 1, length: length, steps: steps, budget: budget)
+      best ?? plans.min { $0.byteCount < $1.byteCount }
+      ?? ActivationPlan(
+        network, slice: 1, length: length, steps: steps, logitRows: min(length, 16), budget: budget)
   }
 
-  private init(_ network: Network, slice: Int, length: Int, steps: Int, budget: Int) {
+  /// Bytes that logits take at most.
+  static let logitBytes = 64 << 20
+
+  /// Even parts of all rows, in whole vectors, from the largest that `logitBytes` allow.
+  private static func logitRows(_ network: Network, rows: Int) -> [Int] {
+    let most = max(16, logitBytes / 4 / network.sizes.vocabulary)
+    var choices: [Int] = []
+    var parts = (rows + most - 1) / most
+    while choices.isEmpty || rows / parts >= 32 {
+      choices.append(min(rows, ((rows + parts - 1) / parts + 15) & ~15))
+      parts *= 2
+    }
+    return choices
+  }
+
+  private init(
+    _ network: Network, slice: Int, length: Int, steps: Int, logitRows: Int, budget: Int
+  ) {
     sequences = slice
     rows = slice * length
     self.steps = steps
+    self.logitRows = logitRows
     executions =
       network.preludeBlocks.count + steps * network.coreBlocks.count + network.codaBlocks.count
-    let fixed = TrainingRoom.floatCount(network, rows: rows, steps: steps)
+    let fixed = TrainingRoom.floatCount(
+      network, rows: rows, steps: steps, logitRows: logitRows)
     let slot = Activations.floatCount(network, rows: rows)
     kept = max(1, min(executions, (budget / 4 - fixed) / slot))
     byteCount = 4 * (fixed + kept * slot)
@@ -49,8 +78,19 @@ package struct ActivationPlan: Equatable, Sendable {
   /// Estimated work beside the least possible, in forward passes of one block.
   ///
   /// An execution that is computed again leaves out its last product, a quarter. Products of few
-  /// rows are slower, by some 16 in a row's number as measured from 256 to 1024 rows.
-  private var extraWork: Double {
-    0.75 * Double(executions - kept) + 3 * Double(executions) * 16 / Double(rows)
+  /// rows are slower, by some 16 in a row's number as measured from 256 to 1024 rows; the head's are
+  /// as many blocks as it has weights.
+  private func extraWork(_ network: Network) -> Double {
+    let again = 0.75 * Double(executions - kept)
+    let head = network.headShare / Double(logitRows)
+    return again + 3 * 16 * (Double(executions) / Double(rows) + head)
+  }
+}
+
+extension Network {
+  /// Weights of the head over those of a block's matrices.
+  fileprivate var headShare: Double {
+    let block = fusedWidth + queryWidth + 3 * sizes.intermediate
+    return Double(sizes.vocabulary) / Double(max(1, block))
   }
 }

@@ -24,7 +24,7 @@ package struct Teacher {
     let parameters = model.graph.parameters.reduce(0) { sum, parameter in
       sum + parameter.elementCount * ([.bf16, .f16].contains(parameter.type) ? 2 : 4)
     }
-    return parameters + TrainingRoom.logitBytes
+    return parameters + ActivationPlan.logitBytes
   }
 }
 

@@ -28,20 +28,10 @@ struct TrainingRoom {
   let backward: BackwardWorkspace
   /// At least one.
   let slots: [Activations]
-  let logits: Matrix  // [chunk, V]
-
-  /// Bytes for one chunk of logits.
-  static let logitBytes = 24 << 20
-
-  /// Rows of logits that exist at once: even parts of all rows.
-  private static func chunk(_ network: Network, rows: Int) -> Int {
-    let most = max(16, Self.logitBytes / 4 / network.sizes.vocabulary & ~15)
-    let parts = (rows + most - 1) / most
-    return min(rows, ((rows + parts - 1) / parts + 15) & ~15)
-  }
+  let logits: Matrix  // [logitRows, V]
 
   /// Floats of all but the slots.
-  static func floatCount(_ network: Network, rows: Int, steps: Int) -> Int {
+  static func floatCount(_ network: Network, rows: Int, steps: Int, logitRows: Int) -> Int {
     let normCount = network.recurrence?.coreNorm == nil ? 0 : steps
     let streams =
       8 + network.preludeBlocks.count + network.codaBlocks.count
@@ -49,7 +39,7 @@ struct TrainingRoom {
     return streams * Arena.rounded(rows * network.sizes.hidden)
       + Workspace.floatCount(network, rows: rows)
       + BackwardWorkspace.floatCount(network, rows: rows)
-      + Arena.rounded(chunk(network, rows: rows) * network.sizes.vocabulary)
+      + Arena.rounded(logitRows * network.sizes.vocabulary)
   }
 
   init(_ network: Network, _ plan: ActivationPlan) throws(MemoryError) {
@@ -73,7 +63,7 @@ struct TrainingRoom {
     codaInputs = take(max(0, network.codaBlocks.count - 1))
     work = Workspace(network, rows: rows, in: &arena)
     backward = BackwardWorkspace(network, rows: rows, in: &arena)
-    logits = arena.matrix(Self.chunk(network, rows: rows), network.sizes.vocabulary)
+    logits = arena.matrix(plan.logitRows, network.sizes.vocabulary)
     slots = (0..<plan.kept).map { _ in Activations(network, rows: rows, in: &arena) }
   }
 }

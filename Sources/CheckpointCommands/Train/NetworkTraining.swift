@@ -17,7 +17,7 @@ final class NetworkTraining: TrainingModel {
   let byteCount: Int
 
   /// Beside the buffers: the program, its libraries' own memory, the data's cache.
-  private static let reserve = 48 << 20
+  private static let reserve = 56 << 20
   /// Activations of a small model may take more than a share of it.
   private static let leastActivations = 256 << 20
 
@@ -46,7 +46,8 @@ final class NetworkTraining: TrainingModel {
           temperature: Float(distillation.temperature), mix: Float(distillation.mix)))
     let optimizer = Optimizer.byteCounts(settings.optimizer, tensors)
     let kept = network.parameters.byteCount + network.gradients.byteCount + optimizer.state
-    let beside = optimizer.work + (teacher?.byteCount ?? 0) + Self.reserve
+    let packing = 4 * workers.precision.workspaceFloats * workers.count
+    let beside = optimizer.work + (teacher?.byteCount ?? 0) + packing + Self.reserve
     let budget = settings.memoryBudget
     network.activationBudget =
       budget == 0 ? max(Self.leastActivations, kept / 4 - beside) : budget - kept - beside
