@@ -16,13 +16,18 @@ struct ProductCeiling {
   }
 
   let products: [Product]
+  /// Of attention: two products forward and four backward, the causal half of each. What a program
+  /// computes again is not counted.
+  private let attentionOperations: Double
 
   /// - Parameters:
   ///   - parts: Blocks of prelude, core and coda.
-  ///   - tokens: Rows of a step.
-  init(_ model: SyntheticModel, parts: [Int], recurrence: Int, tokens: Int) {
+  ///   - sequences, length: Of a step.
+  init(_ model: SyntheticModel, parts: [Int], recurrence: Int, sequences: Int, length: Int) {
     let (h, m) = (model.hidden, model.intermediate)
+    let tokens = sequences * length
     let executions = parts[0] + parts[1] * recurrence + parts[2]
+    attentionOperations = 6 * Double(tokens * (length + 1) * h * executions)
     let layers = [
       (h + 2 * model.keyValueWidth, h, executions), (h, h, executions), (2 * m, h, executions),
       (h, m, executions), (h, h, recurrence + 1), (model.vocabulary, h, 1),
@@ -36,9 +41,9 @@ struct ProductCeiling {
     }
   }
 
-  var operations: Double { products.reduce(0) { $0 + $1.operations } }
+  private var operations: Double { products.reduce(0) { $0 + $1.operations } }
 
-  /// Seconds that OpenBLAS's sgemm takes for all of them.
+  /// Seconds that OpenBLAS's sgemm takes for all of them, attention's at the rate of the others.
   func seconds(threads: Int) -> Double {
     openblas_set_num_threads(Int32(threads))
     let size = products.map { max($0.m * $0.k, $0.k * $0.n, $0.m * $0.n) }.max() ?? 0
@@ -54,7 +59,7 @@ struct ProductCeiling {
       // The first touches memory for the first time.
       sum += Double(product.count) * Samples(values: Array(times.dropFirst())).median
     }
-    return sum
+    return sum * (1 + attentionOperations / operations)
   }
 
   private static func run(_ p: Product, _ a: [Float], _ b: [Float], _ c: inout [Float]) {

@@ -125,7 +125,8 @@ private struct TrainBenchmark {
         }
       }
       let ceiling = ProductCeiling(
-        model, parts: Self.parts, recurrence: recurrence, tokens: Self.sequences * Self.length)
+        model, parts: Self.parts, recurrence: recurrence, sequences: Self.sequences,
+        length: Self.length)
       let names = [
         "ckpt float32", "PyTorch float32", "PyTorch float32, MKL AVX-512", "ckpt bf16",
         "PyTorch bf16 autocast",
