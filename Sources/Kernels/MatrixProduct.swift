@@ -19,8 +19,8 @@ package func multiply(
       c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding, worker: 0, workers)
   }
   workers.run { worker in
-    let rows = part(c.rows, worker / across, of: down)
-    let columns = part(c.columns, worker % across, of: across)
+    let rows = part(c.rows, worker / across, of: down, grain: kernelTile)
+    let columns = part(c.columns, worker % across, of: across, grain: kernelTile)
     if rows.isEmpty || columns.isEmpty { return }
     multiplyTile(c, a, b, rows: rows, columns: columns, adding, worker: worker, workers)
   }
@@ -58,6 +58,9 @@ package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on worke
   }
 }
 
+/// Where the kernels' own tiles end, and products are cut.
+private let kernelTile = 16
+
 /// Products below this many multiply-adds are not worth waking the other threads.
 private let smallProduct = 1 << 16
 
@@ -72,14 +75,6 @@ private func grid(_ m: Int, _ n: Int, _ k: Int, _ threads: Int) -> (across: Int,
     if read < least { (least, best) = (read, (across, down)) }
   }
   return best
-}
-
-/// Part `index` of `count` of the range 0..<extent, cut where the kernels' own tiles end.
-private func part(_ extent: Int, _ index: Int, of count: Int) -> Range<Int> {
-  let grain = 16
-  let units = (extent + grain - 1) / grain
-  return min(
-    extent, units * index / count * grain)..<min(extent, units * (index + 1) / count * grain)
 }
 
 private func multiplyTile(

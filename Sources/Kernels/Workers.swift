@@ -56,9 +56,8 @@ package final class Workers: Sendable {
     let units = (count + grain - 1) / grain
     if units <= 1 { return count > 0 ? body(0, 0..<count) : () }
     run { worker in
-      let start = min(count, units * worker / self.count * grain)
-      let end = min(count, units * (worker + 1) / self.count * grain)
-      if start < end { body(worker, start..<end) }
+      let range = part(count, worker, of: self.count, grain: grain)
+      if !range.isEmpty { body(worker, range) }
     }
   }
 
@@ -77,13 +76,11 @@ package final class Workers: Sendable {
 
   /// Divides 0..<count into several ranges a thread, each a multiple of `grain` long, for whichever
   /// thread is free: where threads are not equally fast. Ranges do not share results.
-  package func share(_ count: Int, grain: Int = 1, _ body: (_ worker: Int, Range<Int>) -> Void) {
+  package func share(_ count: Int, grain: Int, _ body: (_ worker: Int, Range<Int>) -> Void) {
     let units = (count + grain - 1) / grain
     let ranges = min(units, self.count == 1 ? 1 : 4 * self.count)
-    each(ranges) { worker, range in
-      let start = min(count, units * range / ranges * grain)
-      let end = min(count, units * (range + 1) / ranges * grain)
-      body(worker, start..<end)
+    each(ranges) { worker, index in
+      body(worker, part(count, index, of: ranges, grain: grain))
     }
   }
 
@@ -91,6 +88,13 @@ package final class Workers: Sendable {
   func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
     unsafe crew.scratch(worker, floats: floats)
   }
+}
+
+/// Part `index` of `count` even parts of 0..<extent, each a multiple of `grain` long but the last.
+func part(_ extent: Int, _ index: Int, of count: Int, grain: Int) -> Range<Int> {
+  let units = (extent + grain - 1) / grain
+  return min(
+    extent, units * index / count * grain)..<min(extent, units * (index + 1) / count * grain)
 }
 
 /// What the threads share.

@@ -24,6 +24,7 @@ package final class Verifier {
   package let workers: Workers
   private var loadedModel: Model?
   private var straightLine: ForwardResult?
+  private var finiteWeights: Check?
 
   /// - Parameter batch: Nil takes a fixed one.
   package init(
@@ -93,6 +94,13 @@ package final class Verifier {
 
   /// Whether every weight is a finite number: loading a model looks at all of them.
   func finiteness() throws -> Check {
+    if let finiteWeights { return finiteWeights }
+    let check = try lookForNonFinite()
+    finiteWeights = check
+    return check
+  }
+
+  private func lookForNonFinite() throws -> Check {
     let name = "weights.finite"
     var owner = comparedSource == nil ? "" : "the source's "
     do {

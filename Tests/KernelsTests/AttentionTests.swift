@@ -29,6 +29,30 @@ private func textbook(
   }
 }
 
+/// Attention of two heads of 4 over one key head, forward and backward, on random operands.
+private struct TrainingPass {
+  let q, k, v, dy: Matrix
+  /// The result of the forward pass, and what the backward pass makes of it again.
+  let y, again: Matrix
+  let dq, dk, dv: Matrix
+
+  init(length: Int, first: [Int32]?, on workers: Workers) throws {
+    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
+    let visibility = Visibility(sequences: 1, queries: length, first: first)
+    (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
+    (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
+    (y, again) = (try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8))
+    dq = try Matrix(rows: length, columns: 8)
+    (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
+    let sums = try Matrix(rows: 2, columns: length)
+    let partial = try Matrix(rows: length, columns: 8)
+    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    attentionBackward(
+      dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
+      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+  }
+}
+
 @Suite("attention against its definition in Double")
 struct AttentionTests {
   let workers = Workers(2)
@@ -89,30 +113,17 @@ struct AttentionTests {
 
   @Test("gradients against central differences", arguments: [false, true])
   func gradients(isPacked: Bool) throws {
-    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
-    let length = 19
-    let (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
-    let (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
-    let first = isPacked ? (0..<length).map { Int32($0 / 7 * 7) } : nil
-    let visibility = Visibility(sequences: 1, queries: length, first: first)
-    let (y, sums) = (try Matrix(rows: length, columns: 8), try Matrix(rows: 2, columns: length))
-    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
-    let dq = try Matrix(rows: length, columns: 8)
-    let (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
-    let (again, partial) = (
-      try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8)
-    )
-    attentionBackward(
-      dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
-      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
-    #expect(relativeError(again, y.doubles) < 1e-6)
+    let first = isPacked ? (0..<19).map { Int32($0 / 7 * 7) } : nil
+    let pass = try TrainingPass(length: 19, first: first, on: workers)
+    #expect(relativeError(pass.again, pass.y.doubles) < 1e-6)
     func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
       textbook(q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: first)
     }
-    let (qs, ks, vs) = (q.doubles, k.doubles, v.doubles)
-    #expect(relativeError(dq, numericGradient(qs, dy.doubles) { run($0, ks, vs) }) < 1e-5)
-    #expect(relativeError(dk, numericGradient(ks, dy.doubles) { run(qs, $0, vs) }) < 1e-5)
-    #expect(relativeError(dv, numericGradient(vs, dy.doubles) { run(qs, ks, $0) }) < 1e-5)
+    let (qs, ks, vs) = (pass.q.doubles, pass.k.doubles, pass.v.doubles)
+    let dy = pass.dy.doubles
+    #expect(relativeError(pass.dq, numericGradient(qs, dy) { run($0, ks, vs) }) < 1e-5)
+    #expect(relativeError(pass.dk, numericGradient(ks, dy) { run(qs, $0, vs) }) < 1e-5)
+    #expect(relativeError(pass.dv, numericGradient(vs, dy) { run(qs, ks, $0) }) < 1e-5)
   }
 
   /// Four tiles, so that both halves of a key head's tasks have some.
@@ -120,23 +131,9 @@ struct AttentionTests {
   func gradientsOfTiles(precision: Precision) throws {
     guard precision.isSupported else { return }
     let workers = Workers(2, precision: precision)
-    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
-    let length = 230
-    let (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
-    let (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
-    let visibility = Visibility(sequences: 1, queries: length)
-    let (y, sums) = (try Matrix(rows: length, columns: 8), try Matrix(rows: 2, columns: length))
-    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
-    let dq = try Matrix(rows: length, columns: 8)
-    let (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
-    let (again, partial) = (
-      try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8)
-    )
-    attentionBackward(
-      dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
-      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
-    let operands = [q.doubles, k.doubles, v.doubles]
-    for (i, gradient) in [dq, dk, dv].enumerated() {
+    let pass = try TrainingPass(length: 230, first: nil, on: workers)
+    let (operands, dy) = ([pass.q.doubles, pass.k.doubles, pass.v.doubles], pass.dy.doubles)
+    for (i, gradient) in [pass.dq, pass.dk, pass.dv].enumerated() {
       // Along the gradient itself a function changes by the square of the gradient's norm.
       let direction = gradient.doubles
       let slope = dot(direction, direction)
@@ -146,7 +143,7 @@ struct AttentionTests {
         return dot(
           textbook(
             moved[0], moved[1], moved[2], heads: 2, keyValueHeads: 1, size: 4, sequences: 1,
-            first: nil), dy.doubles)
+            first: nil), dy)
       }
       let step = 1e-4 / slope.squareRoot()
       let measured = (value(step) - value(-step)) / (2 * step)
