@@ -72,9 +72,11 @@ extension TrainingPass {
         preconditionFailure("trained weights are float32")
       }
       return distillation(
-        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head, teacherHidden: taught,
-        teacherHead: teacher.model.network.head, labels: labels, teacher.mix, weight: weight,
-        logits: room.logits, teacherLogits: teacherLogits, on: model.workers)
+        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head,
+        form: model.network.logitForm, teacherHidden: taught,
+        teacherHead: teacher.model.network.head, teacherForm: teacher.model.network.logitForm,
+        labels: labels, teacher.mix, weight: weight, logits: room.logits,
+        teacherLogits: teacherLogits, on: model.workers)
     }
   }
 }

@@ -1,17 +1,26 @@
 import JSON
 
 /// Reads typed fields of a configuration, under any of their spellings, and keeps account of which
-/// were read. A field that is null counts as absent.
+/// were read.
+///
+/// A field that is absent has the default that its class gives it, if any. A field that is null says
+/// that there is no value.
 struct ConfigReader {
   let config: JSONObject
   /// Put before names in errors: the path of a nested object.
   let scope: String
+  /// What a field is that the configuration leaves out.
+  let defaults: [String: JSONValue]
   private(set) var read: Set<String> = []
 
-  init(_ config: JSONObject, scope: String = "") {
+  init(_ config: JSONObject, scope: String = "", defaults: [String: JSONValue] = [:]) {
     self.config = config
     self.scope = scope
+    self.defaults = defaults
   }
+
+  /// Whether the configuration has the field, be it null.
+  func states(_ key: String) -> Bool { config[key] != nil }
 
   /// Largest extent that is accepted; products of two still fit an `Int`.
   static let largestExtent = Int(Int32.max)
@@ -38,7 +47,10 @@ struct ConfigReader {
         if let a = first.value.double, let b = value.double { a == b } else { first.value == value }
       guard equal else { throw ModelGraphError(.conflictingFields(first.key, scope + key)) }
     }
-    return found
+    if found != nil || keys.contains(where: states) { return found }
+    let stated = keys.first { defaults[$0] != nil }
+    guard let key = stated, let value = defaults[key], !value.isNull else { return nil }
+    return Field(key: scope + key, value: value)
   }
 
   /// A whole number in `1...largestExtent`.
@@ -61,6 +73,26 @@ struct ConfigReader {
     }
     guard number > 0, number.isFinite else { throw invalid(field, "positive and finite") }
     return number
+  }
+
+  /// A finite number.
+  mutating func number(_ keys: String...) throws(ModelGraphError) -> Double? {
+    guard let field = try value(keys) else { return nil }
+    guard let number = field.value.double else {
+      throw ModelGraphError(.wrongType(field: field.key, wanted: "a number"))
+    }
+    guard number.isFinite else { throw invalid(field, "finite") }
+    return number
+  }
+
+  /// A list of finite numbers.
+  mutating func numbers(_ key: String) throws(ModelGraphError) -> [Double]? {
+    guard let field = try value(key) else { return nil }
+    let numbers = field.value.array?.compactMap(\.double)
+    guard let numbers, numbers.count == field.value.array?.count,
+      numbers.allSatisfy(\.isFinite)
+    else { throw ModelGraphError(.wrongType(field: field.key, wanted: "a list of numbers")) }
+    return numbers
   }
 
   mutating func bool(_ keys: String...) throws(ModelGraphError) -> Bool? {
@@ -89,7 +121,7 @@ struct ConfigReader {
 
   func missing(_ key: String) -> ModelGraphError { ModelGraphError(.missingField(scope + key)) }
 
-  private func invalid(_ field: Field, _ rule: String) -> ModelGraphError {
+  func invalid(_ field: Field, _ rule: String) -> ModelGraphError {
     ModelGraphError(.invalidValue(field: field.key, value: field.value.text(), rule: rule))
   }
 }

@@ -4,15 +4,15 @@ import JSON
 struct RecurrenceSettings {
   /// Indices in the source model of the layers in prelude, core and coda.
   var sources: [[Int]]
-  var injection: RecurrentBody.Injection
+  var injection: Injection.Kind
   var hasCoreNorm: Bool
   var stateStart: StateStart
   var meanRecurrence: Int
   var meanBackpropDepth: Int
 }
 
-extension GraphReader {
-  mutating func recurrenceSettings(layers: Int) throws(ModelGraphError) -> RecurrenceSettings {
+extension RecurrenceSettings {
+  init(_ config: inout ConfigReader, layers: Int) throws(ModelGraphError) {
     var counts: [Int] = []
     for key in ["n_layers_in_prelude", "n_layers_in_recurrent_block", "n_layers_in_coda"] {
       guard let count = try config.extent(key) else { throw config.missing(key) }
@@ -24,32 +24,19 @@ extension GraphReader {
           field: "num_hidden_layers", value: String(layers),
           rule: "\(counts.reduce(0, +)), the layers in prelude, core and coda"))
     }
-    return RecurrenceSettings(
-      sources: try sourceLayers(counts), injection: try injection(),
-      hasCoreNorm: try config.bool("norm_after_core") ?? false, stateStart: try stateStart(),
+    self.init(
+      sources: try Self.sourceLayers(&config, counts), injection: try Self.injection(&config),
+      hasCoreNorm: try config.bool("norm_after_core") ?? false,
+      stateStart: try Self.stateStart(&config),
       meanRecurrence: try config.extent("mean_recurrence") ?? 1,
       meanBackpropDepth: try config.extent("mean_backprop_depth") ?? 8)
   }
 
-  mutating func body(
-    _ settings: RecurrenceSettings, _ plan: Architecture
-  ) throws(ModelGraphError) -> RecurrentBody {
-    let hidden = plan.sizes.hidden
-    let isLinear = settings.injection == .linear
-    return RecurrentBody(
-      prelude: try blocks(plan, .prelude, sources: settings.sources[0]),
-      core: try blocks(plan, .core, sources: settings.sources[1]),
-      coda: try blocks(plan, .coda, sources: settings.sources[2]),
-      injection: settings.injection,
-      adapter: isLinear ? try take(plan.naming.adapter, [hidden, 2 * hidden]) : nil,
-      coreNorm: settings.hasCoreNorm ? try take(plan.naming.coreNorm, [hidden]) : nil,
-      stateStart: settings.stateStart, meanRecurrence: settings.meanRecurrence,
-      meanBackpropDepth: settings.meanBackpropDepth)
-  }
-
-  private mutating func injection() throws(ModelGraphError) -> RecurrentBody.Injection {
+  private static func injection(
+    _ config: inout ConfigReader
+  ) throws(ModelGraphError) -> Injection.Kind {
     let name = try config.string("injection_type") ?? "linear"
-    guard let injection = RecurrentBody.Injection(rawValue: name) else {
+    guard let injection = Injection.Kind(rawValue: name) else {
       throw ModelGraphError(.unsupportedField("injection_type", value: name))
     }
     return injection
@@ -57,7 +44,9 @@ extension GraphReader {
 
   /// `init_values.std` is the state's standard deviation, zero for a state of zeros;
   /// `initial_state_mode` can ask for the prelude's output instead.
-  private mutating func stateStart() throws(ModelGraphError) -> StateStart {
+  private static func stateStart(
+    _ config: inout ConfigReader
+  ) throws(ModelGraphError) -> StateStart {
     var values = ConfigReader(try config.object("init_values") ?? [:], scope: "init_values.")
     if let scale = try values.positive("embed_scale"), scale != 1 {
       throw ModelGraphError(.unsupportedField("init_values.embed_scale", value: "\(scale)"))
@@ -82,7 +71,9 @@ extension GraphReader {
   }
 
   /// Indices in the source model, when the configuration has them; otherwise running numbers.
-  private mutating func sourceLayers(_ counts: [Int]) throws(ModelGraphError) -> [[Int]] {
+  private static func sourceLayers(
+    _ config: inout ConfigReader, _ counts: [Int]
+  ) throws(ModelGraphError) -> [[Int]] {
     guard let object = try config.object("source_layers") else {
       let starts = [0, counts[0], counts[0] + counts[1]]
       return zip(starts, counts).map { Array($0..<($0 + $1)) }
@@ -99,5 +90,27 @@ extension GraphReader {
       lists.append(list)
     }
     return lists
+  }
+}
+
+extension GraphReader {
+  mutating func body(
+    _ settings: RecurrenceSettings, _ plan: Architecture
+  ) throws(ModelGraphError) -> RecurrentBody {
+    let hidden = plan.sizes.hidden
+    var injection = Injection(settings.injection)
+    for role in injection.kind.roles {
+      injection.parameters[role] = try take(
+        plan.naming.name(role), role.shape(hidden: hidden))
+    }
+    let (prelude, core, coda) = (settings.sources[0], settings.sources[1], settings.sources[2])
+    return RecurrentBody(
+      prelude: try blocks(plan, .prelude, first: 0, sources: prelude),
+      core: try blocks(plan, .core, first: prelude.count, sources: core),
+      coda: try blocks(plan, .coda, first: prelude.count + core.count, sources: coda),
+      injection: injection,
+      coreNorm: settings.hasCoreNorm ? try take(plan.naming.coreNorm, [hidden]) : nil,
+      stateStart: settings.stateStart, meanRecurrence: settings.meanRecurrence,
+      meanBackpropDepth: settings.meanBackpropDepth)
   }
 }

@@ -8,18 +8,20 @@ extension ModelGraph {
   ///
   /// Every tensor's shape is checked. A field or tensor that may change the numbers and is not
   /// understood is an error that names it.
+  ///
+  /// - Parameter ignored: Fields that the user says have no effect.
   package static func read(
-    config: JSONObject, tensors: [TensorRecord]
+    config: JSONObject, tensors: [TensorRecord], ignoring ignored: Set<String> = []
   ) throws(ModelGraphError) -> ModelGraph {
-    try read(config: config, parameters: tensors.map(Parameter.init(stored:)))
+    try read(config: config, parameters: tensors.map(Parameter.init(stored:)), ignoring: ignored)
   }
 
   /// The same for tensors that are recipes already, named as in Hugging Face folders: a GGUF file's,
   /// after translation.
   package static func read(
-    config: JSONObject, parameters: [Parameter]
+    config: JSONObject, parameters: [Parameter], ignoring ignored: Set<String> = []
   ) throws(ModelGraphError) -> ModelGraph {
-    var reader = GraphReader(config: ConfigReader(config), table: try TensorTable(parameters))
+    var reader = GraphReader(table: try TensorTable(parameters), ignored: ignored)
     return try reader.graph(config, tensorCount: parameters.count)
   }
 }
@@ -36,58 +38,57 @@ extension Parameter {
 
 /// Puts a graph together from a configuration and a table of tensors.
 struct GraphReader {
-  var config: ConfigReader
   var table: TensorTable
+  let ignored: Set<String>
   private var missing: [String] = []
 
-  init(config: ConfigReader, table: TensorTable) {
-    self.config = config
+  init(table: TensorTable, ignored: Set<String>) {
     self.table = table
+    self.ignored = ignored
   }
 
   mutating func graph(
     _ object: JSONObject, tensorCount: Int
   ) throws(ModelGraphError) -> ModelGraph {
-    let plan = try architecture(tensorCount: tensorCount)
-    let ignored = try FieldRules.check(object, read: config.read)
+    let plan = try architecture(object, tensorCount: tensorCount)
     let (naming, sizes) = (plan.naming, plan.sizes)
     let embedding = try take(naming.embedding, [sizes.vocabulary, sizes.hidden])
     let finalNorm = try take(naming.finalNorm, [sizes.hidden])
-    // A tied head is the embedding, whatever is stored under its name.
-    let head = plan.isTied ? nil : try take(naming.head, [sizes.vocabulary, sizes.hidden])
+    let hasHead = !plan.isTied || table.contains(naming.head)
+    let head = hasHead ? try take(naming.head, [sizes.vocabulary, sizes.hidden]) : nil
     let body: ModelGraph.Body =
       if let recurrence = plan.recurrence { .recurrent(try self.body(recurrence, plan)) } else {
-        .plain(try blocks(plan, .layers, sources: Array(0..<plan.layers)))
+        .plain(try blocks(plan, .layers, first: 0, sources: Array(plan.blocks.indices)))
       }
     if !missing.isEmpty { throw ModelGraphError(.missingTensors(missing)) }
     var leftovers = table.leftovers
-    if plan.isTied { leftovers.removeAll { $0.hasSuffix(naming.head) } }
-    if plan.kind == .raven { leftovers.removeAll(where: Self.isTemplate) }
+    if plan.kind == .raven, plan.blocks.allSatisfy({ $0.norms.count == 2 }) {
+      leftovers.removeAll(where: Self.isTemplate)
+    }
     guard leftovers.isEmpty else { throw ModelGraphError(.leftoverTensors(leftovers)) }
     var graph = ModelGraph(
-      family: plan.family, sizes: sizes, style: plan.style, rotary: plan.rotary,
-      normEpsilon: plan.normEpsilon, embedding: embedding, finalNorm: finalNorm, head: head,
-      body: body, config: object)
-    graph.notes = notes(ignored: ignored)
+      family: plan.family.modelType, sizes: sizes, spec: plan.spec, embedding: embedding,
+      finalNorm: finalNorm, head: head, body: body,
+      config: JSONObject(object.members.filter { !plan.ignored.contains($0.key) }))
+    graph.saysTied = plan.isTied
+    graph.notes = notes(ignored: plan.ignored)
     return graph
   }
 
   /// Reads every field; looks at tensors only where they tell what the fields leave open.
   private mutating func architecture(
-    tensorCount: Int
+    _ object: JSONObject, tensorCount: Int
   ) throws(ModelGraphError) -> Architecture {
-    let (family, kind, naming) = try identity()
-    let rows = table.shape(of: naming.embedding)?.first
-    let sizes = try ModelSizes(&config, rows: rows)
-    let style = try style(family, kind, naming)
-    let rotary = try RotaryEmbedding(
-      &config, defaultTheta: kind == .raven ? nil : Family.customaryTheta)
-    guard let epsilon = try config.positive("rms_norm_eps", "norm_eps") else {
-      throw config.missing("rms_norm_eps")
-    }
+    let (family, kind) = try identity(object)
+    let rules = kind.rules(family)
+    var config = ConfigReader(
+      object, defaults: kind == .raven ? rules.ravenDefaults : rules.defaults)
+    let naming = kind.naming(family)
     guard let layers = try config.extent("num_hidden_layers", "n_layers") else {
       throw config.missing("num_hidden_layers")
     }
+    let ignored = try rules.check(object, layers: layers, ignoring: ignored)
+    let sizes = try ModelSizes(&config, rows: table.shape(of: naming.embedding)?.first)
     // Names are made one by one: a count beyond the number of tensors is refused first.
     guard layers <= tensorCount else {
       throw ModelGraphError(
@@ -95,12 +96,20 @@ struct GraphReader {
           field: "num_hidden_layers", value: String(layers),
           rule: "at most the number of tensors, \(tensorCount)"))
     }
-    try checkWindow(family, sizes, layers: layers)
+    let table = table
+    var reader = FamilyReader(
+      config: config, sizes: sizes, layers: layers,
+      isStored: kind == .raven
+        ? { naming.name($0, .prelude, 0).map(table.contains) ?? false } : nil)
+    let spec = try family.model(&reader)
+    var blocks: [BlockSpec] = []
+    for layer in 0..<layers { blocks.append(try family.block(&reader, layer)) }
+    config = reader.config
     return Architecture(
-      family: family.modelTypes[0], kind: kind, naming: naming, sizes: sizes, style: style,
-      rotary: rotary, normEpsilon: epsilon, layers: layers,
+      family: family, kind: kind, naming: naming, sizes: sizes, spec: spec, blocks: blocks,
       isTied: try config.bool("tie_word_embeddings", "tie_embeddings") ?? false,
-      recurrence: kind == .source ? nil : try recurrenceSettings(layers: layers))
+      recurrence: kind == .source ? nil : try RecurrenceSettings(&config, layers: layers),
+      ignored: ignored)
   }
 
   /// Which spelling of names and fields a checkpoint has.
@@ -108,23 +117,38 @@ struct GraphReader {
     case source
     case native
     case raven
+
+    func rules(_ family: Family) -> FieldRules {
+      switch self {
+      case .source: family.fields
+      case .native: family.fields.with(.package)
+      case .raven: family.fields.with(.raven)
+      }
+    }
+
+    func naming(_ family: Family) -> Naming {
+      switch self {
+      case .source: Naming(source: family)
+      case .native: Naming(native: family)
+      case .raven: .raven
+      }
+    }
   }
 
-  private mutating func identity() throws(ModelGraphError) -> (Family, Kind, Naming) {
+  private func identity(_ object: JSONObject) throws(ModelGraphError) -> (Family, Kind) {
+    var config = ConfigReader(object)
     guard let modelType = try config.string("model_type") else {
       throw config.missing("model_type")
     }
     let stated = try config.string("source_model_type")
     let native = "recurrent_"
-    if modelType == "huginn_raven" {
-      return (try ravenFamily(stated), .raven, .raven)
-    }
+    if modelType == "huginn_raven" { return (try ravenFamily(stated), .raven) }
     let isNative = modelType.hasPrefix(native)
     let name = isNative ? String(modelType.dropFirst(native.count)) : modelType
-    guard let family = Family.named(name),
-      let naming = isNative ? Naming.native(family: name) : Naming.source(family: name)
-    else { throw ModelGraphError(.unsupportedArchitecture(modelType)) }
-    return (family.called(name), isNative ? .native : .source, naming)
+    guard let family = Family.named(name) else {
+      throw ModelGraphError(.unsupportedArchitecture(modelType))
+    }
+    return (family, isNative ? .native : .source)
   }
 
   /// The family of a retrofit in Raven names: as stated, or told by its query/key norms.
@@ -133,45 +157,24 @@ struct GraphReader {
       guard let family = Family.named(stated) else {
         throw ModelGraphError(.unsupportedArchitecture(stated))
       }
-      return family.called(stated)
+      return family
     }
     return table.contains("transformer.prelude.0.attn.q_norm.weight") ? .olmo2 : .llama
   }
 
-  private mutating func style(
-    _ family: Family, _ kind: Kind, _ naming: Naming
-  ) throws(ModelGraphError) -> BlockStyle {
-    var style = BlockStyle(norms: family.norms, queryKeyNorm: family.queryKeyNorm)
-    switch family.biases {
-    case .none: break
-    case .queryKeyValue: style.queryKeyValueBias = true
-    case .configured:
-      let attention = try config.bool("attention_bias")
-      let mlp = try config.bool("mlp_bias")
-      // Published retrofits have no such fields; their tensors tell.
-      func has(_ role: BlockRole) -> Bool {
-        naming.name(role, .prelude, 0).map(table.contains) ?? false
-      }
-      let told = kind == .raven
-      style.queryKeyValueBias = attention ?? (told && has(.queryKeyValueBias))
-      style.outputBias = attention ?? (told && has(.outputBias))
-      style.mlpBias = mlp ?? (told && has(.gateUpBias))
-    }
-    return style
-  }
-
+  /// The blocks of `group`, of which the first is layer `first` of the configuration.
   mutating func blocks(
-    _ plan: Architecture, _ group: BlockGroup, sources: [Int]
+    _ plan: Architecture, _ group: BlockGroup, first: Int, sources: [Int]
   ) throws(ModelGraphError) -> [Block] {
     var blocks: [Block] = []
     for (index, source) in sources.enumerated() {
+      let spec = plan.blocks[first + index]
       var parameters: [Block.RoleParameter] = []
-      for role in plan.style.roles(fused: plan.naming.isFused) {
-        guard let name = plan.naming.name(role, group, index) else { continue }
-        let shape = plan.style.shape(of: role, plan.sizes)
-        parameters.append(.init(role, try take(name, shape)))
+      for role in spec.roles(fused: plan.naming.isFused) {
+        guard let name = plan.naming.name(role, spec, group, index) else { continue }
+        parameters.append(.init(role, try take(name, spec.shape(of: role, plan.sizes))))
       }
-      blocks.append(Block(sourceLayer: source, parameters: parameters))
+      blocks.append(Block(sourceLayer: source, spec: spec, parameters: parameters))
     }
     return blocks
   }
@@ -214,7 +217,7 @@ struct GraphReader {
     }
     if !ignored.isEmpty {
       let list = ignored.joined(separator: ", ")
-      notes.append(Warning("config.ignored", "fields without effect here: \(list)"))
+      notes.append(Warning("config.ignored", "fields passed over, as asked: \(list)"))
     }
     return notes
   }
@@ -222,24 +225,16 @@ struct GraphReader {
 
 /// What the configuration says, before tensors are put in their places.
 struct Architecture {
-  var family: String
+  var family: Family
   var kind: GraphReader.Kind
   var naming: Naming
   var sizes: ModelSizes
-  var style: BlockStyle
-  var rotary: RotaryEmbedding
-  var normEpsilon: Double
-  var layers: Int
+  var spec: ModelSpec
+  /// Of every layer, in the order of the configuration.
+  var blocks: [BlockSpec]
   var isTied: Bool
   /// Nil for a source model.
   var recurrence: RecurrenceSettings?
-}
-
-extension Family {
-  /// The same family under the one of its names that a configuration uses.
-  fileprivate func called(_ modelType: String) -> Family {
-    var family = self
-    family.modelTypes = [modelType]
-    return family
-  }
+  /// Fields that were passed over because the user says so.
+  var ignored: [String]
 }
