@@ -1,4 +1,5 @@
 import ByteIO
+import ChatTemplates
 import Checkpoint
 import JSON
 import ModelGraph
