@@ -87,6 +87,7 @@ let package = Package(
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"]),
     .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
@@ -126,9 +127,9 @@ let package = Package(
       name: "CheckpointCommands",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-        "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
-        argumentParser, systemPackage,
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence",
+        "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
+        "TransformersExport", "Kernels", argumentParser, systemPackage,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -150,6 +151,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
+  "ChatTemplates": ["ByteIO", "JSON"],
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
@@ -177,8 +179,9 @@ let testDependencies: [String: [Target.Dependency]] = [
 
 for name in [
   "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
-  "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-  "Training", "MessagePassing", "Verification", "TransformersExport", "CheckpointCommands",
+  "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
+  "Transformer", "Training", "MessagePassing", "Verification", "TransformersExport",
+  "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(

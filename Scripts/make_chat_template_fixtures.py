@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes fixtures/tokenizers/chat.json: chat templates, conversations, and the texts they make.
+"""Writes fixtures/chat/templates.json: chat templates, conversations, and the texts they make.
 
 The templates are written in the manner of the families they are named after; the texts are those
 of PyPI jinja2, set up as Hugging Face's `apply_chat_template` does.
@@ -259,7 +259,7 @@ def main():
             raise SystemExit("is well formed: " + source)
         except jinja2.exceptions.TemplateSyntaxError:
             pass
-    with open(os.path.join(HERE, "..", "fixtures", "tokenizers", "chat.json"), "w") as out:
+    with open(os.path.join(HERE, "..", "fixtures", "chat", "templates.json"), "w") as out:
         json.dump({"templates": TEMPLATES, "cases": cases, "refused": REFUSED, "malformed": MALFORMED,
                    "failing": FAILING}, out, ensure_ascii=False, indent=1)
     print(len(cases), "cases,", sum(c["text"] is None for c in cases), "refused by their template")

@@ -34,7 +34,7 @@ extension TrainableModel {
   /// - Returns: The cross-entropy with the labels, and the divergence from the teacher.
   package func lossAndGradient(
     _ batch: Batch, labels: [Int32], from teacher: Teacher, noGradSteps: Int = 0,
-    gradSteps: Int = 0, state: InitialState = .seeded(0)
+    gradSteps: Int = 0, state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> (labels: LossSum, teacher: LossSum) {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
     var (own, taught) = (LossSum(nats: 0, count: count), LossSum(nats: 0, count: count))
@@ -44,7 +44,7 @@ extension TrainableModel {
       try pass.forward(state.part(part, width: network.sizes.hidden))
       let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)).normed
       let sums = pass.loss(
-        labels, teacher, hidden, weight: 1 / Float(count),
+        labels, teacher, hidden, weight: Float(scale / Double(count)),
         teacherLogits: try teacherLogits(as: pass.room.logits))
       own.nats += sums.crossEntropy
       taught.nats += sums.divergence

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import ChatTemplates
 import JSON
 import Kernels
 import ModelGraph

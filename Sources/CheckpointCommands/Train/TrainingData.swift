@@ -1,4 +1,5 @@
 import ByteIO
+import ChatTemplates
 import Checkpoint
 import JSON
 import ModelGraph
@@ -113,8 +114,13 @@ struct TrainingData {
   }
 
   private static func identity(of checkpoint: Checkpoint) throws -> Digest {
-    if let file = checkpoint.sideFiles.first(where: { $0.name == "tokenizer.json" }) {
-      return SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+    var description: [JSONValue] = []
+    for file in checkpoint.sideFiles where Tokenizer.fileNames.contains(file.name) {
+      let digest = SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+      description += [.string(file.name), .string(digest.description)]
+    }
+    if !description.isEmpty {
+      return SHA256.digest(of: Array(JSONValue.array(description).text().utf8))
     }
     let members = checkpoint.metadata?.members.filter { $0.key.hasPrefix("tokenizer.") } ?? []
     return SHA256.digest(of: Array(JSONValue.object(JSONObject(members)).text().utf8))

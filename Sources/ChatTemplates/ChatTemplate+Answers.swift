@@ -27,10 +27,10 @@ extension ChatTemplate {
   ///
   /// - Parameters:
   ///   - specials: Spellings of the tokens that mark structure.
-  /// - Throws: `TokenizerError` also when the template changes an answer beyond recognition.
+  /// - Throws: `ChatTemplateError` also when the template changes an answer beyond recognition.
   package func answers(
     of messages: [JSONValue], variables: JSONObject, specials: [[UInt8]]
-  ) throws(TokenizerError) -> ChatText {
+  ) throws(ChatTemplateError) -> ChatText {
     var names = variables
     names["messages"] = .array(messages)
     names["add_generation_prompt"] = false
@@ -55,7 +55,7 @@ extension ChatTemplate {
 
   private func rendered(
     _ names: JSONObject
-  ) throws(TokenizerError) -> (text: [UInt8], answers: [Range<Int>]) {
+  ) throws(ChatTemplateError) -> (text: [UInt8], answers: [Range<Int>]) {
     var renderer = TemplateRenderer(names)
     let text = try renderer.render(statements)
     return (Array(text.utf8), renderer.answers)
@@ -92,7 +92,7 @@ extension ChatTemplate {
   private static func fill(
     _ frames: [(before: [UInt8], answer: Int?)], _ contents: [[UInt8]], _ text: [UInt8],
     _ specials: [[UInt8]]
-  ) throws(TokenizerError) -> ChatText {
+  ) throws(ChatTemplateError) -> ChatText {
     var result = ChatText()
     var done = 0
     for (i, frame) in frames.enumerated() {
@@ -101,11 +101,11 @@ extension ChatTemplate {
       if i > 0 {
         let content = contents[frames[i - 1].answer ?? 0]
         guard let end = answerEnding(text, done, content, before: frame.before, isLast) else {
-          throw TokenizerError(.answerNotFound(number: i))
+          throw ChatTemplateError(.answerNotFound(number: i))
         }
         answerEnd = end
       } else if !text.starts(with: frame.before) {
-        throw TokenizerError(.answerNotFound(number: 1))
+        throw ChatTemplateError(.answerNotFound(number: 1))
       }
       let closing = i > 0 ? closingToken(frame.before, specials) : 0
       let answer = Array(text[done..<answerEnd]) + frame.before.prefix(closing)
@@ -147,7 +147,7 @@ extension ChatTemplate {
 
 extension [UInt8] {
   /// The first place of `pattern` from `start` on.
-  fileprivate func firstRange(of pattern: [UInt8], from start: Int) -> Range<Int>? {
+  func firstRange(of pattern: [UInt8], from start: Int) -> Range<Int>? {
     guard !pattern.isEmpty, count - start >= pattern.count else { return nil }
     for i in start...(count - pattern.count)
     where self[i] == pattern[0] && self[i...].starts(with: pattern) {

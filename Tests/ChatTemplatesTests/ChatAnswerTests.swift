@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@testable import Tokenizers
+@testable import ChatTemplates
 
 /// What of a conversation's text the assistant wrote, held against texts written by hand.
 @Suite("answers in chat templates")
@@ -91,7 +91,7 @@ struct ChatAnswerTests {
     let source =
       "{% if messages[1].content | length > 9 %}long{% endif %}"
       + "{% for m in messages %}|{{ m.content }}{% endfor %}"
-    let error = #expect(throws: TokenizerError.self) {
+    let error = #expect(throws: ChatTemplateError.self) {
       try Self.parts(source, Self.turns(("user", "a"), ("assistant", "0123456789")))
     }
     #expect(error?.problem == .answerNotFound(number: 1))

@@ -1,6 +1,7 @@
 extension TemplateRenderer {
   /// Evaluates an expression.
-  mutating func value(of expression: TemplateExpression) throws(TokenizerError) -> TemplateValue {
+  mutating func value(of expression: TemplateExpression) throws(ChatTemplateError) -> TemplateValue
+  {
     try count()
     switch expression {
     case .literal(let value): return value
@@ -32,14 +33,14 @@ extension TemplateRenderer {
     case .binary(let left, let symbol, let right): return try binary(left, symbol, right)
     case .conditional(let condition, let then, let otherwise):
       if try value(of: condition).isTrue { return try value(of: then) }
-      return try otherwise.map { (otherwise) throws(TokenizerError) in try value(of: otherwise) }
+      return try otherwise.map { (otherwise) throws(ChatTemplateError) in try value(of: otherwise) }
         ?? .undefined("the other branch")
     }
   }
 
   private mutating func values(
     of expressions: [TemplateExpression]
-  ) throws(TokenizerError) -> [TemplateValue] {
+  ) throws(ChatTemplateError) -> [TemplateValue] {
     var result: [TemplateValue] = []
     for expression in expressions { result.append(try value(of: expression)) }
     return result
@@ -47,7 +48,7 @@ extension TemplateRenderer {
 
   private mutating func values(
     of arguments: TemplateExpression.Arguments
-  ) throws(TokenizerError) -> TemplateArguments {
+  ) throws(ChatTemplateError) -> TemplateArguments {
     var named: [TemplateValue.Member] = []
     for argument in arguments.named {
       named.append(.init(key: argument.name, value: try value(of: argument.value)))
@@ -55,7 +56,7 @@ extension TemplateRenderer {
     return TemplateArguments(positional: try values(of: arguments.positional), named: named)
   }
 
-  func text(of value: TemplateValue) throws(TokenizerError) -> String {
+  func text(of value: TemplateValue) throws(ChatTemplateError) -> String {
     guard case .string(let text) = value else {
       throw failure(.wrongType(wanted: "a string", found: value.typeName))
     }
@@ -66,7 +67,7 @@ extension TemplateRenderer {
 
   func member(
     of object: TemplateValue, _ key: TemplateValue
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     switch object {
     case .undefined(let name): throw failure(.undefined(name))
     case .dictionary:
@@ -89,7 +90,7 @@ extension TemplateRenderer {
 
   private mutating func slice(
     _ object: TemplateValue, _ bounds: [TemplateExpression?]
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     var numbers: [Int?] = [nil, nil, nil]
     for (i, bound) in bounds.enumerated() {
       guard let bound else { continue }
@@ -133,7 +134,7 @@ extension TemplateRenderer {
 
   private mutating func call(
     _ name: String, _ arguments: TemplateExpression.Arguments
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     let arguments = try values(of: arguments)
     switch name {
     case "raise_exception":
@@ -145,7 +146,7 @@ extension TemplateRenderer {
   }
 
   /// Python's `range`, of at most as many numbers as Jinja's sandbox allows.
-  private func range(_ arguments: TemplateArguments) throws(TokenizerError) -> TemplateValue {
+  private func range(_ arguments: TemplateArguments) throws(ChatTemplateError) -> TemplateValue {
     var numbers: [Int] = []
     for value in arguments.positional {
       guard let number = value.integer, number.magnitude <= 1 << 40 else {
@@ -169,7 +170,7 @@ extension TemplateRenderer {
 
   private mutating func binary(
     _ left: TemplateExpression, _ symbol: String, _ right: TemplateExpression
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     let a = try value(of: left)
     switch symbol {
     case "and": return a.isTrue ? try value(of: right) : a
@@ -193,7 +194,7 @@ extension TemplateRenderer {
     }
   }
 
-  func isLess(_ a: TemplateValue, _ b: TemplateValue) throws(TokenizerError) -> Bool {
+  func isLess(_ a: TemplateValue, _ b: TemplateValue) throws(ChatTemplateError) -> Bool {
     if let a = a.number, let b = b.number { return a < b }
     guard let a = a.string, let b = b.string else {
       throw failure(.wrongType(wanted: "two numbers or two strings", found: "\(a.typeName)"))
@@ -201,12 +202,12 @@ extension TemplateRenderer {
     return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
   }
 
-  func contains(_ whole: TemplateValue, _ part: TemplateValue) throws(TokenizerError) -> Bool {
+  func contains(_ whole: TemplateValue, _ part: TemplateValue) throws(ChatTemplateError) -> Bool {
     switch whole {
     case .string(let text):
       let bytes = Array(text.utf8)
       let wanted = Array(try self.text(of: part).utf8)
-      return wanted.isEmpty || bytes.replacingAll(wanted, with: []) != bytes
+      return bytes.firstRange(of: wanted, from: 0) != nil || wanted.isEmpty
     case .list(let list): return list.contains { $0.equals(part) }
     case .dictionary: return part.string.map { whole.member($0) != nil } ?? false
     case .undefined: return false
@@ -216,7 +217,7 @@ extension TemplateRenderer {
 
   mutating func arithmetic(
     _ symbol: String, _ a: TemplateValue, _ b: TemplateValue
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     switch (symbol, a, b) {
     case ("+", .string(let a), .string(let b)):
       try count((a.utf8.count + b.utf8.count) / 16)
@@ -249,7 +250,7 @@ extension TemplateRenderer {
     }
   }
 
-  private func integers(_ symbol: String, _ a: Int, _ b: Int) throws(TokenizerError)
+  private func integers(_ symbol: String, _ a: Int, _ b: Int) throws(ChatTemplateError)
     -> TemplateValue
   {
     let (value, overflow) =

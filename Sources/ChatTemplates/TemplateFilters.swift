@@ -3,7 +3,7 @@ enum TemplateFilters {
   static func apply(
     _ filter: TemplateFilter, to value: TemplateValue, _ arguments: TemplateArguments,
     _ renderer: inout TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     switch filter {
     case .trim: return .string(value.text.trimmed(arguments[0, "chars"]?.string))
     case .upper: return .string(value.text.uppercased())
@@ -45,7 +45,7 @@ enum TemplateFilters {
 
   private static func absolute(
     _ value: TemplateValue, _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     if let number = value.integer, number != .min { return .integer(Swift.abs(number)) }
     guard let number = value.number else {
       throw renderer.failure(.wrongType(wanted: "a number", found: value.typeName))
@@ -55,7 +55,7 @@ enum TemplateFilters {
 
   private static func rounded(
     _ value: TemplateValue, _ arguments: TemplateArguments, _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     guard let number = value.number else {
       throw renderer.failure(.wrongType(wanted: "a number", found: value.typeName))
     }
@@ -79,7 +79,7 @@ enum TemplateFilters {
   private static func list(
     _ filter: TemplateFilter, _ elements: [TemplateValue], _ value: TemplateValue,
     _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     switch filter {
     case .length, .count: return .integer(elements.count)
     case .first: return elements.first ?? .undefined("the first element")
@@ -109,7 +109,7 @@ enum TemplateFilters {
 
   private static func members(
     of elements: [TemplateValue], _ key: TemplateValue, _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> [TemplateValue] {
+  ) throws(ChatTemplateError) -> [TemplateValue] {
     var result: [TemplateValue] = []
     for element in elements { result.append(try renderer.member(of: element, key)) }
     return result
@@ -118,7 +118,7 @@ enum TemplateFilters {
   /// A stable sort by insertion from the back, so that an error can leave it.
   private static func sorted(
     _ elements: [TemplateValue], _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> [TemplateValue] {
+  ) throws(ChatTemplateError) -> [TemplateValue] {
     guard elements.count <= 1000 else { throw renderer.failure(.tooMuchWork(limit: 1000)) }
     var result: [TemplateValue] = []
     for element in elements {
@@ -132,7 +132,7 @@ enum TemplateFilters {
   /// `map(attribute="x")` or `map("upper")`.
   private static func map(
     _ elements: [TemplateValue], _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     if let attribute = arguments.named.first(where: { $0.key == "attribute" })?.value {
       return .list(try members(of: elements, attribute, renderer))
     }
@@ -150,7 +150,7 @@ enum TemplateFilters {
   private static func chosen(
     _ filter: TemplateFilter, _ elements: [TemplateValue], _ arguments: TemplateArguments,
     _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> [TemplateValue] {
+  ) throws(ChatTemplateError) -> [TemplateValue] {
     let byMember = filter == .selectattr || filter == .rejectattr
     let keeps = filter == .select || filter == .selectattr
     var rest = arguments.positional[...]
@@ -168,7 +168,7 @@ enum TemplateFilters {
     for element in elements {
       let value = byMember ? try renderer.member(of: element, key) : element
       let holds =
-        try test.map { (test) throws(TokenizerError) in
+        try test.map { (test) throws(ChatTemplateError) in
           try TemplateTests.passes(value, test, Array(rest), renderer)
         } ?? value.isTrue
       if holds == keeps { result.append(element) }
@@ -182,7 +182,7 @@ enum TemplateTests {
   static func passes(
     _ value: TemplateValue, _ test: TemplateTest, _ arguments: [TemplateValue],
     _ renderer: TemplateRenderer
-  ) throws(TokenizerError) -> Bool {
+  ) throws(ChatTemplateError) -> Bool {
     let other = arguments.first ?? .null
     switch test {
     case .defined: return !value.isUndefined

@@ -33,17 +33,17 @@ struct TemplateRenderer {
     ]
   }
 
-  mutating func render(_ statements: [TemplateStatement]) throws(TokenizerError) -> String {
+  mutating func render(_ statements: [TemplateStatement]) throws(ChatTemplateError) -> String {
     _ = try run(statements)
     return output
   }
 
-  func failure(_ problem: TokenizerError.TemplateProblem) -> TokenizerError {
-    TokenizerError(.template(line: line, problem))
+  func failure(_ problem: ChatTemplateError.Problem) -> ChatTemplateError {
+    ChatTemplateError(problem, line: line)
   }
 
   /// Counts `amount` units of work, so that no template runs forever.
-  mutating func count(_ amount: Int = 1) throws(TokenizerError) {
+  mutating func count(_ amount: Int = 1) throws(ChatTemplateError) {
     work += amount
     guard work <= Self.workLimit else { throw failure(.tooMuchWork(limit: Self.workLimit)) }
   }
@@ -68,7 +68,7 @@ struct TemplateRenderer {
 
   private mutating func assign(
     _ target: TemplateStatement.Target, _ value: TemplateValue
-  ) throws(TokenizerError) {
+  ) throws(ChatTemplateError) {
     switch target {
     case .names(let names): try bind(names, to: value)
     case .member(let name, let key):
@@ -85,7 +85,7 @@ struct TemplateRenderer {
 
   private mutating func bind(
     _ names: [String], to value: TemplateValue
-  ) throws(TokenizerError) {
+  ) throws(ChatTemplateError) {
     if names.count == 1 {
       scopes[scopes.count - 1][names[0]] = value
       return
@@ -99,7 +99,7 @@ struct TemplateRenderer {
 
   // MARK: Statements
 
-  private mutating func run(_ statements: [TemplateStatement]) throws(TokenizerError) -> Flow {
+  private mutating func run(_ statements: [TemplateStatement]) throws(ChatTemplateError) -> Flow {
     for statement in statements {
       try count()
       switch statement {
@@ -139,7 +139,7 @@ struct TemplateRenderer {
     return .next
   }
 
-  private mutating func write(_ text: String) throws(TokenizerError) {
+  private mutating func write(_ text: String) throws(ChatTemplateError) {
     output += text
     guard output.utf8.count <= Self.lengthLimit else {
       throw failure(.textTooLong(limit: Self.lengthLimit))
@@ -148,7 +148,7 @@ struct TemplateRenderer {
 
   private mutating func run(
     _ branches: [TemplateStatement.Branch]
-  ) throws(TokenizerError) -> Flow {
+  ) throws(ChatTemplateError) -> Flow {
     for branch in branches {
       line = branch.line
       let holds: Bool
@@ -162,7 +162,7 @@ struct TemplateRenderer {
     return .next
   }
 
-  private mutating func run(_ loop: TemplateStatement.Loop) throws(TokenizerError) {
+  private mutating func run(_ loop: TemplateStatement.Loop) throws(ChatTemplateError) {
     var items = try elements(of: value(of: loop.sequence))
     scopes.append([:])
     defer { scopes.removeLast() }
@@ -201,7 +201,7 @@ struct TemplateRenderer {
   }
 
   /// What a loop over `value` runs through.
-  mutating func elements(of value: TemplateValue) throws(TokenizerError) -> [TemplateValue] {
+  mutating func elements(of value: TemplateValue) throws(ChatTemplateError) -> [TemplateValue] {
     let elements: [TemplateValue]
     switch value {
     case .list(let list): elements = list

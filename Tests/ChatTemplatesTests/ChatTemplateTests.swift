@@ -1,13 +1,18 @@
 import ByteIO
+import ChatTemplates
+import Foundation
 import JSON
+import TestSupport
 import Testing
-import Tokenizers
 
-/// Templates, conversations and texts of `fixtures/tokenizers/chat.json`, written by
+/// Templates, conversations and texts of `fixtures/chat/templates.json`, written by
 /// `Scripts/make_chat_template_fixtures.py`.
 @Suite("Chat template")
 struct ChatTemplateTests {
-  static func fixture() throws -> JSONValue { try JSONValue(parsing: Sample.bytes("chat.json")) }
+  static func fixture() throws -> JSONValue {
+    try JSONValue(
+      parsing: Array(Data(contentsOf: URL(filePath: Fixtures.path("chat/templates.json")))))
+  }
 
   @Test(
     "TK-13: makes the reference's text of every conversation, or refuses it",
@@ -25,7 +30,7 @@ struct ChatTemplateTests {
       if let text = sample["text"]?.string {
         #expect(try template.render(variables: variables) == text)
       } else {
-        let error = #expect(throws: TokenizerError.self) {
+        let error = #expect(throws: ChatTemplateError.self) {
           try template.render(variables: variables)
         }
         #expect(error?.code == "template.raised")
@@ -42,7 +47,7 @@ struct ChatTemplateTests {
   func errors(kind: String, codes: [String]) throws {
     for source in try #require(Self.fixture()[kind]?.array) {
       let source = try #require(source.string)
-      let error = #expect(throws: TokenizerError.self, "\(source)") {
+      let error = #expect(throws: ChatTemplateError.self, "\(source)") {
         try ChatTemplate(source).render(variables: [:])
       }
       #expect(codes.contains(error?.code ?? ""), "\(source)")
@@ -52,10 +57,10 @@ struct ChatTemplateTests {
   @Test("an error names its line")
   func line() throws {
     #expect(
-      throws: TokenizerError(.template(line: 3, .syntax(wanted: "an expression", found: "%}")))
+      throws: ChatTemplateError(.syntax(wanted: "an expression", found: "%}"), line: 3)
     ) { try ChatTemplate("a\n{% if b %}\n{% elif %}c{% endif %}") }
     let template = try ChatTemplate("a\n\n{{ raise_exception('no') }}")
-    #expect(throws: TokenizerError(.template(line: 3, .raised("no")))) {
+    #expect(throws: ChatTemplateError(.raised("no"), line: 3)) {
       try template.render(variables: [:])
     }
   }
@@ -96,21 +101,9 @@ struct ChatTemplateTests {
 
   @Test("limits stop what would not end", arguments: excesses)
   func limits(sample: Excess) throws {
-    let error = #expect(throws: TokenizerError.self) {
+    let error = #expect(throws: ChatTemplateError.self) {
       try ChatTemplate(sample.source).render(variables: [:])
     }
     #expect(error?.code == sample.code)
-  }
-
-  @Test("renders messages with the tokenizer's own special tokens")
-  func messages() throws {
-    var tokenizer = try Sample.tokenizer("llama2")
-    try tokenizer.apply(config: ["bos_token": "<s>", "eos_token": "</s>"])
-    let template = try ChatTemplate(
-      "{{ bos_token }}{{ messages[0].content }}{% if add_generation_prompt %}>{% endif %}")
-    let text = try template.render(
-      messages: [["role": "user", "content": "Hi"]], addGenerationPrompt: true,
-      variables: tokenizer.templateVariables)
-    #expect(text == "<s>Hi>")
   }
 }

@@ -1,6 +1,6 @@
 extension TemplateParser {
   /// Reads an expression; `a, b` is a list where a tuple may stand.
-  mutating func expression(allowsTuple: Bool) throws(TokenizerError) -> TemplateExpression {
+  mutating func expression(allowsTuple: Bool) throws(ChatTemplateError) -> TemplateExpression {
     let first = try conditional()
     guard allowsTuple, current == .symbol(",") else { return first }
     var elements = [first]
@@ -8,8 +8,8 @@ extension TemplateParser {
     return .list(elements)
   }
 
-  private mutating func conditional() throws(TokenizerError) -> TemplateExpression {
-    try nested { (parser) throws(TokenizerError) in
+  private mutating func conditional() throws(ChatTemplateError) -> TemplateExpression {
+    try nested { (parser) throws(ChatTemplateError) in
       var value = try parser.disjunction()
       while parser.take("if") {
         try parser.countPart()
@@ -22,16 +22,16 @@ extension TemplateParser {
   }
 
   /// An expression without `if … else`, as a loop's sequence is.
-  mutating func disjunction() throws(TokenizerError) -> TemplateExpression {
-    try chain(["or"]) { (parser) throws(TokenizerError) in
-      try parser.chain(["and"]) { (parser) throws(TokenizerError) in try parser.negation() }
+  mutating func disjunction() throws(ChatTemplateError) -> TemplateExpression {
+    try chain(["or"]) { (parser) throws(ChatTemplateError) in
+      try parser.chain(["and"]) { (parser) throws(ChatTemplateError) in try parser.negation() }
     }
   }
 
   /// Operands joined by any of `operators`, from the left.
   private mutating func chain(
-    _ operators: [String], _ operand: (inout Self) throws(TokenizerError) -> TemplateExpression
-  ) throws(TokenizerError) -> TemplateExpression {
+    _ operators: [String], _ operand: (inout Self) throws(ChatTemplateError) -> TemplateExpression
+  ) throws(ChatTemplateError) -> TemplateExpression {
     var left = try operand(&self)
     while let symbol = takeAny(operators) {
       try countPart()
@@ -45,17 +45,17 @@ extension TemplateParser {
     return nil
   }
 
-  private mutating func negation() throws(TokenizerError) -> TemplateExpression {
+  private mutating func negation() throws(ChatTemplateError) -> TemplateExpression {
     guard take("not") else { return try comparison() }
     try countPart()
     return .not(
-      try nested { (parser) throws(TokenizerError) in
+      try nested { (parser) throws(ChatTemplateError) in
         try parser.negation()
       })
   }
 
   /// `a < b <= c` means `a < b and b <= c`.
-  private mutating func comparison() throws(TokenizerError) -> TemplateExpression {
+  private mutating func comparison() throws(ChatTemplateError) -> TemplateExpression {
     var left = try sum()
     var result: TemplateExpression?
     while let symbol = comparisonSymbol() {
@@ -76,10 +76,10 @@ extension TemplateParser {
     return "not in"
   }
 
-  private mutating func sum() throws(TokenizerError) -> TemplateExpression {
-    try chain(["+", "-"]) { (parser) throws(TokenizerError) in
-      try parser.chain(["~"]) { (parser) throws(TokenizerError) in
-        try parser.chain(["*", "//", "/", "%"]) { (parser) throws(TokenizerError) in
+  private mutating func sum() throws(ChatTemplateError) -> TemplateExpression {
+    try chain(["+", "-"]) { (parser) throws(ChatTemplateError) in
+      try parser.chain(["~"]) { (parser) throws(ChatTemplateError) in
+        try parser.chain(["*", "//", "/", "%"]) { (parser) throws(ChatTemplateError) in
           try parser.unary(filters: true)
         }
       }
@@ -87,17 +87,17 @@ extension TemplateParser {
   }
 
   /// A sign binds tighter than a filter: `-1|abs` is `(-1)|abs`.
-  private mutating func unary(filters: Bool) throws(TokenizerError) -> TemplateExpression {
+  private mutating func unary(filters: Bool) throws(ChatTemplateError) -> TemplateExpression {
     var value: TemplateExpression
     if take("-") {
       try countPart()
       value = .negative(
-        try nested { (parser) throws(TokenizerError) in
+        try nested { (parser) throws(ChatTemplateError) in
           try parser.unary(filters: false)
         })
     } else if take("+") {
       try countPart()
-      value = try nested { (parser) throws(TokenizerError) in
+      value = try nested { (parser) throws(ChatTemplateError) in
         try parser.unary(filters: false)
       }
     } else {
@@ -119,7 +119,7 @@ extension TemplateParser {
 
   // MARK: Parts
 
-  private mutating func primary() throws(TokenizerError) -> TemplateExpression {
+  private mutating func primary() throws(ChatTemplateError) -> TemplateExpression {
     try countPart()
     switch current {
     case .name(let name):
@@ -168,7 +168,7 @@ extension TemplateParser {
 
   private mutating func elements(
     until end: String
-  ) throws(TokenizerError) -> [TemplateExpression] {
+  ) throws(ChatTemplateError) -> [TemplateExpression] {
     var elements: [TemplateExpression] = []
     while !take(end) {
       if !elements.isEmpty {
@@ -180,7 +180,7 @@ extension TemplateParser {
     return elements
   }
 
-  private mutating func dictionary() throws(TokenizerError) -> TemplateExpression {
+  private mutating func dictionary() throws(ChatTemplateError) -> TemplateExpression {
     var pairs: [TemplateExpression.Pair] = []
     while !take("}") {
       if !pairs.isEmpty {
@@ -196,7 +196,7 @@ extension TemplateParser {
 
   private mutating func postfix(
     _ start: TemplateExpression
-  ) throws(TokenizerError) -> TemplateExpression {
+  ) throws(ChatTemplateError) -> TemplateExpression {
     var value = start
     while true {
       if take(".") {
@@ -222,14 +222,14 @@ extension TemplateParser {
     }
   }
 
-  private func checkedMethod(_ name: String) throws(TokenizerError) -> String {
+  private func checkedMethod(_ name: String) throws(ChatTemplateError) -> String {
     guard TemplateMethods.names.contains(name) else { throw unsupported("the method \(name)") }
     return name
   }
 
   private mutating func index(
     of value: TemplateExpression
-  ) throws(TokenizerError) -> TemplateExpression {
+  ) throws(ChatTemplateError) -> TemplateExpression {
     var parts: [TemplateExpression?] = [nil]
     while !take("]") {
       if take(":") {
@@ -245,7 +245,7 @@ extension TemplateParser {
     return .member(value, key)
   }
 
-  private mutating func arguments() throws(TokenizerError) -> TemplateExpression.Arguments {
+  private mutating func arguments() throws(ChatTemplateError) -> TemplateExpression.Arguments {
     try expect("(")
     var arguments = TemplateExpression.Arguments()
     var isFirst = true
@@ -268,7 +268,7 @@ extension TemplateParser {
 
   private mutating func filter(
     of value: TemplateExpression
-  ) throws(TokenizerError) -> TemplateExpression {
+  ) throws(ChatTemplateError) -> TemplateExpression {
     let word = try name()
     guard let filter = TemplateFilter(rawValue: word) else {
       throw unsupported("the filter \(word)")
@@ -279,7 +279,7 @@ extension TemplateParser {
 
   private mutating func test(
     of value: TemplateExpression
-  ) throws(TokenizerError) -> TemplateExpression {
+  ) throws(ChatTemplateError) -> TemplateExpression {
     let isNegated = take("not")
     let word = try name()
     guard let test = TemplateTest(rawValue: word.lowercased()) else {

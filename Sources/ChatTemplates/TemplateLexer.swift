@@ -37,14 +37,19 @@ struct TemplateLexer {
 
   private init(_ text: String) {
     // Line ends are unified, and the last one is no part of the template.
-    var bytes = Array(text.utf8).replacingAll([0x0D, 0x0A], with: [0x0A])
-    bytes = bytes.replacingAll([0x0D], with: [0x0A])
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.utf8.count)
+    var isAfterReturn = false
+    for byte in text.utf8 {
+      if !(byte == 0x0A && isAfterReturn) { bytes.append(byte == 0x0D ? 0x0A : byte) }
+      isAfterReturn = byte == 0x0D
+    }
     if bytes.last == 0x0A { bytes.removeLast() }
     source = bytes
   }
 
   /// The words of `text`; the last one is the end.
-  static func tokens(of text: String) throws(TokenizerError) -> [TemplateToken] {
+  static func tokens(of text: String) throws(ChatTemplateError) -> [TemplateToken] {
     var lexer = TemplateLexer(text)
     while lexer.position < lexer.source.count { try lexer.readTextAndTag() }
     lexer.add(.end)
@@ -66,7 +71,7 @@ struct TemplateLexer {
 
   private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-  private mutating func readTextAndTag() throws(TokenizerError) {
+  private mutating func readTextAndTag() throws(ChatTemplateError) {
     var tag = position
     while tag < source.count, !(has("{{", at: tag) || has("{%", at: tag) || has("{#", at: tag)) {
       tag += 1
@@ -94,11 +99,11 @@ struct TemplateLexer {
     }
   }
 
-  private mutating func readComment() throws(TokenizerError) {
+  private mutating func readComment() throws(ChatTemplateError) {
     let start = line
     while position < source.count, !has("#}", at: position) { advance(to: position + 1) }
     guard position < source.count else {
-      throw TokenizerError(.template(line: start, .syntax(wanted: "#}", found: "the end")))
+      throw ChatTemplateError(.syntax(wanted: "#}", found: "the end"), line: start)
     }
     closeTag(strips: source[position - 1] == UInt8(ascii: "-"), trimsLineEnd: true)
   }
@@ -117,7 +122,7 @@ struct TemplateLexer {
 
   private mutating func readTag(
     _ opening: TemplateToken.Kind, _ ending: TemplateToken.Kind, closing: String
-  ) throws(TokenizerError) {
+  ) throws(ChatTemplateError) {
     add(opening)
     let isBlock = opening == .blockStart
     position += 2
@@ -128,7 +133,7 @@ struct TemplateLexer {
     while true {
       while position < source.count, isSpace(source[position]) { advance(to: position + 1) }
       guard position < source.count else {
-        throw TokenizerError(.template(line: line, .syntax(wanted: closing, found: "the end")))
+        throw ChatTemplateError(.syntax(wanted: closing, found: "the end"), line: line)
       }
       let byte = source[position]
       let isSigned =
@@ -150,7 +155,7 @@ struct TemplateLexer {
     }
   }
 
-  private mutating func readWord() throws(TokenizerError) {
+  private mutating func readWord() throws(ChatTemplateError) {
     let byte = source[position]
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): try readNumber()
@@ -165,7 +170,7 @@ struct TemplateLexer {
       let rest = source[position...]
       guard let symbol = Self.symbols.first(where: { rest.starts(with: $0) }) else {
         let found = String(decoding: rest.prefix(1), as: UTF8.self)
-        throw TokenizerError(.template(line: line, .syntax(wanted: "an expression", found: found)))
+        throw ChatTemplateError(.syntax(wanted: "an expression", found: found), line: line)
       }
       add(.symbol(String(decoding: symbol, as: UTF8.self)))
       position += symbol.count
@@ -181,7 +186,7 @@ struct TemplateLexer {
     }
   }
 
-  private mutating func readNumber() throws(TokenizerError) {
+  private mutating func readNumber() throws(ChatTemplateError) {
     func digits(from start: Int) -> Int {
       var end = start
       while end < source.count, (0x30...0x39).contains(source[end]) { end += 1 }
@@ -199,12 +204,12 @@ struct TemplateLexer {
     } else if let value = Int(text) {
       add(.integer(value))
     } else {
-      throw TokenizerError(.template(line: line, .syntax(wanted: "a number", found: text)))
+      throw ChatTemplateError(.syntax(wanted: "a number", found: text), line: line)
     }
     position = end
   }
 
-  private mutating func readString(quote: UInt8) throws(TokenizerError) {
+  private mutating func readString(quote: UInt8) throws(ChatTemplateError) {
     var bytes: [UInt8] = []
     var end = position + 1
     while end < source.count, source[end] != quote {
@@ -220,8 +225,8 @@ struct TemplateLexer {
           guard digits.utf8.count == 4, let value = UInt32(digits, radix: 16),
             let scalar = Unicode.Scalar(value)
           else {
-            throw TokenizerError(
-              .template(line: line, .syntax(wanted: "\\u and four digits", found: digits)))
+            throw ChatTemplateError(
+              .syntax(wanted: "\\u and four digits", found: digits), line: line)
           }
           bytes.append(contentsOf: String(scalar).utf8)
           end += 4
@@ -233,8 +238,7 @@ struct TemplateLexer {
       end += 1
     }
     guard end < source.count else {
-      throw TokenizerError(
-        .template(line: line, .syntax(wanted: "a closing quote", found: "the end")))
+      throw ChatTemplateError(.syntax(wanted: "a closing quote", found: "the end"), line: line)
     }
     add(.string(String(decoding: bytes, as: UTF8.self)))
     advance(to: end + 1)

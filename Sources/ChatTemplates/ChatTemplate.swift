@@ -10,7 +10,7 @@ package struct ChatTemplate: Equatable, Sendable {
   let statements: [TemplateStatement]
 
   /// Reads a template; throws where it is no template or uses something unsupported.
-  package init(_ source: String) throws(TokenizerError) {
+  package init(_ source: String) throws(ChatTemplateError) {
     var parser = try TemplateParser(source)
     statements = try parser.template()
   }
@@ -23,7 +23,7 @@ package struct ChatTemplate: Equatable, Sendable {
   ///   - variables: More names that the template may use, such as `bos_token` or `tools`.
   package func render(
     messages: [JSONValue], addGenerationPrompt: Bool, variables: JSONObject = [:]
-  ) throws(TokenizerError) -> String {
+  ) throws(ChatTemplateError) -> String {
     var names = variables
     names["messages"] = .array(messages)
     names["add_generation_prompt"] = .bool(addGenerationPrompt)
@@ -31,20 +31,8 @@ package struct ChatTemplate: Equatable, Sendable {
   }
 
   /// The text that the template makes of `variables`.
-  package func render(variables: JSONObject) throws(TokenizerError) -> String {
+  package func render(variables: JSONObject) throws(ChatTemplateError) -> String {
     var renderer = TemplateRenderer(variables)
     return try renderer.render(statements)
-  }
-}
-
-extension Tokenizer {
-  /// The spellings of the special tokens, by the names that chat templates use for them.
-  package var templateVariables: JSONObject {
-    var variables = JSONObject()
-    for (name, id) in [("bos_token", bosID), ("eos_token", eosID), ("pad_token", paddingID)] {
-      guard let id, let bytes = vocabulary.spelling(of: id) else { continue }
-      variables[name] = .string(String(decoding: bytes, as: UTF8.self))
-    }
-    return variables
   }
 }

@@ -8,7 +8,7 @@ enum TemplateMethods {
   static func call(
     _ name: String, on object: TemplateValue, _ arguments: TemplateArguments,
     _ renderer: inout TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
+  ) throws(ChatTemplateError) -> TemplateValue {
     switch object {
     case .undefined(let name): throw renderer.failure(.undefined(name))
     case .string(let text): return try string(text, name, arguments, &renderer)
@@ -37,8 +37,8 @@ enum TemplateMethods {
   private static func string(
     _ text: String, _ name: String, _ arguments: TemplateArguments,
     _ renderer: inout TemplateRenderer
-  ) throws(TokenizerError) -> TemplateValue {
-    func word(_ place: Int) throws(TokenizerError) -> String {
+  ) throws(ChatTemplateError) -> TemplateValue {
+    func word(_ place: Int) throws(ChatTemplateError) -> String {
       try renderer.text(of: arguments[place, ""] ?? .null)
     }
     let characters = arguments[0, "chars"]?.string

@@ -10,9 +10,9 @@ struct TemplateParser {
   private var depth = 0
   private var parts = 0
 
-  init(_ source: String) throws(TokenizerError) { tokens = try TemplateLexer.tokens(of: source) }
+  init(_ source: String) throws(ChatTemplateError) { tokens = try TemplateLexer.tokens(of: source) }
 
-  mutating func template() throws(TokenizerError) -> [TemplateStatement] {
+  mutating func template() throws(ChatTemplateError) -> [TemplateStatement] {
     let body = try statements(until: [])
     guard current == .end else { throw syntax("the end") }
     return body
@@ -34,17 +34,17 @@ struct TemplateParser {
     return true
   }
 
-  mutating func expect(_ word: String) throws(TokenizerError) {
+  mutating func expect(_ word: String) throws(ChatTemplateError) {
     guard take(word) else { throw syntax("\"\(word)\"") }
   }
 
-  mutating func name() throws(TokenizerError) -> String {
+  mutating func name() throws(ChatTemplateError) -> String {
     guard case .name(let name) = current else { throw syntax("a name") }
     step()
     return name
   }
 
-  func syntax(_ wanted: String) -> TokenizerError {
+  func syntax(_ wanted: String) -> ChatTemplateError {
     let found =
       switch current {
       case .text: "text"
@@ -59,19 +59,19 @@ struct TemplateParser {
       case .symbol(let symbol): symbol
       case .end: "the end"
       }
-    return TokenizerError(.template(line: line, .syntax(wanted: wanted, found: found)))
+    return ChatTemplateError(.syntax(wanted: wanted, found: found), line: line)
   }
 
-  func unsupported(_ what: String) -> TokenizerError {
-    TokenizerError(.template(line: line, .unsupported(what)))
+  func unsupported(_ what: String) -> ChatTemplateError {
+    ChatTemplateError(.unsupported(what), line: line)
   }
 
   /// Runs `body` one level deeper.
   mutating func nested<Result>(
-    _ body: (inout Self) throws(TokenizerError) -> Result
-  ) throws(TokenizerError) -> Result {
+    _ body: (inout Self) throws(ChatTemplateError) -> Result
+  ) throws(ChatTemplateError) -> Result {
     guard depth < Self.depthLimit else {
-      throw TokenizerError(.template(line: line, .tooDeep(limit: Self.depthLimit)))
+      throw ChatTemplateError(.tooDeep(limit: Self.depthLimit), line: line)
     }
     depth += 1
     defer { depth -= 1 }
@@ -79,10 +79,10 @@ struct TemplateParser {
   }
 
   /// Counts one part of the expression being read.
-  mutating func countPart() throws(TokenizerError) {
+  mutating func countPart() throws(ChatTemplateError) {
     parts += 1
     guard parts <= Self.partLimit else {
-      throw TokenizerError(.template(line: line, .tooLong(limit: Self.partLimit)))
+      throw ChatTemplateError(.tooLong(limit: Self.partLimit), line: line)
     }
   }
 
@@ -90,7 +90,7 @@ struct TemplateParser {
 
   private mutating func statements(
     until ends: Set<String>
-  ) throws(TokenizerError) -> [TemplateStatement] {
+  ) throws(ChatTemplateError) -> [TemplateStatement] {
     var result: [TemplateStatement] = []
     while true {
       parts = 0
@@ -112,7 +112,7 @@ struct TemplateParser {
           position -= 1
           return result
         }
-        let statement = try nested { (parser) throws(TokenizerError) in
+        let statement = try nested { (parser) throws(ChatTemplateError) in
           try parser.statement(keyword)
         }
         result += statement
@@ -121,7 +121,7 @@ struct TemplateParser {
     }
   }
 
-  private mutating func blockEnd() throws(TokenizerError) {
+  private mutating func blockEnd() throws(ChatTemplateError) {
     guard current == .blockEnd else { throw syntax("%}") }
     step()
   }
@@ -129,14 +129,16 @@ struct TemplateParser {
   /// The statements up to one of `ends`, after the rest of the tag; steps over that keyword.
   private mutating func body(
     until ends: Set<String>
-  ) throws(TokenizerError) -> (statements: [TemplateStatement], end: String) {
+  ) throws(ChatTemplateError) -> (statements: [TemplateStatement], end: String) {
     try blockEnd()
     let statements = try statements(until: ends)
     guard current != .end else { throw syntax(ends.sorted().joined(separator: " or ")) }
     return (statements, try name())
   }
 
-  private mutating func statement(_ keyword: String) throws(TokenizerError) -> [TemplateStatement] {
+  private mutating func statement(_ keyword: String) throws(ChatTemplateError)
+    -> [TemplateStatement]
+  {
     switch keyword {
     case "if": return [try branch()]
     case "for": return [try loop()]
@@ -151,7 +153,7 @@ struct TemplateParser {
     }
   }
 
-  private mutating func branch() throws(TokenizerError) -> TemplateStatement {
+  private mutating func branch() throws(ChatTemplateError) -> TemplateStatement {
     var branches: [TemplateStatement.Branch] = []
     var condition: TemplateExpression? = try expression(allowsTuple: false)
     while true {
@@ -165,7 +167,7 @@ struct TemplateParser {
     }
   }
 
-  private mutating func loop() throws(TokenizerError) -> TemplateStatement {
+  private mutating func loop() throws(ChatTemplateError) -> TemplateStatement {
     let line = line
     let names = try names()
     try expect("in")
@@ -181,7 +183,7 @@ struct TemplateParser {
         line: line))
   }
 
-  private mutating func names() throws(TokenizerError) -> [String] {
+  private mutating func names() throws(ChatTemplateError) -> [String] {
     let hasBracket = take("(")
     var names = [try name()]
     while take(",") { names.append(try name()) }
@@ -189,7 +191,7 @@ struct TemplateParser {
     return names
   }
 
-  private mutating func assignment() throws(TokenizerError) -> TemplateStatement {
+  private mutating func assignment() throws(ChatTemplateError) -> TemplateStatement {
     let line = line
     let names = try names()
     var target = TemplateStatement.Target.names(names)
