@@ -38,9 +38,11 @@ package struct FileError: DiagnosedError, Equatable {
     FileError(path, .system(operation: "open", .noSuchFileOrDirectory))
   }
 
-  /// The operating system refused `operation` with the error number `code`.
-  package static func system(_ operation: String, _ path: String, code: Int32) -> FileError {
-    FileError(path, .system(operation: operation, Errno(rawValue: code)))
+  /// The operating system refused to `operation` what is at `path`.
+  package static func refused(
+    _ operation: String, _ path: String, _ reason: Errno, at position: Int? = nil
+  ) -> FileError {
+    FileError(path, .system(operation: operation, reason), at: position)
   }
 
   package var file: String? { path }

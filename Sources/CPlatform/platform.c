@@ -10,6 +10,10 @@ int ck_exchange(const char *first, const char *second) {
   return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }
 
+int ck_move_to_free(const char *first, const char *second) {
+  return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_NOREPLACE);
+}
+
 ssize_t ck_copy_file_range(int input, off_t input_offset, int output, off_t output_offset,
                            size_t count) {
   return copy_file_range(input, &input_offset, output, &output_offset, count, 0);

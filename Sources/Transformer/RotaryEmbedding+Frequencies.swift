@@ -1,5 +1,5 @@
-import Glibc
 import ModelGraph
+import Platform
 
 extension RotaryEmbedding {
   /// Radians a position of each pair of a head, `[headSize / 2]`: θ^(-2i/headSize), scaled.

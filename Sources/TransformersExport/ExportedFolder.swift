@@ -63,7 +63,7 @@ package struct ExportedFolder: Sendable {
     }
     return ExportedFolder(
       contents: try source.contents(
-        plan.parameters, config: config, card: RecurrentCard(source).text,
+        plan.parameters, config: config, card: RecurrentCard(source).text(),
         more: ModellingCode.sideFiles, record: ["to": "transformers"]),
       graph: plan.result, reason: nil)
   }
@@ -86,7 +86,7 @@ package struct ExportedFolder: Sendable {
       source: source, className: family.name, recurrence: recurrence, form: form, graph: graph)
     return ExportedFolder(
       contents: try source.contents(
-        graph.parameters, config: graph.plainConfig(family), card: card.text, more: [],
+        graph.parameters, config: graph.plainConfig(family), card: card.text(), more: [],
         record: ["to": "unrolled", "recurrence": JSONValue(recurrence)]),
       graph: graph, reason: form.reason)
   }

@@ -1,5 +1,6 @@
 import ByteIO
 import Kernels
+import Platform
 import Tokenizers
 import Transformer
 

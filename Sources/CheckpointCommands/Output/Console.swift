@@ -1,6 +1,5 @@
 import ByteIO
-import Glibc
-import SystemPackage
+import Platform
 
 /// Where a command's words go: results to one sink, everything else to the other.
 ///
@@ -25,8 +24,8 @@ final class Console: Sendable {
 
   /// Standard output and standard error of this process.
   static let standard = Console(
-    isInteractive: isatty(STDERR_FILENO) == 1,
-    hasColor: isatty(STDOUT_FILENO) == 1 && !hasEnvironment("NO_COLOR"),
+    isInteractive: Descriptor.standardError.isTerminal,
+    hasColor: Descriptor.standardOutput.isTerminal && !hasEnvironment("NO_COLOR"),
     output: { write($0, to: .standardOutput) },
     notes: { write($0, to: .standardError) })
 
@@ -42,9 +41,9 @@ final class Console: Sendable {
   /// Writes one line to the notes.
   func note(_ line: String) { notes(line + "\n") }
 
-  private static func write(_ text: String, to descriptor: FileDescriptor) {
+  private static func write(_ text: String, to descriptor: Descriptor) {
     // A closed pipe ends the reader's interest, not our work.
-    _ = try? descriptor.writeAll(text.utf8)
+    do { try descriptor.write(Array(text.utf8).rawSpan) } catch {}
   }
 
   private static func hasEnvironment(_ name: String) -> Bool {

@@ -1,4 +1,5 @@
 import ByteIO
+import Platform
 
 /// A bar on standard error that tells how far a piece of work is.
 struct Progress: Sendable {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Kernels
+import Platform
 import Training
 
 /// `ckpt train`: carries a package through a training run.
@@ -76,7 +77,7 @@ struct Train: Verb {
     let settings = try exchange.together { try checkedSettings(of: run) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model) }, settings: settings, run: run,
-      saving: saving, workers: Workers(threads, precision: settings.precision),
+      saving: saving, workers: try Workers(threads, precision: settings.precision),
       cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
       exchange: exchange)
     try exchange.together {
@@ -109,7 +110,7 @@ struct Train: Verb {
       }
       return settings
     }
-    guard pathKind(run.recipe) == .file else {
+    guard try pathKind(run.recipe) == .file else {
       throw TrainingError(.nothingToResume, run.path)
     }
     var settings = TrainingSettings()

@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import JSON
 
 /// The folder of a run: where its files are, and how they survive whatever happens.
@@ -27,22 +27,23 @@ package struct RunFolder: Sendable {
   ///
   /// - Parameter force: Remove the run that is there.
   package func create(force: Bool) throws {
-    if pathKind(path) != nil {
-      guard pathKind(path) == .folder else { throw FileError(path, .exists) }
+    if try pathKind(path) != nil {
+      guard try pathKind(path) == .folder else { throw FileError(path, .exists) }
       let names = try folderEntries(path)
       if !names.isEmpty {
         // Anything but a run stays, whatever was asked.
         guard names.contains("recipe.yaml") else { throw FileError(path, .exists) }
         guard force else { throw TrainingError(.runExists, path) }
-        removeTree(path)
+        try removeTree(path)
       }
     }
     try createFolders(checkpoints)
   }
 
   /// Steps of the checkpoints, ascending.
-  package func checkpointSteps() -> [Int] {
-    let names = (try? folderEntries(checkpoints)) ?? []
+  package func checkpointSteps() throws(FileError) -> [Int] {
+    guard try pathKind(checkpoints) == .folder else { return [] }
+    let names = try folderEntries(checkpoints)
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
@@ -50,9 +51,10 @@ package struct RunFolder: Sendable {
   /// one.
   package func rewind(to step: Int?) throws {
     for name in try folderEntries(checkpoints) where name.hasSuffix(".partial") {
-      removeTree(checkpoints + "/" + name)
+      try removeTree(checkpoints + "/" + name)
     }
-    for log in [metrics, evaluations] where pathKind(log) == .file {
+    for log in [metrics, evaluations] {
+      guard try pathKind(log) == .file else { continue }
       let kept = try Self.lines(log).filter { line in
         guard let step, let number = line.value["step"]?.integer else { return false }
         return number <= step
@@ -66,9 +68,9 @@ package struct RunFolder: Sendable {
   }
 
   /// Removes all checkpoints but the last `count` and that of step `best`.
-  package func prune(keeping count: Int, best: Int?) {
-    for step in checkpointSteps().dropLast(max(1, count)) where step != best {
-      removeTree(checkpoint(step))
+  package func prune(keeping count: Int, best: Int?) throws(FileError) {
+    for step in try checkpointSteps().dropLast(max(1, count)) where step != best {
+      try removeTree(checkpoint(step))
     }
   }
 
@@ -94,7 +96,7 @@ package struct RunFolder: Sendable {
   }
 
   package func evaluationRecords() throws -> [EvaluationRecord] {
-    guard pathKind(evaluations) == .file else { return [] }
+    guard try pathKind(evaluations) == .file else { return [] }
     return try Self.lines(evaluations).enumerated().map { i, line in
       guard let record = EvaluationRecord(line.value) else {
         throw TrainingError(.brokenMetrics(line: i + 1), evaluations)
