@@ -52,7 +52,8 @@ extension DiagnosedError {
     if let offset { place.append("byte \(offset)") }
     if let tensor { place.append("tensor \(tensor)") }
     let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
-    return prefix + message + " [\(code)]" + (hint.map { "\n  hint: \($0)" } ?? "")
+    return PrintedText.onOneLine(prefix + message + " [\(code)]")
+      + (hint.map { "\n  hint: " + PrintedText.onOneLine($0) } ?? "")
   }
 }
 

@@ -95,3 +95,13 @@ package func removeTree(_ path: String) throws(FileError) {
     }
   }
 }
+
+/// Removes `path` and everything below it, which may be nothing; its name is free at once, so that
+/// whatever comes between, nobody finds a part of it there.
+package func discard(_ path: String) throws(FileError) {
+  let (folder, name) = splitPath(path)
+  let staging = try StagingFolder(of: name, in: folder)
+  do { try moveToFree(path, staging.path + "/" + name) } catch .noSuchFileOrDirectory {} catch {
+    throw .refused("remove", path, error)
+  }
+}

@@ -37,6 +37,16 @@ package struct Descriptor: Sendable {
     number = try result { unsafe open(path, flags | O_CLOEXEC, 0o644) }
   }
 
+  /// Sees to it that the three standard numbers are taken, so that no file is opened under one of
+  /// them: who closed one gets errors from it, not an output written into another file.
+  package static func reserveStandard() {
+    for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
+      if fcntl(number, F_GETFD) != -1 { continue }
+      let unusable = number == STDIN_FILENO ? O_WRONLY : O_RDONLY
+      _ = unsafe open("/dev/null", unusable)
+    }
+  }
+
   /// Closes the file; the number must not be used again, whether this throws or not.
   package func close() throws(Errno) {
     // Not made again after a signal: Linux has closed it all the same.
@@ -76,12 +86,13 @@ package struct Descriptor: Sendable {
 
   /// Writes all of `bytes`.
   package func write(_ bytes: RawSpan) throws(Errno) {
-    try writeAll(bytes) { rest, _ in unsafe Glibc.write(number, rest.baseAddress, rest.count) }
+    try unsafe writeAll(bytes) { rest, _ in unsafe Glibc.write(number, rest.baseAddress, rest.count)
+    }
   }
 
   /// Writes all of `bytes` from position `offset` on.
   package func write(_ bytes: RawSpan, at offset: Int) throws(Errno) {
-    try writeAll(bytes) { rest, done in
+    try unsafe writeAll(bytes) { rest, done in
       unsafe pwrite(number, rest.baseAddress, rest.count, off_t(offset + done))
     }
   }

@@ -1,5 +1,5 @@
 import Glibc
-package import SystemPackage
+import SystemPackage
 
 // Every call to the operating system stands in this module and in `CPlatform`: a port to another
 // system is a port of these two folders. What a call refuses becomes an `Errno`, never a nil or a

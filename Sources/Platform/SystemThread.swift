@@ -30,7 +30,7 @@ package struct SystemThread: @unchecked Sendable {
   }
 
   /// Waits for the thread's end.
-  package func join() { _ = unsafe pthread_join(thread, nil) }
+  package func join() { _ = pthread_join(thread, nil) }
 
   /// Lets the thread end by itself; it cannot be joined then.
   package func detach() { _ = pthread_detach(thread) }

@@ -4,6 +4,9 @@
 
 // Linux calls that Swift's Glibc module does not show, because they need _GNU_SOURCE.
 
+/// Has `handler` called when the signal comes, and calls that wait end with EINTR then.
+void ck_catch_signal(int number, void (*_Nullable handler)(int));
+
 /// Swaps what two names refer to, in one step; 0, or -1 with errno set.
 int ck_exchange(const char *_Nonnull first, const char *_Nonnull second);
 

@@ -23,7 +23,7 @@ package final class Trainer {
     package var identity = ""
     /// Whether `writePackage` writes all parameters, not only what was trained.
     package var writesPackage = true
-    /// Writes the model as it is now to a folder that does not exist.
+    /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
 
     package init(
@@ -121,7 +121,6 @@ package final class Trainer {
   }
 
   private func writeResult() throws {
-    try removeTree(job.run.package)
     try job.writePackage(job.run.package, progress)
     try writeCurve()
   }
