@@ -67,12 +67,17 @@ let package = Package(
       cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: Foundations
+    .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),
     .target(
-      name: "ByteIO", dependencies: ["CCrypto", "CDigest", "CPlatform", systemPackage]),
+      name: "ByteIO", dependencies: ["Platform", "CCrypto", "CDigest", systemPackage]),
     .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
-    .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
     .target(
-      name: "Kernels", dependencies: ["ByteIO", "Tensors", "CKernels", "COpenBLAS"],
+      name: "Tensors", dependencies: ["Platform", "ByteIO", "CKernels"], swiftSettings: numeric),
+    .target(
+      name: "Kernels",
+      dependencies: [
+        "Platform", "ByteIO", "Tensors", "CKernels", "COpenBLAS", systemPackage,
+      ],
       swiftSettings: numeric),
 
     // MARK: Formats
@@ -80,7 +85,8 @@ let package = Package(
     .target(
       name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "CZlib"], swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
-    .target(name: "Archives", dependencies: ["ByteIO", "CLibArchive"]),
+    .target(
+      name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
     .target(
       name: "Checkpoint",
       dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF"]),
@@ -88,7 +94,7 @@ let package = Package(
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"]),
-    .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
+    .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
       name: "RecurrentPackage",
@@ -98,21 +104,22 @@ let package = Package(
       ]),
     .target(
       name: "Transformer",
-      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
       swiftSettings: numeric),
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
+        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
         "Transformer", yams,
       ],
       swiftSettings: numeric),
-    .target(name: "MessagePassing", dependencies: ["ByteIO", "Tensors", "Training", "CMPI"]),
+    .target(
+      name: "MessagePassing", dependencies: ["Platform", "ByteIO", "Tensors", "Training", "CMPI"]),
     .target(
       name: "Verification",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-        "Transformer", "Kernels",
+        "Platform", "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence",
+        "RecurrentPackage", "Transformer", "Kernels",
       ]),
 
     .target(
@@ -126,10 +133,10 @@ let package = Package(
     .target(
       name: "CheckpointCommands",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence",
-        "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
-        "TransformersExport", "Kernels", argumentParser, systemPackage,
+        "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
+        argumentParser,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 

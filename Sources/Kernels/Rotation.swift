@@ -1,5 +1,5 @@
 import CKernels
-import Glibc
+import Platform
 package import Tensors
 
 /// Cosines and sines of rotary position embedding, for positions from 0.

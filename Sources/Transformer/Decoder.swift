@@ -1,3 +1,4 @@
+import ByteIO
 package import Kernels
 import ModelGraph
 import Tensors
@@ -191,6 +192,7 @@ package final class Decoder {
     try context.start(recurrence, room, .seeded(seed), bypassesAdapter: false)
     depth = 0
     while depth < passes {
+      try Interruption.check()
       if exit != nil { copy(earlierState, room.state, on: workers) }
       context.inject(recurrence, room, bypassesAdapter: false)
       run(context, recurrence.core, room, caches: coreCache(depth))

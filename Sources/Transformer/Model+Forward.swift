@@ -1,3 +1,4 @@
+import ByteIO
 package import Kernels
 import ModelGraph
 package import Tensors
@@ -58,7 +59,7 @@ extension Model {
   ///   overwrites it.
   package func forward(
     _ batch: Batch, _ options: ForwardOptions = ForwardOptions(),
-    afterPass: (_ state: Matrix) throws -> Void = { _ in }
+    afterPass: (_ state: Matrix) throws -> Void = { _ in try Interruption.check() }
   ) throws -> ForwardResult {
     try batch.check(network)
     let passes = try passes(options.recurrence)
@@ -93,6 +94,9 @@ extension Model {
       latent: latent, normed: room.work.normed)
   }
 
+  /// Most passes through the core that are run: more is a slip or an attack, and takes hours.
+  package static let mostRecurrences = 10_000
+
   /// The number of passes through the core; 0 for a plain model.
   func passes(_ wanted: Int?) throws(TransformerError) -> Int {
     guard let recurrence = network.recurrence else {
@@ -100,7 +104,9 @@ extension Model {
       return 0
     }
     let passes = wanted ?? recurrence.mean
-    guard passes > 0 else { throw TransformerError(.recurrenceOutOfRange(passes)) }
+    guard (1...Model.mostRecurrences).contains(passes) else {
+      throw TransformerError(.recurrenceOutOfRange(passes))
+    }
     return passes
   }
 

@@ -1,6 +1,6 @@
-import Glibc
 import Kernels
 import ModelGraph
+import Platform
 import Tensors
 
 extension RotaryEmbedding {

@@ -55,7 +55,7 @@ extension TrainableModel {
         .raggedBatch(count: labels.count, sequences: batch.sequences, length: batch.length))
     }
     try checkLabels(labels, network)
-    guard (passes > 0) == (network.recurrence != nil) else {
+    guard (passes > 0) == (network.recurrence != nil), passes <= Model.mostRecurrences else {
       throw TransformerError(
         network.recurrence == nil ? .notRecurrent : .recurrenceOutOfRange(passes))
     }

@@ -63,7 +63,7 @@ package struct ExportedFolder: Sendable {
     }
     return ExportedFolder(
       contents: try source.contents(
-        plan.parameters, config: config, card: RecurrentCard(source).text,
+        plan.parameters, config: config, card: RecurrentCard(source).text(),
         more: ModellingCode.sideFiles, record: ["to": "transformers"]),
       graph: plan.result, reason: nil)
   }
@@ -87,7 +87,7 @@ package struct ExportedFolder: Sendable {
       form: form, graph: graph)
     return ExportedFolder(
       contents: try source.contents(
-        graph.parameters, config: config, card: card.text, more: [],
+        graph.parameters, config: config, card: card.text(), more: [],
         record: ["to": "unrolled", "recurrence": JSONValue(recurrence)]),
       graph: graph, reason: form.reason)
   }

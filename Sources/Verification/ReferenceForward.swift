@@ -1,5 +1,5 @@
-import Glibc
 import ModelGraph
+import Platform
 import Tensors
 
 /// The textbook formulas of a decoder in Double, one loop a sum: slow, and with nothing in common

@@ -1,5 +1,5 @@
-import Glibc
 import ModelGraph
+import Platform
 
 /// Rotary position embedding in Double, from the papers' formulas: independent of the tables that the
 /// kernels read.

@@ -59,7 +59,9 @@ private struct TrainingPass {
 
 @Suite("attention against its definition in Double")
 struct AttentionTests {
-  let workers = Workers(2)
+  let workers: Workers
+
+  init() throws { workers = try Workers(2) }
 
   @Test(
     "forward, whole and packed, short and over several tiles",
@@ -174,7 +176,7 @@ struct AttentionTests {
   @Test("gradients over several tiles, along a direction", arguments: [Precision.float32, .bf16])
   func gradientsOfTiles(precision: Precision) throws {
     guard precision.isSupported else { return }
-    let workers = Workers(2, precision: precision)
+    let workers = try Workers(2, precision: precision)
     let pass = try TrainingPass(length: 230, first: nil, on: workers)
     let (operands, dy) = ([pass.q.doubles, pass.k.doubles, pass.v.doubles], pass.dy.doubles)
     for (i, gradient) in [pass.dq, pass.dk, pass.dv].enumerated() {

@@ -34,7 +34,9 @@ private func gated(_ x: Rows, by kind: ActivationKind) -> Rows {
 
 @Suite("row kernels against the definitions in Double")
 struct RowTests {
-  let workers = Workers(3)
+  let workers: Workers
+
+  init() throws { workers = try Workers(3) }
 
   @Test("rmsNorm and its gradient", arguments: [(1, 1, 1), (5, 16, 16), (7, 33, 33), (4, 24, 8)])
   func rmsNorms(rows: Int, width: Int, run: Int) throws {

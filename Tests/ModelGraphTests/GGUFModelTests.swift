@@ -37,7 +37,7 @@ struct GGUFModelTests {
   private static let smollm2 =
     Fixtures.folder + "/../build/real/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-  @Test("SmolLM2-135M", .enabled(if: pathKind(smollm2) == .file))
+  @Test("SmolLM2-135M", .enabled(if: try pathKind(smollm2) == .file))
   func real() throws {
     let graph = try check(
       Self.smollm2,

@@ -1,5 +1,5 @@
-import Glibc
 import JSON
+import Platform
 
 extension FamilyReader {
   /// The rotary embedding of a layer: `rope_parameters`, or the older `rope_theta` with

@@ -1,0 +1,23 @@
+import CPlatform
+import Glibc
+
+/// Seconds on a clock that never goes back, for durations.
+package func monotonicSeconds() -> Double {
+  var time = timespec()
+  // SAFETY: the call writes the one structure it is given.
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// Value of the environment variable `name`; nil when it is not set.
+package func environment(_ name: String) -> String? {
+  // SAFETY: the string is copied at once; nothing in this program changes the environment.
+  unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
+/// Processors that this process may run on, at least one: fewer than the machine has when its parent
+/// has bound it to some.
+package func availableProcessorCount() -> Int { max(1, Int(ck_available_processors())) }
+
+/// Processors of the machine, at least one.
+package func onlineProcessorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
