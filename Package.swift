@@ -55,6 +55,10 @@ let package = Package(
   targets: [
     // MARK: C
     system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
+    system("CZstd", "libzstd", apt: "libzstd-dev", brew: "zstd"),
+    system("CSnappy", "snappy", apt: "libsnappy-dev", brew: "snappy"),
+    system("CLZ4", "liblz4", apt: "liblz4-dev", brew: "lz4"),
+    system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
     system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
@@ -80,10 +84,20 @@ let package = Package(
       ],
       swiftSettings: numeric),
 
+    .target(
+      name: "Compression",
+      dependencies: ["ByteIO", "CZlib", "CZstd", "CSnappy", "CLZ4", "CBrotli"],
+      swiftSettings: numeric),
+    .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+
     // MARK: Formats
+    .target(
+      name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
+      swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
-      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "CZlib"], swiftSettings: numeric),
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
+      swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
     .target(
       name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
@@ -150,10 +164,13 @@ let package = Package(
 /// What a test target needs beside the target it tests and `TestSupport`.
 let testDependencies: [String: [Target.Dependency]] = [
   "Safetensors": ["ByteIO", "JSON", "Tensors"],
-  "TorchArchive": ["ByteIO", "JSON", "Tensors", "CZlib"],
+  "TorchArchive": ["ByteIO", "JSON", "Tensors", "Compression", "CZlib"],
   "GGUF": ["ByteIO", "JSON", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
   "ByteIO": ["Tensors"],
+  "Compression": ["ByteIO"],
+  "Columns": ["ByteIO", "JSON"],
+  "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
   "JSON": ["ByteIO"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
@@ -185,10 +202,10 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
-  "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
-  "Transformer", "Training", "MessagePassing", "Verification", "TransformersExport",
-  "CheckpointCommands",
+  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Safetensors",
+  "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph",
+  "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
+  "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -200,13 +217,14 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF"]
+  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet"]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Tensors", "TestSupport", .target(name: name)], path: "Fuzz",
+        dependencies: ["ByteIO", "Columns", "Tensors", "TestSupport", .target(name: name)],
+        path: "Fuzz",
         exclude: ["README.md"] + others, sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }

@@ -1,22 +1,29 @@
-import ByteIO
 import CZlib
 
-/// A running raw-deflate decoder (RFC 1951), by zlib.
+/// A running decoder of deflated bytes, by zlib.
 @safe
-struct ZlibInflater: ~Copyable {
-  enum Status {
+package struct Inflater: ~Copyable {
+  package enum Status {
     case more
     case done
     case damaged
   }
 
+  /// What surrounds the deflated bytes.
+  package enum Wrapping: Int32 {
+    /// Nothing (RFC 1951).
+    case none = -15
+    /// A member of a gzip file (RFC 1952), its checksum verified.
+    case gzip = 31
+  }
+
   /// On the heap, because zlib keeps a pointer to it.
   private let stream: UnsafeMutablePointer<z_stream>
 
-  init() {
+  package init(_ wrapping: Wrapping = .none) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    let status = unsafe ck_inflate_init(stream)
+    let status = unsafe ck_inflate_init(stream, wrapping.rawValue)
     precondition(status == Z_OK, "zlib cannot start")
   }
 
@@ -28,18 +35,20 @@ struct ZlibInflater: ~Copyable {
   /// Decodes from `input`, from byte `start` on, into `output`, from byte `position` on.
   ///
   /// - Returns: Bytes taken, bytes made, and whether the stream goes on.
-  mutating func inflate(
-    _ input: [UInt8], from start: Int, into output: inout MutableRawSpan, at position: Int
+  package mutating func inflate(
+    _ input: RawSpan, from start: Int, into output: inout MutableRawSpan, at position: Int
   ) -> (taken: Int, made: Int, status: Status) {
-    precondition(start <= input.count && position <= output.byteCount, "positions lie within")
+    precondition(start <= input.byteCount && position <= output.byteCount, "positions lie within")
     // zlib counts in 32 bits.
-    let offered = min(input.count - start, 1 << 30)
+    let offered = min(input.byteCount - start, 1 << 30)
     let room = min(output.byteCount - position, 1 << 30)
-    let code = unsafe input.withUnsafeBufferPointer { source in
+    let code = unsafe input.withUnsafeBytes { source in
       unsafe output.withUnsafeMutableBytes { target in
         // SAFETY: zlib only reads its input, and writes no more than `avail_out` bytes.
         unsafe stream.pointee.next_in = UnsafeMutablePointer(
-          mutating: source.baseAddress.map { unsafe $0 + start })
+          mutating: source.baseAddress.map {
+            unsafe ($0 + start).assumingMemoryBound(to: UInt8.self)
+          })
         unsafe stream.pointee.avail_in = UInt32(offered)
         unsafe stream.pointee.next_out = target.baseAddress.map {
           unsafe ($0 + position).assumingMemoryBound(to: UInt8.self)
@@ -60,7 +69,7 @@ struct ZlibInflater: ~Copyable {
 }
 
 /// The CRC-32 of `bytes` after bytes whose own was `start`.
-func crc32(_ bytes: RawSpan, after start: UInt32 = 0) -> UInt32 {
+package func crc32(_ bytes: RawSpan, after start: UInt32 = 0) -> UInt32 {
   unsafe bytes.withUnsafeBytes { buffer in
     unsafe UInt32(
       truncatingIfNeeded: crc32_z(
