@@ -182,7 +182,9 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
     "Safetensors",
   ],
-  "Transformer": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels"],
+  "Transformer": [
+    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels",
+  ],
   "Training": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
     "Tokenizers",

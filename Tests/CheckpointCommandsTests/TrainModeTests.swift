@@ -235,6 +235,6 @@ struct TrainModeTests {
         + ["--batch-size", "2", "--sequence-length", "7", "--steps", "2"]
         + ["--set", "data.chat_template=\(template)"])
     #expect(done.code == 3 && done.notes.contains("train.nothing_learned"), "\(done.notes)")
-    #expect(pathKind(folder.file("none")) == nil)
+    #expect(try pathKind(folder.file("none")) == nil)
   }
 }
