@@ -87,7 +87,7 @@ let package = Package(
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
-    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"]),
+    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(

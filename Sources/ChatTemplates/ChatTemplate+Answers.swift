@@ -56,7 +56,7 @@ extension ChatTemplate {
   private func rendered(
     _ names: JSONObject
   ) throws(ChatTemplateError) -> (text: [UInt8], answers: [Range<Int>]) {
-    var renderer = TemplateRenderer(names)
+    var renderer = TemplateRenderer(names, date: date)
     let text = try renderer.render(statements)
     return (Array(text.utf8), renderer.answers)
   }

@@ -114,6 +114,11 @@ struct Eval: Verb {
       : try TokenWindows(
         of: ByteRegion(path: data), by: tokenizer, length: sequenceLength, count: self.windows)
     guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
+      // Windows of documents are made of whatever there is.
+      if isJSONL, !windows.windows.isEmpty {
+        let count = windows.windows.count * sequenceLength
+        throw TrainingError(.nothingLearned(tokens: count, heldOut: false), data)
+      }
       throw UsageError(
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")
