@@ -55,7 +55,7 @@ package struct TemplateDate: Equatable, Sendable {
 
   /// The date by a format of Python's `strftime`, in the C locale; nil when a directive is none of
   /// those that mean the same everywhere.
-  func formatted(_ format: String) -> String? {
+  package func formatted(_ format: String) -> String? {
     var result = ""
     var rest = format.unicodeScalars[...]
     while let scalar = rest.popFirst() {
