@@ -55,6 +55,10 @@ let package = Package(
   targets: [
     // MARK: C
     system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
+    system("CZstd", "libzstd", apt: "libzstd-dev", brew: "zstd"),
+    system("CSnappy", "snappy", apt: "libsnappy-dev", brew: "snappy"),
+    system("CLZ4", "liblz4", apt: "liblz4-dev", brew: "lz4"),
+    system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
     system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
@@ -67,20 +71,36 @@ let package = Package(
       cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: Foundations
+    .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),
     .target(
-      name: "ByteIO", dependencies: ["CCrypto", "CDigest", "CPlatform", systemPackage]),
+      name: "ByteIO", dependencies: ["Platform", "CCrypto", "CDigest", systemPackage]),
     .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
-    .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
     .target(
-      name: "Kernels", dependencies: ["ByteIO", "Tensors", "CKernels", "COpenBLAS"],
+      name: "Tensors", dependencies: ["Platform", "ByteIO", "CKernels"], swiftSettings: numeric),
+    .target(
+      name: "Kernels",
+      dependencies: [
+        "Platform", "ByteIO", "Tensors", "CKernels", "COpenBLAS", systemPackage,
+      ],
       swiftSettings: numeric),
 
+    .target(
+      name: "Compression",
+      dependencies: ["ByteIO", "CZlib", "CZstd", "CSnappy", "CLZ4", "CBrotli"],
+      swiftSettings: numeric),
+    .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+
     // MARK: Formats
+    .target(
+      name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
+      swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
-      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "CZlib"], swiftSettings: numeric),
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
+      swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
-    .target(name: "Archives", dependencies: ["ByteIO", "CLibArchive"]),
+    .target(
+      name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
     .target(
       name: "Checkpoint",
       dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF"]),
@@ -88,7 +108,7 @@ let package = Package(
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
-    .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
+    .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
       name: "RecurrentPackage",
@@ -98,21 +118,22 @@ let package = Package(
       ]),
     .target(
       name: "Transformer",
-      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
       swiftSettings: numeric),
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
+        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
         "Transformer", yams,
       ],
       swiftSettings: numeric),
-    .target(name: "MessagePassing", dependencies: ["ByteIO", "Tensors", "Training", "CMPI"]),
+    .target(
+      name: "MessagePassing", dependencies: ["Platform", "ByteIO", "Tensors", "Training", "CMPI"]),
     .target(
       name: "Verification",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-        "Transformer", "Kernels",
+        "Platform", "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence",
+        "RecurrentPackage", "Transformer", "Kernels",
       ]),
 
     .target(
@@ -126,10 +147,10 @@ let package = Package(
     .target(
       name: "CheckpointCommands",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence",
-        "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
-        "TransformersExport", "Kernels", argumentParser, systemPackage,
+        "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
+        argumentParser,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -143,10 +164,13 @@ let package = Package(
 /// What a test target needs beside the target it tests and `TestSupport`.
 let testDependencies: [String: [Target.Dependency]] = [
   "Safetensors": ["ByteIO", "JSON", "Tensors"],
-  "TorchArchive": ["ByteIO", "JSON", "Tensors", "CZlib"],
+  "TorchArchive": ["ByteIO", "JSON", "Tensors", "Compression", "CZlib"],
   "GGUF": ["ByteIO", "JSON", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
   "ByteIO": ["Tensors"],
+  "Compression": ["ByteIO"],
+  "Columns": ["ByteIO", "JSON"],
+  "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
   "JSON": ["ByteIO"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
@@ -178,10 +202,10 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
-  "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
-  "Transformer", "Training", "MessagePassing", "Verification", "TransformersExport",
-  "CheckpointCommands",
+  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Safetensors",
+  "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph",
+  "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
+  "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -193,13 +217,14 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF"]
+  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet"]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Tensors", "TestSupport", .target(name: name)], path: "Fuzz",
+        dependencies: ["ByteIO", "Columns", "Tensors", "TestSupport", .target(name: name)],
+        path: "Fuzz",
         exclude: ["README.md"] + others, sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }

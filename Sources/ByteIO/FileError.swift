@@ -13,6 +13,8 @@ package struct FileError: DiagnosedError, Equatable {
     case notRegular
     /// The output exists and overwriting was not asked for.
     case exists
+    /// Another process is writing there.
+    case inUse
     /// The output would replace a file that is being read.
     case overwritesInput
     /// The file system has fewer free bytes than the output needs.
@@ -38,9 +40,11 @@ package struct FileError: DiagnosedError, Equatable {
     FileError(path, .system(operation: "open", .noSuchFileOrDirectory))
   }
 
-  /// The operating system refused `operation` with the error number `code`.
-  package static func system(_ operation: String, _ path: String, code: Int32) -> FileError {
-    FileError(path, .system(operation: operation, Errno(rawValue: code)))
+  /// The operating system refused to `operation` what is at `path`.
+  package static func refused(
+    _ operation: String, _ path: String, _ reason: Errno, at position: Int? = nil
+  ) -> FileError {
+    FileError(path, .system(operation: operation, reason), at: position)
   }
 
   package var file: String? { path }
@@ -56,6 +60,7 @@ package struct FileError: DiagnosedError, Equatable {
     case .changedWhileReading: "io.changed"
     case .notRegular: "io.not_regular"
     case .exists: "io.exists"
+    case .inUse: "io.in_use"
     case .overwritesInput: "io.overwrites_input"
     case .noSpace: "io.no_space"
     case .tooLarge: "io.too_large"
@@ -65,7 +70,7 @@ package struct FileError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .exists, .overwritesInput: .outputExists
+    case .exists, .inUse, .overwritesInput: .outputExists
     case .tooLarge: .resourceLimit
     case .interrupted: .interrupted
     default: .inputOutput
@@ -79,6 +84,7 @@ package struct FileError: DiagnosedError, Equatable {
     case .changedWhileReading: "the file changed while it was being read"
     case .notRegular: "not a regular file"
     case .exists: "the output exists"
+    case .inUse: "another process is writing there"
     case .overwritesInput: "the output would overwrite its input"
     case .noSpace(let needed, let free): "needs \(needed) bytes of disk space, \(free) are free"
     case .tooLarge(let byteCount, let limit):
@@ -90,6 +96,7 @@ package struct FileError: DiagnosedError, Equatable {
   package var hint: String? {
     switch problem {
     case .exists: "choose another output, or pass --force to replace it"
+    case .inUse: "wait for it to end, or choose another output"
     case .overwritesInput: "choose another output"
     case .noSpace, .system(_, .noSpace): "free some space, or write to another disk"
     default: nil

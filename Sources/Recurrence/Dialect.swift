@@ -32,7 +32,9 @@ package struct Rename: GraphPass, Equatable {
     result.finalNorm.name = TensorName(naming.finalNorm)
     result.head?.name = TensorName(naming.head)
     return try result.changingRecurrence {
-      $0.adapter?.name = TensorName(naming.adapter)
+      for role in $0.injection.kind.roles {
+        $0.injection.parameters[role]?.name = TensorName(naming.name(role))
+      }
       $0.coreNorm?.name = TensorName(naming.coreNorm)
     }
   }
@@ -46,7 +48,7 @@ extension Block {
     var block = self
     for i in block.parameters.indices {
       let role = block.parameters[i].role
-      guard let name = naming.name(role, group, index) else {
+      guard let name = naming.name(role, spec, group, index) else {
         throw RecurrenceError(.noName(part: role.rawValue))
       }
       block.parameters[i].parameter.name = TensorName(name)

@@ -1,13 +1,8 @@
 package import ModelGraph
 import Tensors
 
-/// Tensors that a fused one holds, by rows in this order.
-private let fusions: [(fused: BlockRole, parts: [BlockRole])] = [
-  (.queryKeyValue, [.query, .key, .value]),
-  (.queryKeyValueBias, [.queryBias, .keyBias, .valueBias]),
-  (.gateUp, [.gate, .up]),
-  (.gateUpBias, [.gateBias, .upBias]),
-]
+/// Roles that stand for several, with those that they stand for, by rows in this order.
+private let fusions = BlockRole.allCases.filter(\.facts.isFused).map { ($0, $0.parts) }
 
 /// Makes query, key, value and gate, up one tensor each, by putting their rows one after another.
 package struct FuseProjections: GraphPass, Equatable {
@@ -64,7 +59,7 @@ package struct SplitProjections: GraphPass, Equatable {
         block.parameters.removeAll { $0.role == fused }
         var start = 0
         for role in roles {
-          let count = graph.style.shape(of: role, graph.sizes)[0]
+          let count = block.spec.shape(of: role, graph.sizes)[0]
           block.parameters.append(.init(role, try Self.slice(whole, start..<(start + count))))
           start += count
         }

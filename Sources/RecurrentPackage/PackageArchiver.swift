@@ -68,7 +68,7 @@ extension RecurrentPackage {
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> RecurrentPackage {
     let region = try ByteRegion(path: source)
-    if TarArchive.isArchive(region) {
+    if try TarArchive.isArchive(region) {
       return try unpack(
         archive: region, from: source, to: destination, force: force,
         progress: progress)
@@ -114,7 +114,7 @@ extension RecurrentPackage {
     let parts = name.split(separator: "/").dropLast()
     for count in 0..<parts.count {
       let folder = root + "/" + parts.prefix(count + 1).joined(separator: "/")
-      if linkKind(folder) == nil { try createFolder(folder) }
+      if try linkKind(folder) == nil { try createFolder(folder) }
     }
   }
 }

@@ -28,10 +28,9 @@ struct TarArchive {
   }
 
   /// Whether a file starts as an archive of ours does.
-  static func isArchive(_ region: ByteRegion) -> Bool {
-    guard let start = try? region.bytes(0..<min(512, region.byteCount)), start.count == 512 else {
-      return false
-    }
+  static func isArchive(_ region: ByteRegion) throws(FileError) -> Bool {
+    guard region.byteCount >= 512 else { return false }
+    let start = try region.bytes(0..<512)
     return start[257..<262].elementsEqual("ustar".utf8)
       && start[0..<100].elementsEqual(
         Array(Manifest.name.utf8) + [UInt8](repeating: 0, count: 100 - Manifest.name.utf8.count))

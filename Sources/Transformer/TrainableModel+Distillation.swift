@@ -42,7 +42,9 @@ extension TrainableModel {
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
       try pass.forward(state.part(part, width: network.sizes.hidden))
-      let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)).normed
+      // A signal lets the step end, so the teacher's passes do not look for one.
+      let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)) { _ in }
+        .normed
       let sums = pass.loss(
         labels, teacher, hidden, weight: Float(scale / Double(count)),
         teacherLogits: try teacherLogits(as: pass.room.logits))
@@ -72,9 +74,11 @@ extension TrainingPass {
         preconditionFailure("trained weights are float32")
       }
       return distillation(
-        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head, teacherHidden: taught,
-        teacherHead: teacher.model.network.head, labels: labels, teacher.mix, weight: weight,
-        logits: room.logits, teacherLogits: teacherLogits, on: model.workers)
+        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head,
+        form: model.network.logitForm, teacherHidden: taught,
+        teacherHead: teacher.model.network.head, teacherForm: teacher.model.network.logitForm,
+        labels: labels, teacher.mix, weight: weight, logits: room.logits,
+        teacherLogits: teacherLogits, on: model.workers)
     }
   }
 }

@@ -126,8 +126,8 @@ struct TrainModeTests {
       to: "run")
     #expect(done.code == 0, "\(done.notes)")
     #expect(done.json?["package"] == .null)
-    #expect(pathKind(folder.file("run/package")) == nil)
-    #expect(pathKind(folder.file("run/checkpoints/step-1/package")) == nil)
+    #expect(try pathKind(folder.file("run/package")) == nil)
+    #expect(try pathKind(folder.file("run/checkpoints/step-1/package")) == nil)
     #expect(try folderEntries(folder.file("run/factors")).count == 2)
     #expect(try train(package, ["--factors-only"], to: "full").code == 64)
   }
@@ -235,6 +235,6 @@ struct TrainModeTests {
         + ["--batch-size", "2", "--sequence-length", "7", "--steps", "2"]
         + ["--set", "data.chat_template=\(template)"])
     #expect(done.code == 3 && done.notes.contains("train.nothing_learned"), "\(done.notes)")
-    #expect(pathKind(folder.file("none")) == nil)
+    #expect(try pathKind(folder.file("none")) == nil)
   }
 }

@@ -67,7 +67,7 @@ struct LossWeightTests {
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
           coreBlocks: 1, codaBlocks: 1),
-        run: run, workers: Workers(1)
+        run: run, workers: try Workers(1)
       ) { path, _ in try createFolders(path) }
       job.exchange = exchange
       try Trainer(job) { _ in }.run()
@@ -154,7 +154,7 @@ struct LossWeightTests {
     let error = try #require(errors[0] as? TrainingError)
     #expect(error.kind == .checkFailed)
     if steps == 1 { #expect(error.problem == .weightsNotFinite(step: 1)) }
-    #expect(pathKind(run.package) == nil)
+    #expect(try pathKind(run.package) == nil)
     let last = try train(
       "last", Self.settings(micro: 8, steps: 3),
       model: {
@@ -163,6 +163,6 @@ struct LossWeightTests {
         return model
       })
     #expect(last.errors[0] as? TrainingError == TrainingError(.diverged(steps: 1), last.run.path))
-    #expect(pathKind(last.run.package) == nil)
+    #expect(try pathKind(last.run.package) == nil)
   }
 }

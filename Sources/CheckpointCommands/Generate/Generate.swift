@@ -88,7 +88,10 @@ struct Generate: Verb {
     try session.run(
       ids, limit: min(maxTokens, opened.graph.sizes.context - ids.count), exit: exit?.rule,
       sampler: &sampler
-    ) { if streams { console.write($0) } }
+    ) {
+      if streams { console.writeModelText($0) }
+      try console.requireOutput()
+    }
     if streams { console.write("\n") }
     if exit != nil, !output.quiet { console.note(session.depthLine) }
     return GenerateReport(prompt: prompt, promptTokens: ids.count, of: session)

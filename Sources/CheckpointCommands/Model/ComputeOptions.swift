@@ -12,7 +12,7 @@ struct ComputeOptions: ParsableArguments {
     }
   }
 
-  func workers() -> Workers { Workers(threads) }
+  func workers() throws -> Workers { try Workers(threads) }
 }
 
 /// Numbers of recurrences, such as `1,2,4,8`.

@@ -1,6 +1,6 @@
 import ArgumentParser
-import ByteIO
 import ChatTemplates
+import Platform
 
 /// `2026-11-29`: the date that a chat template writes.
 extension TemplateDate: ExpressibleByArgument {

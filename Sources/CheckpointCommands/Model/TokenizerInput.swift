@@ -33,7 +33,7 @@ extension Tokenizer {
 
   private init?(findingAt path: String) throws {
     try refuseRun(path)
-    guard pathKind(path) != .folder else {
+    guard try pathKind(path) != .folder else {
       let folder = try CheckpointFolder(path: path)
       if folder.names.contains("tokenizer.json") {
         try self.init(gguf: nil) { try folder.open($0) }

@@ -63,7 +63,7 @@ struct RetrofitChoices: ParsableArguments {
     case "takase": return AdapterChoice(start: .takase(seed: seed))
     case "add": return AdapterChoice(start: .add)
     default:
-      guard pathKind(adapter) != nil else {
+      guard try pathKind(adapter) != nil else {
         throw UsageError(
           "\"\(adapter)\" is neither a start of the adapter nor a file",
           hint: "starts: prelude, state, average, uniform, takase, add")

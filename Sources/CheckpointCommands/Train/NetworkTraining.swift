@@ -155,7 +155,7 @@ extension TrainingSettings {
   fileprivate var trainedParts: TrainedParts {
     switch mode {
     case .full: return .all
-    case .adapter: return TrainedParts { $0 == .adapter }
+    case .adapter: return TrainedParts { if case .injection = $0 { true } else { false } }
     case .lora:
       let whole = Set(lora.whole)
       let lowRank = LowRank(
@@ -172,13 +172,11 @@ extension TrainingSettings.LoRA.Part {
     switch role {
     case .embedding: self = .embedding
     case .head: self = .head
-    case .adapter: self = .adapter
+    case .injection: self = .adapter
     case .coreNorm, .finalNorm: self = .norms
     case .block(_, let role):
-      switch role {
-      case .attentionNorm, .mlpNorm, .queryNorm, .keyNorm: self = .norms
-      default: return nil
-      }
+      guard role.facts.isNorm else { return nil }
+      self = .norms
     }
   }
 }

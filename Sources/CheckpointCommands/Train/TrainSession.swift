@@ -71,8 +71,9 @@ struct TrainSession {
     if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()
     guard exchange.isFirst else { return nil }
+    let written = try [run.package, run.factors, run.curve].filter { try pathKind($0) != nil }
     return TrainReport.Outcome(
-      run: run, progress: trainer.progress, steps: try run.steps(),
+      run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
       skippedRecords: skippedRecords, plan: plan, byteCount: byteCount, hasColor: hasColor)
   }

@@ -39,7 +39,9 @@ struct TrainingData {
 
   /// `PATH:WEIGHT`; a path that exists as it stands has weight 1.
   static func split(_ source: String) throws -> (path: String, weight: Double) {
-    guard pathKind(source) == nil, let colon = source.lastIndex(of: ":") else { return (source, 1) }
+    guard try pathKind(source) == nil, let colon = source.lastIndex(of: ":") else {
+      return (source, 1)
+    }
     let text = String(source[source.index(after: colon)...])
     guard let weight = Double(text), weight > 0, weight.isFinite else {
       throw DataError(.badWeight(text), source)

@@ -38,7 +38,7 @@ package struct TokenCache: Sendable {
   ) throws -> CachedTokens {
     let key = try Self.key(of: request)
     let path = "\(folder)/\(key).tokens"
-    if pathKind(path) == .file {
+    if try pathKind(path) == .file {
       return try CachedTokens(path, of: request.path, key: key)
     }
     try createFolders(folder)

@@ -23,7 +23,7 @@ package final class Trainer {
     package var identity = ""
     /// Whether `writePackage` writes all parameters, not only what was trained.
     package var writesPackage = true
-    /// Writes the model as it is now to a folder that does not exist.
+    /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
 
     package init(
@@ -81,7 +81,7 @@ package final class Trainer {
 
   /// Goes back to the last checkpoint; to the start where the run died before its first.
   package func resume() throws {
-    guard let step = job.run.checkpointSteps().last else {
+    guard let step = try job.run.checkpointSteps().last else {
       if exchange.isFirst { try job.run.rewind(to: nil) }
       return
     }
@@ -136,7 +136,6 @@ package final class Trainer {
   }
 
   private func writeResult() throws {
-    removeTree(job.run.package)
     try job.writePackage(job.run.package, progress)
     try writeCurve()
   }
@@ -366,7 +365,7 @@ package final class Trainer {
     let package = job.writesPackage ? job.model.parameters.byteCount : 0
     // One more than is kept stands while the next is written, and the best beside it.
     let kept = settings.checkpoints.every > 0 ? settings.checkpoints.keep + 2 : 1
-    let checkpoints = max(0, kept - job.run.checkpointSteps().count)
+    let checkpoints = try max(0, kept - job.run.checkpointSteps().count)
     try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
   }
 
@@ -386,7 +385,7 @@ package final class Trainer {
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     try writeCurve()
-    job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
+    try job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }
