@@ -107,7 +107,7 @@ let package = Package(
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
-    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"]),
+    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(

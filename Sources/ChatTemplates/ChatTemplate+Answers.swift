@@ -23,7 +23,9 @@ extension ChatTemplate {
   ///
   /// A template that marks answers itself (`{% generation %}`) decides. Of any other, the text is
   /// made a second time with a stand-in for each answer, which shows where the template puts them; the
-  /// special token that follows an answer, such as `<|im_end|>`, belongs to it.
+  /// special token that follows an answer, such as `<|im_end|>`, belongs to it. Where an answer is more
+  /// than a text (a call of a tool, reasoning beside it), or none, what the template adds to the prompt
+  /// before it is the answer.
   ///
   /// - Parameters:
   ///   - specials: Spellings of the tokens that mark structure.
@@ -36,6 +38,9 @@ extension ChatTemplate {
     names["add_generation_prompt"] = false
     let (text, marked) = try rendered(names)
     if !marked.isEmpty { return Self.cut(text, at: marked) }
+    if messages.contains(where: \.isAnswerBesideText) {
+      return try answersByPrefix(of: messages, names, text, specials)
+    }
     var contents: [(stand: [UInt8], content: [UInt8])] = []
     names["messages"] = .array(
       messages.enumerated().map { i, message in
@@ -53,15 +58,15 @@ extension ChatTemplate {
     return try Self.fill(frames, contents.map(\.content), text, specials)
   }
 
-  private func rendered(
+  func rendered(
     _ names: JSONObject
   ) throws(ChatTemplateError) -> (text: [UInt8], answers: [Range<Int>]) {
-    var renderer = TemplateRenderer(names)
+    var renderer = TemplateRenderer(names, date: date)
     let text = try renderer.render(statements)
     return (Array(text.utf8), renderer.answers)
   }
 
-  private static func cut(_ text: [UInt8], at answers: [Range<Int>]) -> ChatText {
+  static func cut(_ text: [UInt8], at answers: [Range<Int>]) -> ChatText {
     var result = ChatText()
     var done = 0
     for answer in answers where answer.lowerBound >= done {

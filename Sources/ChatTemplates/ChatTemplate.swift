@@ -4,13 +4,17 @@ package import JSON
 ///
 /// Output equals that of Hugging Face's `apply_chat_template`: blocks take their line end and
 /// indentation with them, and `tojson` writes plain JSON. What a template may not use is refused
-/// when it is read, by name; `formats/tokenizer-json.md` lists what it may. The date function
-/// `strftime_now` is not defined, so that one conversation always gives one text.
+/// when it is read, by name; `formats/tokenizer-json.md` lists what it may. The date that
+/// `strftime_now` writes is given, so that one conversation and one date always give one text.
 package struct ChatTemplate: Equatable, Sendable {
   let statements: [TemplateStatement]
+  let date: TemplateDate?
 
   /// Reads a template; throws where it is no template or uses something unsupported.
-  package init(_ source: String) throws(ChatTemplateError) {
+  ///
+  /// - Parameter date: What `strftime_now` writes; without one a call of it is an error.
+  package init(_ source: String, date: TemplateDate? = nil) throws(ChatTemplateError) {
+    self.date = date
     var parser = try TemplateParser(source)
     statements = try parser.template()
   }
@@ -32,7 +36,7 @@ package struct ChatTemplate: Equatable, Sendable {
 
   /// The text that the template makes of `variables`.
   package func render(variables: JSONObject) throws(ChatTemplateError) -> String {
-    var renderer = TemplateRenderer(variables)
+    var renderer = TemplateRenderer(variables, date: date)
     return try renderer.render(statements)
   }
 }

@@ -23,6 +23,10 @@ package struct ChatTemplateError: DiagnosedError, Equatable {
     case overflow
     /// The template itself refused the conversation.
     case raised(String)
+    /// `strftime_now` was called, and the text must be the same on every day.
+    case dateNeeded
+    /// The template does not show an assistant's call of a tool; counted from 1.
+    case toolCallNotShown(number: Int)
     /// The template does not show an answer in its place; counted from 1.
     case answerNotFound(number: Int)
   }
@@ -47,6 +51,8 @@ package struct ChatTemplateError: DiagnosedError, Equatable {
     case .tooDeep, .tooLong, .tooMuchWork, .textTooLong: "template.limit"
     case .wrongType, .wrongCount, .undefined, .divisionByZero, .overflow: "template.failed"
     case .raised: "template.raised"
+    case .dateNeeded: "template.date_needed"
+    case .toolCallNotShown: "template.tool_call_not_shown"
     case .answerNotFound: "template.answer_not_found"
     }
   }
@@ -57,8 +63,8 @@ package struct ChatTemplateError: DiagnosedError, Equatable {
     case .unsupported: .unsupported
     case .tooDeep, .tooLong, .tooMuchWork, .textTooLong: .resourceLimit
     case .wrongType, .wrongCount, .undefined, .divisionByZero, .overflow: .malformed
-    case .answerNotFound: .malformed
-    case .raised: .usage
+    case .answerNotFound, .toolCallNotShown: .malformed
+    case .raised, .dateNeeded: .usage
     }
   }
 
@@ -80,12 +86,21 @@ package struct ChatTemplateError: DiagnosedError, Equatable {
     case .divisionByZero: "division by zero"
     case .overflow: "a number exceeds 64 bits"
     case .raised(let message): "the template refuses the conversation: \(message)"
+    case .dateNeeded: "it writes today's date, which makes another text every day"
+    case .toolCallNotShown(let number):
+      "the tool call of the assistant's message \(number) does not show in the text"
     case .answerNotFound(let number):
       "the assistant's answer \(number) does not stand where the other answers stand"
     }
   }
 
   package var hint: String? {
-    if case .unsupported = problem { "see formats/tokenizer-json.md for what is" } else { nil }
+    switch problem {
+    case .unsupported: "see formats/tokenizer-json.md for what is"
+    case .dateNeeded: "say which date it is to write with --date YYYY-MM-DD"
+    case .toolCallNotShown:
+      "take a template that writes tool calls, or leave the record out with --skip-bad-records"
+    default: nil
+    }
   }
 }

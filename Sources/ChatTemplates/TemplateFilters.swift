@@ -5,42 +5,70 @@ enum TemplateFilters {
     _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> TemplateValue {
     switch filter {
-    case .trim: return .string(value.text.trimmed(arguments[0, "chars"]?.string))
-    case .upper: return .string(value.text.uppercased())
-    case .lower: return .string(value.text.lowercased())
-    case .capitalize: return .string(value.text.capitalizedFirst)
-    case .title: return .string(value.text.titled)
-    case .string, .safe: return .string(value.text)
-    case .tojson:
-      if value.isUndefined {
-        throw renderer.failure(.wrongType(wanted: "a value", found: "an undefined value"))
-      }
-      return .string(value.json(indent: arguments[0, "indent"]?.integer))
+    case .trim, .upper, .lower, .capitalize, .title, .string, .safe, .indent:
+      return try renderer.string(text(filter, renderer.printed(value), arguments, &renderer))
+    case .tojson: return try renderer.string(json(of: value, arguments, &renderer))
     case .default, .d:
       let replaces = value.isUndefined || arguments[1, "boolean"]?.isTrue ?? false && !value.isTrue
       return replaces ? arguments[0, "default_value"] ?? .string("") : value
     case .replace:
       let old = try renderer.text(of: arguments[0, "old"] ?? .null)
       let new = try renderer.text(of: arguments[1, "new"] ?? .null)
-      return .string(
-        value.text.replacingAll(old, with: new, atMost: arguments[2, "count"]?.integer))
-    case .int: return .integer(value.integer ?? truncated(value))
-    case .float: return .float(value.number ?? Double(value.text.trimmed()) ?? 0)
+      return try TemplateMethods.replaced(
+        renderer.printed(value), old, new, atMost: arguments[2, "count"]?.integer, &renderer)
+    case .int:
+      guard let number = value.number ?? value.string.flatMap({ Double($0.trimmed()) }) else {
+        return .integer(0)
+      }
+      return .integer(value.integer ?? Int(exactly: number.rounded(.towardZero)) ?? 0)
+    case .float:
+      return .float(value.number ?? value.string.flatMap { Double($0.trimmed()) } ?? 0)
     case .abs: return try absolute(value, renderer)
     case .round: return try rounded(value, arguments, renderer)
-    case .indent: return .string(indented(value.text, arguments))
     case .items:
-      guard case .dictionary(let members) = value else {
+      guard case .dictionary(let dictionary) = value else {
         throw renderer.failure(.wrongType(wanted: "a mapping", found: value.typeName))
       }
-      return .list(members.map { .list([.string($0.key), $0.value]) })
+      return try TemplateMethods.items(dictionary, &renderer)
+    case .length where value.string != nil, .count where value.string != nil:
+      let text = try renderer.text(of: value)
+      try renderer.count(bytes: text.utf8.count)
+      return .integer(text.unicodeScalars.count)
     default: return try list(filter, renderer.elements(of: value), value, arguments, &renderer)
     }
   }
 
-  private static func truncated(_ value: TemplateValue) -> Int {
-    guard let number = value.number ?? Double(value.text.trimmed()) else { return 0 }
-    return Int(exactly: number.rounded(.towardZero)) ?? 0
+  private static func text(
+    _ filter: TemplateFilter, _ text: String, _ arguments: TemplateArguments,
+    _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> String {
+    try renderer.count(bytes: text.utf8.count)
+    switch filter {
+    case .trim: return text.trimmed(arguments[0, "chars"]?.string)
+    case .upper: return text.uppercased()
+    case .lower: return text.lowercased()
+    case .capitalize: return text.capitalizedFirst
+    case .title: return text.titled
+    case .indent: return try indented(text, arguments, &renderer)
+    default: return text
+    }
+  }
+
+  private static func json(
+    of value: TemplateValue, _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> String {
+    if value.isUndefined {
+      throw renderer.failure(.wrongType(wanted: "a value", found: "an undefined value"))
+    }
+    try renderer.count(value.weight)
+    guard let indent = arguments[0, "indent"]?.integer else { return value.json() }
+    guard indent <= 1000 else { throw renderer.failure(.tooMuchWork(limit: 1000)) }
+    // Each value stands on a line of its own, as deep as it is.
+    let width = max(0, indent)
+    let (spaces, overflow) = value.weight.multipliedReportingOverflow(
+      by: width * (value.depth + 1))
+    try renderer.count(bytes: overflow ? .max : spaces)
+    return value.json(indent: width)
   }
 
   private static func absolute(
@@ -65,8 +93,11 @@ enum TemplateFilters {
   }
 
   /// All lines but the first behind some spaces; empty lines stay empty.
-  private static func indented(_ text: String, _ arguments: TemplateArguments) -> String {
+  private static func indented(
+    _ text: String, _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> String {
     let width = min(max(arguments[0, "width"]?.integer ?? 4, 0), 1000)
+    try renderer.count(bytes: text.utf8.count { $0 == 0x0A } * width)
     let indentsFirst = arguments[1, "first"]?.isTrue ?? false
     let prefix = String(repeating: " ", count: width)
     return text.parted(by: "\n", atMost: nil).enumerated().map { i, line in
@@ -84,31 +115,32 @@ enum TemplateFilters {
     case .length, .count: return .integer(elements.count)
     case .first: return elements.first ?? .undefined("the first element")
     case .last: return elements.last ?? .undefined("the last element")
-    case .list: return .list(elements)
+    case .list: return try renderer.list(elements)
     case .reverse:
       let reversed = Array(elements.reversed())
-      return value.string == nil ? .list(reversed) : .string(reversed.map(\.text).joined())
+      return value.string == nil
+        ? try renderer.list(reversed) : try renderer.string(reversed.map(\.text).joined())
     case .unique:
       var kept: [TemplateValue] = []
-      for element in elements where !kept.contains(where: { $0.equals(element) }) {
-        try renderer.count(kept.count)
-        kept.append(element)
+      for element in elements {
+        if try !renderer.contains(.list(TemplateList(kept)), element) { kept.append(element) }
       }
-      return .list(kept)
-    case .sort: return .list(try sorted(elements, renderer))
+      return try renderer.list(kept)
+    case .sort: return try renderer.list(sorted(elements, &renderer))
     case .join:
       var parts = elements
       if let attribute = arguments[1, "attribute"] {
-        parts = try members(of: elements, attribute, renderer)
+        parts = try members(of: elements, attribute, &renderer)
       }
-      return .string(parts.map(\.text).joined(separator: arguments[0, "d"]?.text ?? ""))
+      let separator = try renderer.printed(arguments[0, "d"] ?? .string(""))
+      return try TemplateMethods.joined(parts, by: separator, &renderer)
     case .map: return try map(elements, arguments, &renderer)
-    default: return .list(try chosen(filter, elements, arguments, renderer))
+    default: return try renderer.list(chosen(filter, elements, arguments, &renderer))
     }
   }
 
   private static func members(
-    of elements: [TemplateValue], _ key: TemplateValue, _ renderer: TemplateRenderer
+    of elements: [TemplateValue], _ key: TemplateValue, _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> [TemplateValue] {
     var result: [TemplateValue] = []
     for element in elements { result.append(try renderer.member(of: element, key)) }
@@ -117,7 +149,7 @@ enum TemplateFilters {
 
   /// A stable sort by insertion from the back, so that an error can leave it.
   private static func sorted(
-    _ elements: [TemplateValue], _ renderer: TemplateRenderer
+    _ elements: [TemplateValue], _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> [TemplateValue] {
     guard elements.count <= 1000 else { throw renderer.failure(.tooMuchWork(limit: 1000)) }
     var result: [TemplateValue] = []
@@ -134,7 +166,7 @@ enum TemplateFilters {
     _ elements: [TemplateValue], _ arguments: TemplateArguments, _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> TemplateValue {
     if let attribute = arguments.named.first(where: { $0.key == "attribute" })?.value {
-      return .list(try members(of: elements, attribute, renderer))
+      return try renderer.list(members(of: elements, attribute, &renderer))
     }
     let name = try renderer.text(of: arguments[0, "filter"] ?? .null)
     guard let filter = TemplateFilter(rawValue: name), filter != .map else {
@@ -143,13 +175,13 @@ enum TemplateFilters {
     let rest = TemplateArguments(positional: Array(arguments.positional.dropFirst()))
     var result: [TemplateValue] = []
     for element in elements { result.append(try apply(filter, to: element, rest, &renderer)) }
-    return .list(result)
+    return try renderer.list(result)
   }
 
   /// `select`, `reject`, `selectattr`, `rejectattr`: by truth, or by a test.
   private static func chosen(
     _ filter: TemplateFilter, _ elements: [TemplateValue], _ arguments: TemplateArguments,
-    _ renderer: TemplateRenderer
+    _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> [TemplateValue] {
     let byMember = filter == .selectattr || filter == .rejectattr
     let keeps = filter == .select || filter == .selectattr
@@ -167,10 +199,8 @@ enum TemplateFilters {
     var result: [TemplateValue] = []
     for element in elements {
       let value = byMember ? try renderer.member(of: element, key) : element
-      let holds =
-        try test.map { (test) throws(ChatTemplateError) in
-          try TemplateTests.passes(value, test, Array(rest), renderer)
-        } ?? value.isTrue
+      var holds = value.isTrue
+      if let test { holds = try TemplateTests.passes(value, test, Array(rest), &renderer) }
       if holds == keeps { result.append(element) }
     }
     return result
@@ -181,13 +211,13 @@ enum TemplateFilters {
 enum TemplateTests {
   static func passes(
     _ value: TemplateValue, _ test: TemplateTest, _ arguments: [TemplateValue],
-    _ renderer: TemplateRenderer
+    _ renderer: inout TemplateRenderer
   ) throws(ChatTemplateError) -> Bool {
     let other = arguments.first ?? .null
     switch test {
     case .defined: return !value.isUndefined
     case .undefined: return value.isUndefined
-    case .none: return value == .null
+    case .none: if case .null = value { return true } else { return false }
     case .string: return value.string != nil
     case .mapping:
       switch value {
@@ -203,8 +233,8 @@ enum TemplateTests {
     case .integer: if case .integer = value { return true } else { return false }
     case .float: if case .float = value { return true } else { return false }
     case .boolean: if case .bool = value { return true } else { return false }
-    case .true: return value == .bool(true)
-    case .false: return value == .bool(false)
+    case .true: if case .bool(true) = value { return true } else { return false }
+    case .false: if case .bool(false) = value { return true } else { return false }
     case .odd, .even, .divisibleby:
       guard let number = value.integer, let divisor = test == .divisibleby ? other.integer : 2
       else {
@@ -212,17 +242,24 @@ enum TemplateTests {
       }
       guard divisor != 0 else { throw renderer.failure(.divisionByZero) }
       return number.isMultiple(of: divisor) != (test == .odd)
-    case .equalto, .eq: return value.equals(other)
-    case .ne: return !value.equals(other)
+    case .equalto, .eq: return try renderer.areEqual(value, other)
+    case .ne: return !(try renderer.areEqual(value, other))
     case .in: return try renderer.contains(other, value)
     case .lt: return try renderer.isLess(value, other)
     case .gt: return try renderer.isLess(other, value)
-    case .le: return try renderer.isLess(value, other) || value.equals(other)
-    case .ge: return try renderer.isLess(other, value) || value.equals(other)
+    case .le: return try renderer.isAtMost(value, other)
+    case .ge: return try renderer.isAtMost(other, value)
     case .upper:
-      return value.text.uppercased() == value.text && value.text.lowercased() != value.text
+      let text = try renderer.printed(value)
+      return text.uppercased() == text && text.lowercased() != text
     case .lower:
-      return value.text.lowercased() == value.text && value.text.uppercased() != value.text
+      let text = try renderer.printed(value)
+      return text.lowercased() == text && text.uppercased() != text
+    case .callable:
+      switch value {
+      case .macro, .function: return true
+      default: return false
+      }
     }
   }
 }

@@ -12,26 +12,74 @@ enum TemplateMethods {
     switch object {
     case .undefined(let name): throw renderer.failure(.undefined(name))
     case .string(let text): return try string(text, name, arguments, &renderer)
-    case .dictionary(let members):
+    case .dictionary(let dictionary):
       switch name {
-      case "items": return .list(members.map { .list([.string($0.key), $0.value]) })
-      case "keys": return .list(members.map { .string($0.key) })
-      case "values": return .list(members.map(\.value))
+      case "items": return try items(dictionary, &renderer)
+      case "keys": return try renderer.list(dictionary.members.map { .string($0.key) })
+      case "values": return try renderer.list(dictionary.members.map(\.value))
       case "get":
-        let key = arguments[0, "key"]?.text ?? ""
+        let key = try renderer.printed(arguments[0, "key"] ?? .string(""))
+        try renderer.count(object.memberCount)
         return object.member(key) ?? arguments[1, "default"] ?? .null
       default: break
       }
     case .list(let list):
       let wanted = arguments[0, "value"] ?? .null
-      if name == "count" { return .integer(list.count { $0.equals(wanted) }) }
-      if name == "index", let place = list.firstIndex(where: { $0.equals(wanted) }) {
-        return .integer(place)
+      guard name == "count" || name == "index" else { break }
+      var found = 0
+      for (place, element) in list.elements.enumerated() {
+        guard try renderer.areEqual(element, wanted) else { continue }
+        if name == "index" { return .integer(place) }
+        found += 1
       }
+      if name == "count" { return .integer(found) }
     default: break
     }
     throw renderer.failure(
       .wrongType(wanted: "something with a method \(name)", found: object.typeName))
+  }
+
+  static func items(
+    _ dictionary: TemplateDictionary, _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> TemplateValue {
+    var pairs: [TemplateValue] = []
+    for member in dictionary.members {
+      pairs.append(try renderer.list([.string(member.key), member.value]))
+    }
+    return try renderer.list(pairs)
+  }
+
+  static func joined(
+    _ parts: [TemplateValue], by separator: String, _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> TemplateValue {
+    var text = ""
+    for (place, part) in parts.enumerated() {
+      let part = try renderer.printed(part)
+      try renderer.count(bytes: part.utf8.count + separator.utf8.count)
+      if place > 0 { text += separator }
+      text += part
+    }
+    return .string(text)
+  }
+
+  static func replaced(
+    _ text: String, _ old: String, _ new: String, atMost limit: Int?,
+    _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> TemplateValue {
+    if old.isEmpty { return .string(text) }
+    let parts = try parted(text, by: old, atMost: limit, &renderer)
+    let (added, overflow) = new.utf8.count.multipliedReportingOverflow(by: parts.count - 1)
+    try renderer.count(bytes: overflow ? .max : added)
+    return .string(parts.joined(separator: new))
+  }
+
+  private static func parted(
+    _ text: String, by separator: String?, atMost limit: Int?, _ renderer: inout TemplateRenderer
+  ) throws(ChatTemplateError) -> [String] {
+    try renderer.count(bytes: text.utf8.count + (separator?.utf8.count ?? 0))
+    let parts = text.parted(by: separator, atMost: limit)
+    try renderer.count(parts.count)
+    return parts
   }
 
   private static func string(
@@ -42,6 +90,7 @@ enum TemplateMethods {
       try renderer.text(of: arguments[place, ""] ?? .null)
     }
     let characters = arguments[0, "chars"]?.string
+    try renderer.count(bytes: text.utf8.count)
     switch name {
     case "strip": return .string(text.trimmed(characters))
     case "lstrip": return .string(text.trimmed(characters, right: false))
@@ -53,7 +102,8 @@ enum TemplateMethods {
     case "startswith", "endswith":
       let choices: [TemplateValue]
       if case .list(let list)? = arguments[0, ""] {
-        choices = list
+        try renderer.count(list.weight)
+        choices = list.elements
       } else {
         choices = [.string(try word(0))]
       }
@@ -64,20 +114,18 @@ enum TemplateMethods {
             : text.utf8.reversed().starts(with: choice.utf8.reversed())
         })
     case "replace":
-      return .string(
-        text.replacingAll(try word(0), with: try word(1), atMost: arguments[2, "count"]?.integer))
+      return try replaced(
+        text, word(0), word(1), atMost: arguments[2, "count"]?.integer, &renderer)
     case "split":
-      let parts = text.parted(
-        by: arguments[0, "sep"]?.string, atMost: arguments[1, "maxsplit"]?.integer)
-      return .list(parts.map { .string($0) })
+      let parts = try parted(
+        text, by: arguments[0, "sep"]?.string, atMost: arguments[1, "maxsplit"]?.integer, &renderer)
+      return try renderer.list(parts.map { .string($0) })
     case "join":
-      let parts = try renderer.elements(of: arguments[0, ""] ?? .null)
-      return .string(parts.map(\.text).joined(separator: text))
+      return try joined(renderer.elements(of: arguments[0, ""] ?? .null), by: text, &renderer)
     case "count":
-      let wanted = try word(0)
-      return .integer(text.parted(by: wanted, atMost: nil).count - 1)
+      return .integer(try parted(text, by: word(0), atMost: nil, &renderer).count - 1)
     case "find":
-      let parts = text.parted(by: try word(0), atMost: 1)
+      let parts = try parted(text, by: word(0), atMost: 1, &renderer)
       return .integer(parts.count > 1 ? parts[0].unicodeScalars.count : -1)
     default:
       throw renderer.failure(
@@ -136,23 +184,16 @@ extension String {
       }
       return parts
     }
-    let (bytes, wanted) = (Array(utf8), Array(separator.utf8))
+    let bytes = Array(utf8)
+    let search = ByteSearch(for: Array(separator.utf8))
     var parts: [String] = []
-    var (start, i) = (0, 0)
-    while i + wanted.count <= bytes.count, limit.map({ $0 < 0 || parts.count < $0 }) ?? true {
-      if bytes[i...].starts(with: wanted) {
-        parts.append(String(decoding: bytes[start..<i], as: UTF8.self))
-        i += wanted.count
-        start = i
-      } else {
-        i += 1
-      }
+    var start = 0
+    while limit.map({ $0 < 0 || parts.count < $0 }) ?? true,
+      let place = search.first(in: bytes, from: start)
+    {
+      parts.append(String(decoding: bytes[start..<place.lowerBound], as: UTF8.self))
+      start = place.upperBound
     }
     return parts + [String(decoding: bytes[start...], as: UTF8.self)]
-  }
-
-  /// With up to `limit` occurrences of `old` replaced; an empty `old` replaces nothing.
-  func replacingAll(_ old: String, with new: String, atMost limit: Int? = nil) -> String {
-    old.isEmpty ? self : parted(by: old, atMost: limit).joined(separator: new)
   }
 }

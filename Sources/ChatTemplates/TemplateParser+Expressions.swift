@@ -131,9 +131,6 @@ extension TemplateParser {
       default: break
       }
       if current == .symbol("(") {
-        guard ["raise_exception", "namespace", "range", "dict"].contains(name) else {
-          throw unsupported("the function \(name)")
-        }
         return .call(name, try arguments())
       }
       return .name(name)

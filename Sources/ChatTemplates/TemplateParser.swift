@@ -145,8 +145,10 @@ struct TemplateParser {
     case "set": return [try assignment()]
     case "break": return [.leaveLoop]
     case "continue": return [.continueLoop]
+    case "macro": return [.macro(try macro())]
+    case "call": return [try callBlock()]
     case "generation": return [.answer(try body(until: ["endgeneration"]).statements)]
-    case "elif", "else", "endif", "endfor", "endset", "endgeneration":
+    case "elif", "else", "endif", "endfor", "endset", "endgeneration", "endmacro", "endcall":
       position -= 1
       throw syntax("a statement")
     default: throw unsupported("{% \(keyword) %}")
@@ -181,6 +183,41 @@ struct TemplateParser {
       .init(
         names: names, sequence: sequence, filter: filter, body: body, otherwise: otherwise,
         line: line))
+  }
+
+  private mutating func macro() throws(ChatTemplateError) -> TemplateStatement.Macro {
+    let name = try name()
+    guard current == .symbol("(") else { throw syntax("\"(\"") }
+    let parameters = try parameters()
+    return .init(
+      name: name, parameters: parameters, body: try body(until: ["endmacro"]).statements)
+  }
+
+  private mutating func callBlock() throws(ChatTemplateError) -> TemplateStatement {
+    let line = line
+    let parameters = current == .symbol("(") ? try parameters() : []
+    let call = try expression(allowsTuple: false)
+    guard case .call = call else { throw syntax("a call of a macro") }
+    let body = try body(until: ["endcall"]).statements
+    return .call(body: .init(name: "caller", parameters: parameters, body: body), call, line: line)
+  }
+
+  private mutating func parameters()
+    throws(ChatTemplateError) -> [TemplateStatement.Macro.Parameter]
+  {
+    try expect("(")
+    var parameters: [TemplateStatement.Macro.Parameter] = []
+    while !take(")") {
+      if !parameters.isEmpty {
+        try expect(",")
+        if take(")") { break }
+      }
+      try countPart()
+      let name = try name()
+      let standard = take("=") ? try expression(allowsTuple: false) : nil
+      parameters.append(.init(name: name, standard: standard))
+    }
+    return parameters
   }
 
   private mutating func names() throws(ChatTemplateError) -> [String] {

@@ -2,19 +2,26 @@ extension TemplateRenderer {
   /// Evaluates an expression.
   mutating func value(of expression: TemplateExpression) throws(ChatTemplateError) -> TemplateValue
   {
+    try nested { (renderer) throws(ChatTemplateError) in try renderer.evaluated(expression) }
+  }
+
+  private mutating func evaluated(
+    _ expression: TemplateExpression
+  ) throws(ChatTemplateError) -> TemplateValue {
     try count()
     switch expression {
     case .literal(let value): return value
     case .name(let name): return lookUp(name)
-    case .list(let list): return .list(try values(of: list))
+    case .list(let elements): return try list(values(of: elements))
     case .dictionary(let pairs):
       var members: [TemplateValue.Member] = []
       for pair in pairs {
         let key = try text(of: value(of: pair.key))
-        members.removeAll { $0.key == key }
+        try count(members.count)
+        members.removeAll { $0.key.utf8.elementsEqual(key.utf8) }
         members.append(.init(key: key, value: try value(of: pair.value)))
       }
-      return .dictionary(members)
+      return try dictionary(members)
     case .member(let object, let key):
       return try member(of: value(of: object), value(of: key))
     case .slice(let object, let bounds): return try slice(value(of: object), bounds)
@@ -26,7 +33,8 @@ extension TemplateRenderer {
       return try TemplateFilters.apply(filter, to: object, values(of: arguments), &self)
     case .test(let object, let test, let arguments):
       let object = try value(of: object)
-      return .bool(try TemplateTests.passes(object, test, values(of: arguments), self))
+      let arguments = try values(of: arguments)
+      return .bool(try TemplateTests.passes(object, test, arguments, &self))
     case .not(let operand): return .bool(!(try value(of: operand).isTrue))
     case .negative(let operand):
       return try arithmetic("-", .integer(0), value(of: operand))
@@ -46,7 +54,7 @@ extension TemplateRenderer {
     return result
   }
 
-  private mutating func values(
+  mutating func values(
     of arguments: TemplateExpression.Arguments
   ) throws(ChatTemplateError) -> TemplateArguments {
     var named: [TemplateValue.Member] = []
@@ -65,26 +73,31 @@ extension TemplateRenderer {
 
   // MARK: Members
 
-  func member(
+  mutating func member(
     of object: TemplateValue, _ key: TemplateValue
   ) throws(ChatTemplateError) -> TemplateValue {
     switch object {
     case .undefined(let name): throw failure(.undefined(name))
     case .dictionary:
-      guard case .string(let name) = key else { return .undefined(key.text) }
+      guard case .string(let name) = key else { return .undefined(key.typeName) }
+      try count(object.memberCount)
       return object.member(name) ?? .undefined(name)
-    case .namespace(let number): return namespaceMember(number, key.text) ?? .undefined(key.text)
+    case .namespace(let number):
+      guard case .string(let name) = key else { return .undefined(key.typeName) }
+      return namespaceMember(number, name) ?? .undefined(name)
     case .list(let list):
-      guard let index = key.integer else { return .undefined(key.text) }
-      let place = index < 0 ? index + list.count : index
-      return list.indices.contains(place) ? list[place] : .undefined("element \(index)")
+      guard let index = key.integer else { return .undefined(key.string ?? key.typeName) }
+      let elements = list.elements
+      let place = index < 0 ? index + elements.count : index
+      return elements.indices.contains(place) ? elements[place] : .undefined("element \(index)")
     case .string(let text):
-      guard let index = key.integer else { return .undefined(key.text) }
+      guard let index = key.integer else { return .undefined(key.string ?? key.typeName) }
+      try count(bytes: text.utf8.count)
       let scalars = Array(text.unicodeScalars)
       let place = index < 0 ? index + scalars.count : index
       return scalars.indices.contains(place)
         ? .string(String(scalars[place])) : .undefined("character \(index)")
-    default: return .undefined(key.text)
+    default: return .undefined(key.string ?? key.typeName)
     }
   }
 
@@ -127,7 +140,7 @@ extension TemplateRenderer {
       let end = place(numbers[1], -1, -1, items.count - 1)
       if start > end { result = stride(from: start, to: end, by: step).map { items[$0] } }
     }
-    return isString ? .string(result.map(\.text).joined()) : .list(result)
+    return isString ? try string(result.map(\.text).joined()) : try list(result)
   }
 
   // MARK: Functions
@@ -135,18 +148,32 @@ extension TemplateRenderer {
   private mutating func call(
     _ name: String, _ arguments: TemplateExpression.Arguments
   ) throws(ChatTemplateError) -> TemplateValue {
+    let callee = lookUp(name)
     let arguments = try values(of: arguments)
-    switch name {
-    case "raise_exception":
-      throw failure(.raised(arguments[0, "message"]?.text ?? ""))
-    case "namespace": return makeNamespace(arguments.named)
-    case "dict": return .dictionary(arguments.named)
-    default: return try range(arguments)
+    switch callee {
+    case .macro(let number): return .string(try run(macro: number, arguments))
+    case .function(.raiseException):
+      throw failure(.raised(try printed(arguments[0, "message"] ?? .string(""))))
+    case .function(.namespace): return try makeNamespace(arguments.named)
+    case .function(.dict): return try dictionary(arguments.named)
+    case .function(.range): return try range(arguments)
+    case .function(.strftimeNow):
+      guard let date else { throw failure(.dateNeeded) }
+      let format = try text(of: arguments[0, "format"] ?? .null)
+      try count(bytes: format.utf8.count * 8)
+      guard let text = date.formatted(format) else {
+        throw failure(.unsupported("the date format \"\(format)\""))
+      }
+      return .string(text)
+    case .undefined: throw failure(.undefined(name))
+    default: throw failure(.wrongType(wanted: "a function", found: callee.typeName))
     }
   }
 
   /// Python's `range`, of at most as many numbers as Jinja's sandbox allows.
-  private func range(_ arguments: TemplateArguments) throws(ChatTemplateError) -> TemplateValue {
+  private mutating func range(_ arguments: TemplateArguments) throws(ChatTemplateError)
+    -> TemplateValue
+  {
     var numbers: [Int] = []
     for value in arguments.positional {
       guard let number = value.integer, number.magnitude <= 1 << 40 else {
@@ -163,7 +190,7 @@ extension TemplateRenderer {
     guard abs((end - start) / step) <= 100_000 else {
       throw failure(.tooMuchWork(limit: 100_000))
     }
-    return .list(stride(from: start, to: end, by: step).map { .integer($0) })
+    return try list(stride(from: start, to: end, by: step).map { .integer($0) })
   }
 
   // MARK: Operators
@@ -179,37 +206,52 @@ extension TemplateRenderer {
     }
     let b = try value(of: right)
     switch symbol {
-    case "==": return .bool(a.equals(b))
-    case "!=": return .bool(!a.equals(b))
+    case "==": return .bool(try areEqual(a, b))
+    case "!=": return .bool(!(try areEqual(a, b)))
     case "<": return .bool(try isLess(a, b))
     case ">": return .bool(try isLess(b, a))
-    case "<=": return .bool(try isLess(a, b) || a.equals(b))
-    case ">=": return .bool(try isLess(b, a) || a.equals(b))
+    case "<=": return .bool(try isAtMost(a, b))
+    case ">=": return .bool(try isAtMost(b, a))
     case "in": return .bool(try contains(b, a))
     case "not in": return .bool(!(try contains(b, a)))
-    case "~":
-      try count((a.text.utf8.count + b.text.utf8.count) / 16)
-      return .string(a.text + b.text)
+    case "~": return try string(printed(a) + printed(b))
     default: return try arithmetic(symbol, a, b)
     }
   }
 
-  func isLess(_ a: TemplateValue, _ b: TemplateValue) throws(ChatTemplateError) -> Bool {
+  mutating func isLess(_ a: TemplateValue, _ b: TemplateValue) throws(ChatTemplateError) -> Bool {
     if let a = a.number, let b = b.number { return a < b }
     guard let a = a.string, let b = b.string else {
       throw failure(.wrongType(wanted: "two numbers or two strings", found: "\(a.typeName)"))
     }
+    try count(bytes: min(a.utf8.count, b.utf8.count))
     return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
   }
 
-  func contains(_ whole: TemplateValue, _ part: TemplateValue) throws(ChatTemplateError) -> Bool {
+  mutating func isAtMost(
+    _ a: TemplateValue, _ b: TemplateValue
+  ) throws(ChatTemplateError) -> Bool {
+    if try isLess(a, b) { return true }
+    return try areEqual(a, b)
+  }
+
+  mutating func contains(
+    _ whole: TemplateValue, _ part: TemplateValue
+  ) throws(ChatTemplateError) -> Bool {
     switch whole {
     case .string(let text):
       let bytes = Array(text.utf8)
       let wanted = Array(try self.text(of: part).utf8)
-      return bytes.firstRange(of: wanted, from: 0) != nil || wanted.isEmpty
-    case .list(let list): return list.contains { $0.equals(part) }
-    case .dictionary: return part.string.map { whole.member($0) != nil } ?? false
+      try count(bytes: bytes.count + wanted.count)
+      return wanted.isEmpty || ByteSearch(for: wanted).first(in: bytes) != nil
+    case .list(let list):
+      for element in list.elements {
+        if try areEqual(element, part) { return true }
+      }
+      return false
+    case .dictionary:
+      try count(whole.memberCount)
+      return part.string.map { whole.member($0) != nil } ?? false
     case .undefined: return false
     default: throw failure(.wrongType(wanted: "a list", found: whole.typeName))
     }
@@ -220,17 +262,17 @@ extension TemplateRenderer {
   ) throws(ChatTemplateError) -> TemplateValue {
     switch (symbol, a, b) {
     case ("+", .string(let a), .string(let b)):
-      try count((a.utf8.count + b.utf8.count) / 16)
+      try count(bytes: a.utf8.count + b.utf8.count)
       return .string(a + b)
     case ("+", .list(let a), .list(let b)):
-      try count(a.count + b.count)
-      return .list(a + b)
+      try count(a.elements.count + b.elements.count)
+      return try list(a.elements + b.elements)
     case ("*", .string(let text), .integer(let times)):
       let (length, overflow) = text.utf8.count.multipliedReportingOverflow(by: max(times, 0))
       guard !overflow, length <= Self.lengthLimit else {
         throw failure(.textTooLong(limit: Self.lengthLimit))
       }
-      try count(length / 16)
+      try count(bytes: length)
       return .string(String(repeating: text, count: max(times, 0)))
     default: break
     }

@@ -10,6 +10,10 @@ indirect enum TemplateStatement: Equatable, Sendable {
   case capture(Target, [TemplateStatement], line: Int)
   case leaveLoop
   case continueLoop
+  /// `{% macro name(parameters) %}…{% endmacro %}`.
+  case macro(Macro)
+  /// `{% call(names) macro(…) %}…{% endcall %}`: the body is what the macro calls `caller`.
+  case call(body: Macro, TemplateExpression, line: Int)
   /// `{% generation %}…{% endgeneration %}`: what the assistant writes.
   case answer([TemplateStatement])
 
@@ -28,6 +32,17 @@ indirect enum TemplateStatement: Equatable, Sendable {
     /// Runs when there is no element.
     var otherwise: [TemplateStatement]
     var line: Int
+  }
+
+  struct Macro: Equatable, Sendable {
+    var name: String
+    var parameters: [Parameter]
+    var body: [TemplateStatement]
+
+    struct Parameter: Equatable, Sendable {
+      var name: String
+      var standard: TemplateExpression?
+    }
   }
 
   /// What `set` assigns: a name, several that unpack the value, or a member of a namespace.
@@ -83,5 +98,5 @@ enum TemplateFilter: String, Sendable {
 enum TemplateTest: String, Sendable {
   case defined, undefined, none, string, mapping, iterable, sequence, number, integer, float
   case boolean, `true`, `false`, odd, even, divisibleby, equalto, eq, ne, `in`, lt, le, gt, ge
-  case upper, lower
+  case upper, lower, callable
 }

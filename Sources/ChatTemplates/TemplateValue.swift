@@ -9,11 +9,14 @@ enum TemplateValue: Equatable, Sendable {
   case integer(Int)
   case float(Double)
   case string(String)
-  case list([TemplateValue])
-  /// Members in order; keys are strings.
-  case dictionary([Member])
+  case list(TemplateList)
+  case dictionary(TemplateDictionary)
   /// Number of a namespace in the renderer, the one kind of value that can be changed.
   case namespace(Int)
+  /// Number of a macro in the renderer.
+  case macro(Int)
+  /// A function that every template knows.
+  case function(TemplateFunction)
 
   struct Member: Equatable, Sendable {
     var key: String
@@ -27,9 +30,11 @@ enum TemplateValue: Equatable, Sendable {
     case .number(let number):
       self = number.integer.map { .integer($0) } ?? .float(number.double ?? .nan)
     case .string(let text): self = .string(text)
-    case .array(let elements): self = .list(elements.map { TemplateValue($0) })
+    case .array(let elements): self = .list(TemplateList(elements.map { TemplateValue($0) }))
     case .object(let object):
-      self = .dictionary(object.members.map { Member(key: $0.key, value: TemplateValue($0.value)) })
+      self = .dictionary(
+        TemplateDictionary(
+          object.members.map { Member(key: $0.key, value: TemplateValue($0.value)) }))
     }
   }
 
@@ -41,9 +46,9 @@ enum TemplateValue: Equatable, Sendable {
     case .integer(let value): value != 0
     case .float(let value): value != 0
     case .string(let text): !text.isEmpty
-    case .list(let elements): !elements.isEmpty
-    case .dictionary(let members): !members.isEmpty
-    case .namespace: true
+    case .list(let list): !list.elements.isEmpty
+    case .dictionary(let dictionary): !dictionary.members.isEmpty
+    case .namespace, .macro, .function: true
     }
   }
 
@@ -79,13 +84,38 @@ enum TemplateValue: Equatable, Sendable {
     case .string: "a string"
     case .list: "a list"
     case .dictionary, .namespace: "a mapping"
+    case .macro, .function: "a function"
+    }
+  }
+
+  /// Members of a mapping: what it costs to look for one of them, in units of work.
+  var memberCount: Int {
+    if case .dictionary(let dictionary) = self { 1 + dictionary.members.count / 16 } else { 1 }
+  }
+
+  /// Levels of lists and mappings in the value.
+  var depth: Int {
+    switch self {
+    case .list(let list): list.depth
+    case .dictionary(let dictionary): dictionary.depth
+    default: 0
+    }
+  }
+
+  /// What it costs to look at all of the value, in units of work.
+  var weight: Int {
+    switch self {
+    case .string(let text): 1 + text.utf8.count / TemplateRenderer.bytesPerUnit
+    case .list(let list): list.weight
+    case .dictionary(let dictionary): dictionary.weight
+    default: 1
     }
   }
 
   /// The member `key` of a mapping.
   func member(_ key: String) -> TemplateValue? {
-    guard case .dictionary(let members) = self else { return nil }
-    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    guard case .dictionary(let dictionary) = self else { return nil }
+    return dictionary.members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   /// Equality as Python has it: 1 is 1.0 and true, and strings compare by code points.
@@ -94,11 +124,15 @@ enum TemplateValue: Equatable, Sendable {
     switch (self, other) {
     case (.undefined, .undefined), (.null, .null): return true
     case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
-    case (.list(let a), .list(let b)): return a.elementsEqual(b) { $0.equals($1) }
+    case (.list(let a), .list(let b)): return a.elements.elementsEqual(b.elements) { $0.equals($1) }
     case (.dictionary(let a), .dictionary(let b)):
-      return a.count == b.count
-        && a.allSatisfy { member in other.member(member.key).map(member.value.equals) ?? false }
+      return a.members.count == b.members.count
+        && a.members.allSatisfy { member in
+          other.member(member.key).map(member.value.equals) ?? false
+        }
     case (.namespace(let a), .namespace(let b)): return a == b
+    case (.macro(let a), .macro(let b)): return a == b
+    case (.function(let a), .function(let b)): return a == b
     default: return false
     }
   }
@@ -125,14 +159,16 @@ enum TemplateValue: Equatable, Sendable {
     case .string(let text):
       let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
       return quote + text.unicodeScalars.map { Self.escaped($0, quote) }.joined() + quote
-    case .list(let elements):
-      return "[" + elements.map(\.representation).joined(separator: ", ") + "]"
-    case .dictionary(let members):
-      let list = members.map {
+    case .list(let list):
+      return "[" + list.elements.map(\.representation).joined(separator: ", ") + "]"
+    case .dictionary(let dictionary):
+      let list = dictionary.members.map {
         TemplateValue.string($0.key).representation + ": " + $0.value.representation
       }
       return "{" + list.joined(separator: ", ") + "}"
     case .namespace: return "<Namespace>"
+    case .macro: return "<Macro>"
+    case .function(let function): return "<\(function.rawValue)>"
     }
   }
 
@@ -167,14 +203,71 @@ enum TemplateValue: Equatable, Sendable {
     case .undefined, .null: return "null"
     case .bool(let value): return value ? "true" : "false"
     case .string(let text): return JSONValue.string(text).text()
-    case .list(let elements):
-      return list(elements.map { $0.json(indent: indent, level: level + 1) }, "[", "]")
-    case .dictionary(let members):
-      let items = members.map {
+    case .list(let values):
+      return list(values.elements.map { $0.json(indent: indent, level: level + 1) }, "[", "]")
+    case .dictionary(let dictionary):
+      let items = dictionary.members.map {
         JSONValue.string($0.key).text() + ": " + $0.value.json(indent: indent, level: level + 1)
       }
       return list(items, "{", "}")
-    case .integer, .float, .namespace: return representation
+    case .integer, .float, .namespace, .macro, .function: return representation
     }
   }
+}
+
+/// A list's elements, with what was known of them when it was made.
+///
+/// A list of a list of a list … costs a step a level to make, and one whose two elements are the same
+/// list nothing at all; both are to be known before anything goes through them.
+struct TemplateList: Equatable, Sendable {
+  let elements: [TemplateValue]
+  let depth: Int
+  let weight: Int
+
+  init(_ elements: [TemplateValue]) {
+    self.elements = elements
+    (depth, weight) = TemplateValue.extent(of: elements)
+  }
+}
+
+/// A mapping's members in order; keys are strings.
+struct TemplateDictionary: Equatable, Sendable {
+  let members: [TemplateValue.Member]
+  let depth: Int
+  let weight: Int
+
+  init(_ members: [TemplateValue.Member]) {
+    self.members = members
+    let (depth, weight) = TemplateValue.extent(of: members.lazy.map(\.value))
+    self.depth = depth
+    self.weight = members.reduce(weight) { sum, member in
+      TemplateValue.sum(sum, member.key.utf8.count / TemplateRenderer.bytesPerUnit)
+    }
+  }
+}
+
+extension TemplateValue {
+  /// Depth and weight of what holds `values`.
+  fileprivate static func extent(
+    of values: some Sequence<TemplateValue>
+  ) -> (depth: Int, weight: Int) {
+    var (depth, weight) = (1, 1)
+    for value in values {
+      depth = max(depth, value.depth + 1)
+      weight = sum(weight, value.weight)
+    }
+    return (depth, weight)
+  }
+
+  fileprivate static func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? .max : sum
+  }
+}
+
+/// The functions that every template knows.
+enum TemplateFunction: String, Sendable {
+  case raiseException = "raise_exception"
+  case strftimeNow = "strftime_now"
+  case namespace, range, dict
 }

@@ -96,4 +96,88 @@ struct ChatAnswerTests {
     }
     #expect(error?.problem == .answerNotFound(number: 1))
   }
+
+  /// In the manner of Qwen 2.5: calls of tools stand as JSON behind the content.
+  private static let withTools =
+    "{% for m in messages %}{% if m.role == 'assistant' and m.tool_calls %}"
+    + "{{ '<|im_start|>assistant' }}{% if m.content %}{{ '\n' + m.content }}{% endif %}"
+    + "{% for c in m.tool_calls %}{{ '\n<call>' + c.function.name + (c.function.arguments | tojson) "
+    + "+ '</call>' }}{% endfor %}{{ '<|im_end|>\n' }}{% else %}"
+    + "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+  private static let toolTurns: [JSONValue] = [
+    ["role": "user", "content": "Weather?"],
+    [
+      "role": "assistant", "content": "",
+      "tool_calls": [["function": ["name": "sky", "arguments": ["place": "Zürich"]]]],
+    ],
+    ["role": "tool", "content": "rain"],
+    ["role": "assistant", "content": "It rains."],
+  ]
+
+  @Test(
+    "a call of a tool is an answer, whatever its content", arguments: ["", "Let me look.", nil])
+  func toolCall(content: String?) throws {
+    var turns = Self.toolTurns
+    if var call = turns[1].object {
+      call["content"] = content.map { .string($0) } ?? .null
+      turns[1] = .object(call)
+    }
+    let said = content.map { $0.isEmpty ? "" : $0 + "\n" } ?? ""
+    #expect(
+      try Self.parts(Self.withTools, turns, specials: ["<|im_start|>", "<|im_end|>"]) == [
+        "<|im_start|>user\nWeather?<|im_end|>\n<|im_start|>assistant\n",
+        "[\(said)<call>sky{\"place\": \"Zürich\"}</call><|im_end|>]",
+        "\n<|im_start|>tool\nrain<|im_end|>\n<|im_start|>assistant\n", "[It rains.<|im_end|>]",
+        "\n",
+      ])
+  }
+
+  @Test("a template without marks for the prompt: the call follows the user's words")
+  func callAfterInstruction() throws {
+    let source =
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }}[/INST]"
+      + "{% elif m.tool_calls is defined and m.tool_calls %}[CALLS] {{ m.tool_calls | tojson }}</s>"
+      + "{% elif m.role == 'tool' %}[RESULT] {{ m.content }}[/RESULT]{% else %} {{ m.content }}</s>"
+      + "{% endif %}{% endfor %}"
+    let parts = try Self.parts(
+      source, Self.toolTurns, specials: ["<s>", "</s>", "[INST]", "[/INST]", "[CALLS]"],
+      variables: ["bos_token": "<s>"])
+    #expect(
+      parts == [
+        "<s>[INST] Weather?[/INST]",
+        "[[CALLS] [{\"function\": {\"name\": \"sky\", \"arguments\": {\"place\": \"Zürich\"}}}]</s>]",
+        "[RESULT] rain[/RESULT]", "[ It rains.</s>]",
+      ])
+  }
+
+  @Test("reasoning beside the answer is learned with it")
+  func reasoningBeside() throws {
+    let source =
+      "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>"
+      + "{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<end>{% endfor %}"
+      + "{% if add_generation_prompt %}<assistant>{% endif %}"
+    let turns: [JSONValue] = [
+      ["role": "user", "content": "2+2"],
+      ["role": "assistant", "reasoning_content": "easy", "content": "4"],
+    ]
+    #expect(
+      try Self.parts(source, turns, specials: ["<end>"]) == [
+        "<user>2+2<end><assistant>", "[<think>easy</think>4<end>]",
+      ])
+  }
+
+  @Test("a call that the template leaves out, or an answer without a place, is refused by name")
+  func refusedByName() throws {
+    let missing = #expect(throws: ChatTemplateError.self) {
+      try Self.parts(Self.chatML, Self.toolTurns, specials: ["<|im_end|>"])
+    }
+    #expect(missing?.problem == .toolCallNotShown(number: 2))
+    // The number of messages stands first, so no text is the beginning of another.
+    let moved = #expect(throws: ChatTemplateError.self) {
+      try Self.parts("{{ messages | length }}" + Self.withTools, Self.toolTurns)
+    }
+    #expect(moved?.problem == .answerNotFound(number: 2))
+  }
 }

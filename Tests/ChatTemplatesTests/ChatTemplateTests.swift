@@ -18,11 +18,13 @@ struct ChatTemplateTests {
     "TK-13: makes the reference's text of every conversation, or refuses it",
     arguments: [
       "chatml", "smollm2", "llama2", "llama3", "qwen2.5", "mistral", "olmo2", "whitespace",
-      "expressions",
+      "expressions", "macros", "dates",
     ])
   func renders(name: String) throws {
     let fixture = try Self.fixture()
-    let template = try ChatTemplate(#require(fixture["templates"]?[name]?.string))
+    var date = TemplateDate(year: 2026, month: 3, day: 7)
+    (date.hour, date.minute, date.second) = (14, 5, 9)
+    let template = try ChatTemplate(#require(fixture["templates"]?[name]?.string), date: date)
     let cases = try #require(fixture["cases"]?.array).filter { $0["template"]?.string == name }
     #expect(cases.count == 8)
     for sample in cases {
@@ -52,6 +54,22 @@ struct ChatTemplateTests {
       }
       #expect(codes.contains(error?.code ?? ""), "\(source)")
     }
+  }
+
+  @Test("long texts and conversations stay within the limits")
+  func room() throws {
+    let words = String(repeating: "some words of a long answer ", count: 40_000)
+    let messages: [JSONValue] = (0..<1000).map { i in
+      let text = i == 500 ? words : "message \(i)"
+      return ["role": .string(i % 2 == 0 ? "user" : "assistant"), "content": .string(text)]
+    }
+    let template = try ChatTemplate(
+      "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{% if 'x' in m.content %}{% endif %}"
+        + "{{ m.content.split('</think>')[-1].lstrip('\\n') | length }}{% endfor %}{{ messages | tojson }}"
+    )
+    let text = try template.render(messages: messages, addGenerationPrompt: false)
+    #expect(text.utf8.count > 2 * words.utf8.count)
+    #expect(try ChatTemplate("{{ [1] | tojson(indent=-1) }}").render(variables: [:]) == "[\n1\n]")
   }
 
   @Test("an error names its line")
@@ -95,11 +113,74 @@ struct ChatTemplateTests {
       testDescription: "a quotient of 64 bits", source: "{{ (-9223372036854775807 - 1) // -1 }}",
       code: "template.failed"),
     .init(
+      testDescription: "spaces of JSON", source: "{{ [1] | tojson(indent=9223372036854775807) }}"),
+    .init(
+      testDescription: "a list in a list in a list",
+      source:
+        "{% set n = namespace(l=[]) %}{% for i in range(100000) %}{% set n.l = [n.l] %}{% endfor %}"
+    ),
+    .init(
+      testDescription: "a mapping in a mapping",
+      source:
+        "{% set n = namespace(l={}) %}{% for i in range(9999) %}{% set n.l = {'a': n.l} %}{% endfor %}"
+    ),
+    .init(testDescription: "a doubled list printed", source: doubled + "{{ n.l }}"),
+    .init(testDescription: "a doubled list as JSON", source: doubled + "{{ n.l | tojson }}"),
+    .init(testDescription: "a doubled list compared", source: doubled + "{{ n.l == n.m }}"),
+    .init(testDescription: "a doubled list looked for", source: doubled + "{{ n.l in [n.m] }}"),
+    .init(
+      testDescription: "a doubled list sorted out", source: doubled + "{{ [n.l, n.m] | unique }}"),
+    .init(
+      testDescription: "a doubled list joined", source: doubled + "{{ [n.l, n.l] | join(',') }}"),
+    .init(testDescription: "a doubled list concatenated", source: doubled + "{{ n.l ~ '' }}"),
+    .init(
+      testDescription: "a long separator",
+      source: "{% set s = 'x' * 1000000 %}{{ range(100000) | join(s) }}"),
+    .init(
+      testDescription: "a long replacement",
+      source: "{% set s = 'x' * 1000000 %}{{ s | replace('x', s) }}"),
+    .init(
+      testDescription: "a long replacement by the method",
+      source: "{% set s = 'x' * 1000000 %}{{ s.replace('x', s) }}"),
+    .init(
+      testDescription: "wide indentation",
+      source: "{% set s = '\\n' * 1000000 %}{{ s | indent(1000) }}"),
+    .init(
+      testDescription: "search upon search",
+      source: "{% set l = range(100000) | list %}{% for i in l %}{{ -1 in l }}{% endfor %}"),
+    .init(
+      testDescription: "characters by index",
+      source: "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s[i] }}{% endfor %}"),
+    .init(
+      testDescription: "slices of slices",
+      source: "{% set l = range(100000) | list %}{% for i in l %}{% set x = l[1:] %}{% endfor %}"),
+    .init(
+      testDescription: "a macro that calls itself",
+      source: "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
+    .init(
+      testDescription: "macros that double",
+      source: "{% macro m(n) %}{% if n > 0 %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}"
+        + "{{ m(40) }}"),
+    .init(
+      testDescription: "texts that double",
+      source: "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}"
+        + "{% endfor %}"),
+    .init(
+      testDescription: "upper case of long texts",
+      source:
+        "{% set s = 'é' * 1000000 %}{% for i in range(1000) %}{% set x = s | upper %}{% endfor %}"
+    ),
+    .init(
       testDescription: "a huge number", source: "{{ 99999999999999999999 }}",
       code: "template.syntax"),
   ]
 
-  @Test("limits stop what would not end", arguments: excesses)
+  /// Two lists of 2⁶⁰ elements.
+  private static let doubled =
+    "{% set n = namespace(l=[1], m=[1]) %}{% for i in range(60) %}{% set n.l = [n.l, n.l] %}"
+    + "{% set n.m = [n.m, n.m] %}{% endfor %}"
+
+  @Test("limits stop what would not end", .timeLimit(.minutes(1)), arguments: excesses)
   func limits(sample: Excess) throws {
     let error = #expect(throws: ChatTemplateError.self) {
       try ChatTemplate(sample.source).render(variables: [:])

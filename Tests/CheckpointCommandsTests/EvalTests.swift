@@ -188,6 +188,24 @@ struct EvalTests {
   }
 }
 
+@Suite("ckpt eval: conversations without answers")
+struct NothingLearnedTests {
+  @Test("are refused with their count, as in training")
+  func refused() throws {
+    let folder = TemporaryFolder()
+    let model = folder.file("model")
+    try FileManager.default.copyItem(atPath: Fixtures.path("tiny-arithmetic"), toPath: model)
+    _ = try folder.write(
+      Array("{% for m in messages %}{{ m.content }}{% endfor %}".utf8),
+      to: "model/chat_template.jinja")
+    let lines = (0..<60).map { #"{"messages":[{"role":"user","content":"\#($0)+1="}]}"# }
+    let data = try folder.write(Array(lines.joined(separator: "\n").utf8), to: "none.jsonl")
+    let run = try outcome(Eval.self, [model, "--data", data, "--sequence-length", "32", "--json"])
+    #expect(run.code == 3)
+    #expect(run.json?["errors"]?.array?.first?["code"]?.string == "train.nothing_learned")
+  }
+}
+
 @Suite("the number an answer comes to")
 struct FinalNumberTests {
   static let samples: [(String, Double?)] = [

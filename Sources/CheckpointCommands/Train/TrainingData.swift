@@ -105,7 +105,13 @@ struct TrainingData {
         decoding: try ByteRegion(path: choice).contents(limit: 1 << 20), as: UTF8.self)
     }
     guard let source else { return nil }
-    return try TextEncoder.Chat(source, tokenizer)
+    let text = settings.data.date
+    let date = TemplateDate(text)
+    guard text.isEmpty || date != nil else {
+      throw TrainingError(
+        .badSetting(key: "data.date", value: text, allowed: "a day such as 2026-11-29"))
+    }
+    return try TextEncoder.Chat(source, tokenizer, date: date)
   }
 
   /// The model's end-of-text token; nil when its configuration names none.
@@ -131,11 +137,16 @@ struct TrainingData {
 
 extension TextEncoder.Chat {
   /// A template in Jinja, over a tokenizer's special tokens.
-  init(_ source: String, _ tokenizer: Tokenizer) throws {
-    let template = try ChatTemplate(source)
+  ///
+  /// - Parameter date: What the template writes as today's date, so that texts are always the same.
+  init(_ source: String, _ tokenizer: Tokenizer, date: TemplateDate?) throws {
+    let template = try ChatTemplate(source, date: date)
+    // Said at once, and not as the fault of a record that could be left out.
+    if date == nil, source.contains("strftime_now(") { throw ChatTemplateError(.dateNeeded) }
     let specials = tokenizer.addedTokens.filter(\.special).map(\.content)
     let names = tokenizer.templateVariables
-    self.init(identity: SHA256.digest(of: Array(source.utf8))) { messages, tools in
+    let identity = Array((source + "\0" + (date?.formatted("%F") ?? "")).utf8)
+    self.init(identity: SHA256.digest(of: identity)) { messages, tools in
       var names = names
       if let tools { names["tools"] = tools }
       let text = try template.answers(of: messages, variables: names, specials: specials)
