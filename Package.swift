@@ -55,11 +55,11 @@ let package = Package(
   targets: [
     // MARK: C
     system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
-    system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
     .target(name: "CPlatform"),
+    .target(name: "CBLAS", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
@@ -76,7 +76,7 @@ let package = Package(
     .target(
       name: "Kernels",
       dependencies: [
-        "Platform", "ByteIO", "Tensors", "CKernels", "COpenBLAS", systemPackage,
+        "Platform", "ByteIO", "Tensors", "CKernels", "CBLAS", systemPackage,
       ],
       swiftSettings: numeric),
 
@@ -218,7 +218,7 @@ if Context.environment["CKPT_DOCS"] != nil {
   package.targets.append(.target(name: "Manual", path: "build/manual"))
 }
 
-let plainC: Set = ["CKernels", "CDigest", "CPlatform", "CMPI"]
+let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }

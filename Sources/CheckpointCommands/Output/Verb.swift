@@ -13,12 +13,13 @@ protocol Verb: ParsableCommand {
 }
 
 extension Verb {
-  /// Runs the command in this process: report to standard output, exit code by its outcome.
+  /// Runs the command in this process and ends it: report to standard output, exit code by its
+  /// outcome. Nothing is left to be done then, and libraries that would clean up behind themselves
+  /// may wait for what the system does not give them.
   func run() throws {
     Descriptor.reserveStandard()
     Interruption.install()
-    let code = execute(Console.standard)
-    if code != 0 { throw ExitCode(code) }
+    endProcess(execute(Console.standard))
   }
 
   /// Performs the command, renders what came out to `console`, and gives the exit code.
