@@ -60,6 +60,8 @@ extension Verb {
         command: Result.command, isOK: false, fields: [:], warnings: LateWarnings.take(),
         errors: [json(of: error)])
       console.print(value.text(indent: 2))
+      // Where documents do not arrive, this is the way left.
+      do { try console.requireOutput() } catch { console.note("error: \(error)") }
     } else {
       if !output.quiet { for line in Warning.lines(LateWarnings.take()) { console.note(line) } }
       console.note("error: \(error)")
