@@ -149,7 +149,10 @@ struct FamilyTests {
       let name = isAdapter ? "grad.adapter" : "grad." + tensor.parameter.name.string
       var values = [Float](repeating: 0, count: tensor.count)
       for i in 0..<tensor.count { values[i] = trained.gradients[tensor.offset + i] }
-      #expect(relativeError(values, try fixture.floats(name)) < 1e-4, "\(name)")
+      let want = try fixture.floats(name)
+      // Without positions a bias of the keys moves all scores of a query alike: no gradient.
+      let isNothing = want.allSatisfy { abs($0) < 1e-6 } && values.allSatisfy { abs($0) < 1e-6 }
+      #expect(isNothing || relativeError(values, want) < 1e-4, "\(name)")
       compared += 1
     }
     #expect(compared == trained.tensors.count)
