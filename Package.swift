@@ -116,8 +116,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
-        "Transformer", yams,
+        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet", "Kernels",
+        "ModelGraph", "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(name: "MessagePassing", dependencies: ["ByteIO", "Tensors", "Training", "CMPI"]),
@@ -188,7 +188,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", argumentParser,
+    "Tokenizers", "Training", argumentParser,
   ],
 ]
 

@@ -1,3 +1,4 @@
+import Archives
 import ByteIO
 import Tokenizers
 import Training
@@ -9,6 +10,18 @@ struct TokenWindow {
   let labels: [Int32]
   /// Index of the first token of each token's document; nil when the window is of one document.
   let firstVisible: [Int32]?
+}
+
+extension TokenWindows {
+  /// Windows over a file of text or of records; what it is, its content says.
+  init(_ path: String, by tokenizer: Tokenizer, length: Int, count: Int?) throws {
+    let kind = try DataSniffer(path).kind
+    if kind.isTokens { throw DataError(.notDocuments(kind), path) }
+    self =
+      kind.isRecords
+      ? try TokenWindows(documents: path, kind, by: tokenizer, length: length, count: count)
+      : try TokenWindows(text: path, by: tokenizer, length: length, count: count)
+  }
 }
 
 /// Consecutive windows of equal length over a text's tokens, or over those of documents one after
@@ -23,9 +36,10 @@ struct TokenWindows {
   ///
   /// - Parameter count: Most windows; nil takes all.
   init(
-    of data: ByteRegion, by tokenizer: Tokenizer, length: Int, count: Int?
+    text path: String, by tokenizer: Tokenizer, length: Int, count: Int?
   ) throws {
     self.length = length
+    let data = try Self.plainText(path)
     // A token is rarely longer than this; where it is, the text is read further.
     var prefix =
       count.map { $0.multipliedReportingOverflow(by: length * 8) }
@@ -48,17 +62,38 @@ struct TokenWindows {
     byteCount = try tokenizer.decode(ids[..<(full * length)]).count
   }
 
-  /// Packs the documents of a JSONL file, none of which sees another; the last window is filled up
+  /// The bytes of a text after its byte-order mark, unpacked where they are compressed.
+  private static func plainText(_ path: String) throws -> ByteRegion {
+    var data = try ByteRegion(path: path)
+    let stream = try DecompressedStream(path)
+    var head: [UInt8] = []
+    _ = try stream.read(1 << 10, into: &head)
+    if try head != data.bytes(0..<min(head.count, data.byteCount)) {
+      while try stream.read(1 << 20, into: &head) {
+        guard head.count <= textLimit else {
+          throw FileError(path, .tooLarge(byteCount: head.count, limit: textLimit))
+        }
+      }
+      data = ByteRegion(head, path: path)
+    }
+    let isMarked = head.starts(with: [0xEF, 0xBB, 0xBF])
+    return (isMarked ? data.subregion(3..<data.byteCount) : nil) ?? data
+  }
+
+  /// Most bytes of an unpacked text.
+  private static let textLimit = 1 << 30
+
+  /// Packs the documents of a file of records, none of which sees another; the last window is filled up
   /// with tokens that nothing sees.
   ///
   /// - Parameter count: Most windows; nil takes all.
   /// - Throws: `DataError` for a bad record.
   init(
-    documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?
+    documents path: String, _ kind: DataKind, by tokenizer: Tokenizer, length: Int, count: Int?
   ) throws {
     self.length = length
     let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer) }
-    var reader = try DocumentReader(path, format: TextFormat(.jsonl), chat: chat)
+    var reader = try DocumentReader(path, format: TextFormat(kind), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {
       packed.append(try tokenizer.encode(piece.segments))
