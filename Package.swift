@@ -123,8 +123,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
-        "Transformer", yams,
+        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet",
+        "Kernels", "ModelGraph", "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(
@@ -199,7 +199,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", argumentParser,
+    "Tokenizers", "Training", argumentParser,
   ],
 ]
 

@@ -144,8 +144,8 @@ struct BadInputTests {
   @Test("nothing to run on")
   func empty() throws {
     let nothing = try text("")
-    expect(try outcome(Eval.self, [model, "--data", nothing, "--json"]), 64, "usage")
-    expect(try outcome(Layers.self, [model, "--data", nothing, "--json"]), 64, "usage")
+    expect(try outcome(Eval.self, [model, "--data", nothing, "--json"]), 3, "data.empty")
+    expect(try outcome(Layers.self, [model, "--data", nothing, "--json"]), 3, "data.empty")
     let package = try package()
     expect(
       try outcome(Verify.self, [package, "--tokens", nothing, "--json"]), 64, "usage")

@@ -4,6 +4,7 @@ import Kernels
 import TestSupport
 import Testing
 import Tokenizers
+import Training
 import Transformer
 
 @testable import CheckpointCommands
@@ -225,7 +226,8 @@ struct FinalNumberTests {
 struct PromptTemplateTests {
   private func record(_ text: String) throws -> EvalRecord {
     EvalRecord(
-      path: "x", line: 1, fields: try #require(JSONValue(parsing: Array(text.utf8)).object))
+      path: "x", place: .line(1), line: 1,
+      fields: try #require(JSONValue(parsing: Array(text.utf8)).object))
   }
 
   @Test("fields, line breaks and braces are written out")

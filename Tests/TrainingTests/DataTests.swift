@@ -1,31 +1,9 @@
 import ByteIO
 import Foundation
-import JSON
 import TestSupport
 import Testing
 
 @testable import Training
-
-/// One token a byte, 256 ends a document; a conversation is `role:content;`, answers with their `;`.
-private let byteEncoder = TextEncoder(
-  ending: 256, identity: SHA256.digest(of: Array("bytes".utf8)),
-  chat: .init(identity: SHA256.digest(of: Array("chat".utf8))) { messages, tools in
-    let segments = messages.flatMap { message -> [Segment] in
-      let role = message["role"]?.string ?? ""
-      let content = message["content"]?.string ?? ""
-      return [
-        Segment(Array((role + ":").utf8), isTarget: false),
-        Segment(Array((content + ";").utf8), isTarget: role == "assistant"),
-      ]
-    }
-    if messages.count > 2 { throw DataError(.empty, "") }
-    return ConversationText(segments, learnsEnding: tools != nil)
-  },
-  encode: { segments in
-    segments.flatMap { segment in
-      segment.bytes.map { UInt32($0) | (segment.isTarget ? 0 : notATarget) }
-    }
-  })
 
 private func request(
   _ path: String, _ format: TextFormat, vocabulary: Int = 257, skips: Bool = false
@@ -39,10 +17,6 @@ private func tokens(_ stream: any TokenStream) throws -> [UInt32] {
   var all = [UInt32](repeating: 0, count: stream.count)
   try stream.read(at: 0, into: &all)
   return all
-}
-
-private func bytes(_ text: String, masked: Bool = false) -> [UInt32] {
-  text.utf8.map { UInt32($0) | (masked ? notATarget : 0) }
 }
 
 @Suite("Training data")
@@ -107,7 +81,7 @@ struct DataTests {
 
   struct Rejected: CustomTestStringConvertible {
     var content: [UInt8]
-    var layout: TextFormat.Layout
+    var layout: DataKind
     var problem: DataError.Problem
     var line: Int?
     var testDescription: String { "\(problem)" }
@@ -128,10 +102,12 @@ struct DataTests {
         problem: .notAnObject("another value"), line: 3),
       Rejected(
         content: Array("{\"title\": \"a\"}\n".utf8), layout: .jsonl,
-        problem: .missingField(["text", "prompt", "messages"]), line: 1),
+        problem: .missingField(
+          ["text", "messages", "prompt", "conversations", "instruction", "content"],
+          found: ["title"]), line: 1),
       Rejected(
         content: Array("{\"prompt\": \"a\"}\n".utf8), layout: .jsonl,
-        problem: .missingField(["completion"]), line: 1),
+        problem: .missingField(["completion"], found: ["prompt"]), line: 1),
       Rejected(
         content: Array("{\"text\": 5}\n".utf8), layout: .jsonl,
         problem: .wrongType(field: "text", wanted: "a string"), line: 1),

@@ -35,25 +35,27 @@ struct DatasetTests {
         [5, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255], version: 2), to: "b.npy")
     let bare = try folder.write([1, 0, 2, 0, 3, 0, 0, 1], to: "c.bin")
     var ids = [UInt32](repeating: 0, count: 3)
-    try TokenFile(npy: two).read(at: 0, into: &ids)
+    try TokenFile(two, .npy, vocabulary: 50).read(at: 0, into: &ids)
     #expect(ids == [1, 256, 7])
     ids = [0]
-    try TokenFile(npy: eight).read(at: 0, into: &ids)
+    try TokenFile(eight, .npy, vocabulary: 50).read(at: 0, into: &ids)
     #expect(ids == [5])
-    try TokenFile(binary: bare, width: 4).read(at: 1, into: &ids)
+    try TokenFile(bare, .bin, vocabulary: 1 << 17).read(at: 1, into: &ids)
     #expect(ids == [0x0100_0003])
     // -1 is no token of any vocabulary; its place is that of the second element.
     #expect(
       throws: DataError(
-        .tokenOutOfRange(id: Int(UInt32.max), vocabulary: 50), eight, at: 80)
-    ) { try TokenFile(npy: eight).check(vocabulary: 50) }
+        .tokenOutOfRange(id: -1, vocabulary: 50), eight, at: 80)
+    ) { try TokenFile(eight, .npy, vocabulary: 50).check(vocabulary: 50) }
   }
 
   @Test("refuses what is no token file")
   func refuses() throws {
     let float = try folder.write(
       npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", [0, 0, 0, 0]), to: "f.npy")
-    #expect(throws: DataError(.unsupportedType("<f4"), float)) { try TokenFile(npy: float) }
+    #expect(throws: DataError(.unsupportedType("<f4"), float)) {
+      try TokenFile(float, .npy, vocabulary: 50)
+    }
     for (name, bytes) in [
       ("short.npy", [0x93]), ("magic.npy", Array("hello, world".utf8)),
       ("cut.npy", npy("{'descr': '<u2', 'fortran_order': False, 'shape': (3,), }\n", [1, 0])),
@@ -61,15 +63,20 @@ struct DatasetTests {
         "huge.npy",
         npy("{'descr': '<u2', 'fortran_order': False, 'shape': (9223372036854775807,), }", [])
       ),
+      (
+        "wide.npy",
+        npy("{'descr': '<i8', 'fortran_order': False, 'shape': (1152921504606846976,), }", [])
+      ),
+      ("minus.npy", npy("{'descr': '<u2', 'shape': (-1, -1), }", [0, 0])),
       ("none.npy", npy("{}", [])),
       ("rank.npy", npy("{'descr': '<u2', 'shape': (1, 1, 1), }", [0, 0])),
     ] as [(String, [UInt8])] {
       let path = try folder.write(bytes, to: name)
-      #expect(throws: DataError.self, "\(name)") { try TokenFile(npy: path) }
+      #expect(throws: DataError.self, "\(name)") { try TokenFile(path, .npy, vocabulary: 50) }
     }
     let odd = try folder.write([1, 2, 3], to: "odd.bin")
     #expect(throws: DataError(.partialToken(byteCount: 3, width: 2), odd)) {
-      try TokenFile(binary: odd, width: 2)
+      try TokenFile(odd, .bin, vocabulary: 50)
     }
   }
 

@@ -32,7 +32,7 @@ struct Eval: Verb {
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
   @Option(
-    help: "Text file, or JSONL file (compressed or not) of texts or questions.",
+    help: "File of text, or of records (compressed or not) that are texts or questions.",
     completion: .file())
   var data: String
 
@@ -82,19 +82,14 @@ struct Eval: Verb {
       throw ModelError(model, .notRecurrent)
     }
     let chart = try svg.map { try file(at: $0) }
-    let task = try task ?? (isJSONL ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
+    let hasRecords = try DataSniffer(data).kind.isRecords
+    let task = try task ?? (hasRecords ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
     let report: EvalReport =
       if task == .loss { .loss(try measureLoss(opened, console)) } else {
         .scores(try score(task, opened, console))
       }
     try chart?.publish(Array(report.chart.svg().utf8))
     return report
-  }
-
-  /// Whether the data's name says JSONL, whatever compressed it.
-  private var isJSONL: Bool {
-    let name = data.split(separator: "/").last ?? ""
-    return name.split(separator: ".").dropFirst().contains { $0 == "jsonl" || $0 == "ndjson" }
   }
 
   private func file(at path: String) throws -> StagedOutput {
@@ -116,15 +111,11 @@ struct Eval: Verb {
 
   private func measureLoss(_ opened: OpenedModel, _ console: Console) throws -> LossReport {
     let tokenizer = try opened.tokenizer()
-    let windows =
-      isJSONL
-      ? try TokenWindows(
-        documents: data, by: tokenizer, length: sequenceLength, count: self.windows, date: date)
-      : try TokenWindows(
-        of: ByteRegion(path: data), by: tokenizer, length: sequenceLength, count: self.windows)
+    let windows = try TokenWindows(
+      data, by: tokenizer, length: sequenceLength, count: self.windows, date: date)
     guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
       // Windows of documents are made of whatever there is.
-      if isJSONL, !windows.windows.isEmpty {
+      if windows.areOfDocuments, !windows.windows.isEmpty {
         let count = windows.windows.count * sequenceLength
         throw TrainingError(.nothingLearned(tokens: count, heldOut: false), data)
       }

@@ -1,4 +1,3 @@
-import Archives
 import ArgumentParser
 import ByteIO
 import JSON
@@ -14,21 +13,25 @@ enum EvalTask: String, CaseIterable, ExpressibleByArgument {
   case multipleChoice = "multiple-choice"
 }
 
-/// One line of a JSONL file with questions.
+/// One record of a file with questions.
 struct EvalRecord {
   let path: String
-  /// From 1.
+  let place: DataError.Place
+  /// Its line in a file of lines, its number from 1 in others.
   let line: Int
   let fields: JSONObject
 
   /// The records of a file, compressed or not, up to `limit`.
   static func read(_ path: String, limit: Int? = nil) throws -> [EvalRecord] {
-    var lines = LineReader(try DecompressedStream(path))
+    let kind = try DataSniffer(path).kind
+    guard kind.isRecords else { throw DataError(.notRecords(kind), path) }
+    var source = try recordSource(path, kind)
     var records: [EvalRecord] = []
-    while records.count < limit ?? .max, let bytes = try lines.next() {
-      if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
-      let fields = try JSONObject(record: bytes, path, line: lines.line)
-      records.append(EvalRecord(path: path, line: lines.line, fields: fields))
+    while records.count < limit ?? .max, let record = try source.next() {
+      var line = records.count + 1
+      if case .line(let number) = record.place { line = number }
+      records.append(
+        EvalRecord(path: path, place: record.place, line: line, fields: record.object))
     }
     return records
   }
@@ -44,7 +47,7 @@ struct EvalRecord {
     switch fields[field] {
     case .string(let text): return text
     case .number(let number): return number.text
-    case nil: throw error(.missingField([field]))
+    case nil: throw error(missing([field]))
     default: throw error(.wrongType(field: field, wanted: "a string or a number"))
     }
   }
@@ -69,7 +72,7 @@ struct EvalRecord {
   /// `answerKey` counts as well.
   func rightChoice(_ texts: [String], _ labels: [String]) throws(DataError) -> Int {
     let field = fields["answer"] == nil && fields["answerKey"] != nil ? "answerKey" : "answer"
-    guard let value = fields[field] else { throw error(.missingField(["answer", "answerKey"])) }
+    guard let value = fields[field] else { throw error(missing(["answer", "answerKey"])) }
     let index =
       value.string.flatMap { labels.firstIndex(of: $0) ?? texts.firstIndex(of: $0) }
       ?? value.integer ?? value.string.flatMap { Int($0) }
@@ -80,7 +83,11 @@ struct EvalRecord {
     return index
   }
 
-  func error(_ problem: DataError.Problem) -> DataError { DataError(problem, path, line: line) }
+  func error(_ problem: DataError.Problem) -> DataError { DataError(problem, path, place) }
+
+  private func missing(_ names: [String]) -> DataError.Problem {
+    .missingField(names, found: fields.members.map(\.key))
+  }
 
   /// A, B, C, …; numbers after Z.
   private static func letter(_ index: Int) -> String {

@@ -60,8 +60,7 @@ struct Layers: Verb {
     _ = try LayerSelection(
       prelude: counts.prelude, core: counts.core, coda: counts.coda, of: layers)
     let windows = try TokenWindows(
-      of: ByteRegion(path: data), by: opened.tokenizer(), length: sequenceLength,
-      count: self.windows)
+      data, by: opened.tokenizer(), length: sequenceLength, count: self.windows)
     guard !windows.windows.isEmpty else {
       throw UsageError(
         "\(data) has fewer than \(sequenceLength) tokens",

@@ -1,3 +1,4 @@
+import Archives
 import ByteIO
 import ChatTemplates
 import Tokenizers
@@ -12,6 +13,23 @@ struct TokenWindow {
   let firstVisible: [Int32]?
 }
 
+extension TokenWindows {
+  /// Windows over a file of text or of records; what it is, its content says.
+  ///
+  /// - Parameter date: What a chat template writes as today's date.
+  init(
+    _ path: String, by tokenizer: Tokenizer, length: Int, count: Int?, date: TemplateDate? = nil
+  ) throws {
+    let kind = try DataSniffer(path).kind
+    if kind.isTokens { throw DataError(.notDocuments(kind), path) }
+    self =
+      kind.isRecords
+      ? try TokenWindows(
+        documents: path, kind, by: tokenizer, length: length, count: count, date: date)
+      : try TokenWindows(text: path, by: tokenizer, length: length, count: count)
+  }
+}
+
 /// Consecutive windows of equal length over a text's tokens, or over those of documents one after
 /// another.
 struct TokenWindows {
@@ -19,14 +37,17 @@ struct TokenWindows {
   private(set) var windows: [TokenWindow] = []
   /// Bytes of text that the windows' tokens stand for.
   private(set) var byteCount = 0
+  /// Whether they are packed from records, and not cut from a text.
+  private(set) var areOfDocuments = false
 
   /// Tokenises as much of a text as the windows need; a last, shorter stretch is left out.
   ///
   /// - Parameter count: Most windows; nil takes all.
   init(
-    of data: ByteRegion, by tokenizer: Tokenizer, length: Int, count: Int?
+    text path: String, by tokenizer: Tokenizer, length: Int, count: Int?
   ) throws {
     self.length = length
+    let data = try Self.plainText(path)
     // A token is rarely longer than this; where it is, the text is read further.
     var prefix =
       count.map { $0.multipliedReportingOverflow(by: length * 8) }
@@ -49,7 +70,28 @@ struct TokenWindows {
     byteCount = try tokenizer.decode(ids[..<(full * length)]).count
   }
 
-  /// Packs the documents of a JSONL file, none of which sees another; the last window is filled up
+  /// The bytes of a text after its byte-order mark, unpacked where they are compressed.
+  private static func plainText(_ path: String) throws -> ByteRegion {
+    var data = try ByteRegion(path: path)
+    let stream = try DecompressedStream(path)
+    var head: [UInt8] = []
+    _ = try stream.read(1 << 10, into: &head)
+    if try head != data.bytes(0..<min(head.count, data.byteCount)) {
+      while try stream.read(1 << 20, into: &head) {
+        guard head.count <= textLimit else {
+          throw FileError(path, .tooLarge(byteCount: head.count, limit: textLimit))
+        }
+      }
+      data = ByteRegion(head, path: path)
+    }
+    let isMarked = head.starts(with: [0xEF, 0xBB, 0xBF])
+    return (isMarked ? data.subregion(3..<data.byteCount) : nil) ?? data
+  }
+
+  /// Most bytes of an unpacked text.
+  private static let textLimit = 1 << 30
+
+  /// Packs the documents of a file of records, none of which sees another; the last window is filled up
   /// with tokens that nothing sees.
   ///
   /// - Parameters:
@@ -57,12 +99,13 @@ struct TokenWindows {
   ///   - date: What a chat template writes as today's date.
   /// - Throws: `DataError` for a bad record.
   init(
-    documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?,
+    documents path: String, _ kind: DataKind, by tokenizer: Tokenizer, length: Int, count: Int?,
     date: TemplateDate? = nil
   ) throws {
     self.length = length
+    areOfDocuments = true
     let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
-    var reader = try DocumentReader(path, format: TextFormat(.jsonl), chat: chat)
+    var reader = try DocumentReader(path, format: TextFormat(kind), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {
       packed.append(try tokenizer.encode(piece.segments))

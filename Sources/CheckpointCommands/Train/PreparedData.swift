@@ -7,6 +7,8 @@ import Training
 struct PreparedData {
   private let recipe: String
   private let sources: [Source]
+  /// Of the data's files.
+  let warnings: [Warning]
 
   private struct Source {
     var path: String
@@ -52,6 +54,7 @@ struct PreparedData {
     try staged.publish()
     recipe = "\(folder)/recipe.yaml"
     self.sources = sources
+    warnings = data.warnings
   }
 
   var json: JSONObject {

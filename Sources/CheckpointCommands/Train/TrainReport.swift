@@ -22,6 +22,8 @@ enum TrainReport: Report {
     var evaluations: [EvaluationRecord]
     var chart: LineChart
     var skippedRecords: Int
+    /// Of the data's files.
+    var warnings: [Warning]
     var plan: ActivationPlan
     /// Memory that the run was planned to take, in bytes.
     var byteCount: Int
@@ -29,6 +31,14 @@ enum TrainReport: Report {
   }
 
   var isSilent: Bool { if case .elsewhere = self { true } else { false } }
+
+  var warnings: [Warning] {
+    switch self {
+    case .prepared(let data): data.warnings
+    case .run(let outcome): outcome.warnings
+    default: []
+    }
+  }
 
   var json: JSONObject {
     switch self {

@@ -10,6 +10,7 @@ struct TrainSession {
   private let trainer: Trainer
   private let run: RunFolder
   private let skippedRecords: Int
+  private let warnings: [Warning]
   private let hasColor: Bool
   private let exchange: any GradientExchange
   private let plan: ActivationPlan
@@ -54,6 +55,7 @@ struct TrainSession {
     plan = network.plan
     byteCount = network.byteCount
     skippedRecords = data.skipped
+    warnings = data.warnings
     hasColor = meter.hasColor
   }
 
@@ -81,6 +83,7 @@ struct TrainSession {
     return TrainReport.Outcome(
       run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
-      skippedRecords: skippedRecords, plan: plan, byteCount: byteCount, hasColor: hasColor)
+      skippedRecords: skippedRecords, warnings: warnings, plan: plan, byteCount: byteCount,
+      hasColor: hasColor)
   }
 }

@@ -15,6 +15,8 @@ struct TrainingData {
 
   /// Bad records that were left out, of all sources.
   private(set) var skipped = 0
+  /// What the user should know of the files.
+  private(set) var warnings: [Warning] = []
 
   init(_ settings: TrainingSettings, for model: OpenedModel, cache: TokenCache, meter: StepMeter) {
     self.settings = settings
@@ -50,41 +52,31 @@ struct TrainingData {
   }
 
   private mutating func open(_ path: String) throws -> any TokenStream {
-    switch settings.data.format == "auto" ? Self.format(of: path) : settings.data.format {
-    case "npy": return try checked(TokenFile(npy: path))
-    case "bin": return try checked(TokenFile(binary: path, width: vocabulary > 1 << 16 ? 4 : 2))
-    case "tokens": return try CachedTokens(path)
-    case let name:
-      guard let layout = TextFormat.Layout(rawValue: name) else {
-        throw DataError(.unknownFormat(name), path)
-      }
-      var format = TextFormat(layout)
-      format.splitsAtBlankLines = settings.data.splitsAtBlankLines
-      format.fields = settings.data.fields
-      let request = TokenCache.Request(
-        path: path, format: format, encoder: try encoder(for: path), vocabulary: vocabulary,
-        skipsBadRecords: settings.data.skipsBadRecords)
-      let tokens = try cache.tokens(of: request) { meter.tokenising(path, $0) }
-      skipped += tokens.skippedCount
-      return tokens
+    let format = settings.data.format
+    let kind = format == "auto" ? nil : DataKind(rawValue: format)
+    guard kind != nil || format == "auto" else { throw DataError(.unknownFormat(format), path) }
+    let files = try DataFiles(path, kind: kind)
+    warnings += files.warnings
+    if files.areTokens {
+      let parts = try files.files.map { try tokenIDs($0) }
+      return parts.count == 1 ? parts[0] : JoinedTokens(parts, path: path)
     }
+    var text = TextFormat(kind ?? .text)
+    text.splitsAtBlankLines = settings.data.splitsAtBlankLines
+    text.fields = settings.data.fields
+    let request = TokenCache.Request(
+      path: path, files: files.files, format: text, encoder: try encoder(for: path),
+      vocabulary: vocabulary, skipsBadRecords: settings.data.skipsBadRecords)
+    let tokens = try cache.tokens(of: request) { meter.tokenising(path, $0) }
+    skipped += tokens.skippedCount
+    return tokens
   }
 
-  private func checked(_ file: TokenFile) throws -> TokenFile {
-    try file.check(vocabulary: vocabulary)
-    return file
-  }
-
-  private static func format(of path: String) -> String {
-    var name = path.lowercased()
-    for suffix in [".gz", ".zst", ".xz", ".bz2", ".lz4"] where name.hasSuffix(suffix) {
-      name.removeLast(suffix.count)
-    }
-    let formats = [
-      ".jsonl": "jsonl", ".ndjson": "jsonl", ".npy": "npy", ".bin": "bin", ".tokens": "tokens",
-      ".parquet": "parquet",
-    ]
-    return formats.first { name.hasSuffix($0.key) }?.value ?? "text"
+  private func tokenIDs(_ file: DataFiles.File) throws -> any TokenStream {
+    if file.kind == .tokens { return try CachedTokens(file.path) }
+    let tokens = try TokenFile(file.path, file.kind, vocabulary: vocabulary)
+    try tokens.check(vocabulary: vocabulary)
+    return tokens
   }
 
   private func encoder(for path: String) throws -> TextEncoder {

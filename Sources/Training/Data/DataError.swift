@@ -8,8 +8,8 @@ package struct DataError: DiagnosedError, Equatable {
     case invalidUTF8
     /// A line is no JSON object.
     case notAnObject(String)
-    /// The record has none of the wanted fields.
-    case missingField([String])
+    /// The record has none of the wanted fields, but others.
+    case missingField([String], found: [String])
     case wrongType(field: String, wanted: String)
     case lineTooLong(limit: Int)
     /// The chat template cannot make a text of the record.
@@ -18,7 +18,29 @@ package struct DataError: DiagnosedError, Equatable {
     case noChatTemplate
     /// A token's id is not below the number of rows of the embedding.
     case tokenOutOfRange(id: Int, vocabulary: Int)
+    case recordTooLong(limit: Int)
     case unknownFormat(String)
+    /// The content is something else than training data.
+    case notData(String)
+    /// Text in an encoding of two or four bytes a character.
+    case wideText(String)
+    /// The content can be read in two ways.
+    case ambiguous(String)
+    /// A single JSON object over several lines.
+    case oneObject
+    case badJSON(String)
+    case badTable(String)
+    case cellCount(Int, names: Int)
+    /// Pairs of answers, of which one is preferred.
+    case preferences
+    /// A folder or a pattern without files.
+    case noFiles
+    /// Token ids beside documents.
+    case mixedSource(String)
+    case badTokens(String)
+    /// Records or documents are wanted.
+    case notRecords(DataKind)
+    case notDocuments(DataKind)
     /// The header of a .npy file breaks a rule.
     case badHeader(String)
     case unsupportedType(String)
@@ -35,23 +57,38 @@ package struct DataError: DiagnosedError, Equatable {
     case badCache(String)
   }
 
+  /// Where in a file a record stands.
+  package enum Place: Equatable, Sendable {
+    /// Of a text, from 1.
+    case line(Int)
+    /// Of a JSON array, from 1.
+    case record(Int)
+    /// Of a table, from 1 below the names; of a file of columns, from 0 in its row group.
+    case row(Int, group: Int?)
+    /// Of an archive.
+    case member(String)
+  }
+
   package var problem: Problem
   package var path: String
-  /// Line of the file, from 1.
-  package var line: Int?
+  package var place: Place?
   package var position: Int?
 
-  package init(_ problem: Problem, _ path: String, line: Int? = nil, at position: Int? = nil) {
+  package init(_ problem: Problem, _ path: String, _ place: Place? = nil, at position: Int? = nil) {
     self.problem = problem
     self.path = path
-    self.line = line
+    self.place = place
     self.position = position
+  }
+
+  package init(_ problem: Problem, _ path: String, line: Int?, at position: Int? = nil) {
+    self.init(problem, path, line.map { .line($0) }, at: position)
   }
 
   /// Whether leaving a record out helps.
   var isOfOneRecord: Bool {
     switch problem {
-    case .tokenOutOfRange, .noChatTemplate: false
+    case .tokenOutOfRange, .noChatTemplate, .badJSON, .badTable, .preferences: false
     default: true
     }
   }
@@ -70,7 +107,21 @@ package struct DataError: DiagnosedError, Equatable {
     case .badChat: "data.bad_chat"
     case .noChatTemplate: "data.no_chat_template"
     case .tokenOutOfRange: "data.token_out_of_range"
+    case .recordTooLong: "data.record_too_long"
     case .unknownFormat: "data.unknown_format"
+    case .notData: "data.not_data"
+    case .wideText: "data.wide_text"
+    case .ambiguous: "data.ambiguous"
+    case .oneObject: "data.one_object"
+    case .badJSON: "data.bad_json"
+    case .badTable: "data.bad_table"
+    case .cellCount: "data.cell_count"
+    case .preferences: "data.preferences"
+    case .noFiles: "data.no_files"
+    case .mixedSource: "data.mixed_source"
+    case .badTokens: "data.bad_tokens"
+    case .notRecords: "data.not_records"
+    case .notDocuments: "data.not_documents"
     case .badHeader: "data.bad_header"
     case .unsupportedType: "data.unsupported_type"
     case .partialToken: "data.partial_token"
@@ -85,15 +136,25 @@ package struct DataError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .unknownFormat, .unsupportedType, .noTokenizer, .noChatTemplate: .unsupported
+    case .unknownFormat, .unsupportedType, .noTokenizer, .noChatTemplate, .notData, .wideText,
+      .ambiguous, .oneObject, .preferences, .mixedSource, .notRecords, .notDocuments:
+      .unsupported
     case .badWeight: .usage
-    case .exhausted, .lineTooLong, .promptLength: .resourceLimit
+    case .noFiles: .inputOutput
+    case .exhausted, .lineTooLong, .recordTooLong, .promptLength: .resourceLimit
     default: .malformed
     }
   }
 
   package var message: String {
-    (line.map { "line \($0): " } ?? "") + sentence
+    switch place {
+    case .line(let line): "line \(line): \(sentence)"
+    case .record(let number): "record \(number): \(sentence)"
+    case .row(let row, let group?): "row group \(group), row \(row): \(sentence)"
+    case .row(let row, nil): "row \(row): \(sentence)"
+    case .member(let name): "member \(name): \(sentence)"
+    case nil: sentence
+    }
   }
 
   private var sentence: String {
@@ -101,16 +162,30 @@ package struct DataError: DiagnosedError, Equatable {
     case .empty: "there is nothing in it"
     case .invalidUTF8: "not valid UTF-8"
     case .notAnObject(let reason): "not a JSON object: \(reason)"
-    case .missingField(let names):
-      "the record has no field "
-        + names.map { "\"\($0)\"" }.joined(separator: ", nor ")
+    case .missingField(let names, let found):
+      "the record has no field " + Self.quoted(names, ", nor ")
+        + (found.isEmpty ? "" : "; it has " + Self.quoted(Array(found.prefix(12)), ", "))
     case .wrongType(let field, let wanted): "field \"\(field)\" is not \(wanted)"
     case .lineTooLong(let limit): "a line has more than \(limit) bytes"
     case .badChat(let reason): "not a conversation: \(reason)"
     case .noChatTemplate: "the record is a conversation, and the package has no chat template"
     case .tokenOutOfRange(let id, let vocabulary):
       "token id \(id), the model's embedding has \(vocabulary) rows"
+    case .recordTooLong(let limit): "a record has more than \(limit) bytes"
     case .unknownFormat(let name): "\"\(name)\" is no data format"
+    case .notData(let what): "this is \(what), no training data"
+    case .wideText(let encoding): "the text is \(encoding), not UTF-8"
+    case .ambiguous(let reason): reason
+    case .oneObject: "one JSON object over several lines is no list of records"
+    case .badJSON(let reason): "not a JSON array of objects: \(reason)"
+    case .badTable(let reason): reason
+    case .cellCount(let count, let names): "\(count) cells under \(names) names"
+    case .preferences: "records with chosen and rejected answers are no training data here"
+    case .noFiles: "no file of data is there"
+    case .mixedSource(let name): "token ids and documents cannot be one source: see \(name)"
+    case .badTokens(let reason): reason
+    case .notRecords(let kind): "this is \(kind.description), not records with fields"
+    case .notDocuments(let kind): "this is \(kind.description), not documents"
     case .badHeader(let reason): "not a .npy file: \(reason)"
     case .unsupportedType(let type): "elements of type \(type) are not token ids"
     case .partialToken(let bytes, let width):
@@ -126,23 +201,7 @@ package struct DataError: DiagnosedError, Equatable {
     }
   }
 
-  package var hint: String? {
-    switch problem {
-    case .noChatTemplate:
-      "`ckpt train` takes a file of Jinja with --set data.chat_template=FILE"
-    case .invalidUTF8, .notAnObject, .missingField, .wrongType, .lineTooLong, .badChat:
-      "correct the record; `ckpt train` leaves such records out with --skip-bad-records"
-    case .tokenOutOfRange: "use the tokenizer that belongs to this model"
-    case .unknownFormat("parquet"):
-      "make JSONL of it: duckdb -c \"COPY (SELECT text FROM 'FILE') TO 'out.jsonl' (FORMAT json)\""
-    case .unknownFormat: "formats: text, jsonl, npy, bin, tokens"
-    case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
-    case .tooFewTokens: "give more data, or lower --sequence-length"
-    case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
-    case .promptLength: "correct the record, or give fewer --shots"
-    case .exhausted: "raise data.epochs, or train fewer steps"
-    case .badCache: "delete the file; the command that made it makes it again"
-    default: nil
-    }
+  private static func quoted(_ names: [String], _ separator: String) -> String {
+    names.map { "\"\($0)\"" }.joined(separator: separator)
   }
 }

@@ -23,6 +23,7 @@ package struct LineReader {
     var searched = start
     while true {
       if let end = buffer[searched...].firstIndex(of: 0x0A) {
+        if line == 0 { skipMark() }
         line += 1
         defer { start = end + 1 }
         return Array(buffer[start..<(end > start && buffer[end - 1] == 0x0D ? end - 1 : end)])
@@ -36,11 +37,17 @@ package struct LineReader {
       }
       if try !stream.read(1 << 16, into: &buffer) {
         if buffer.isEmpty { return nil }
+        if line == 0 { skipMark() }
         line += 1
-        start = buffer.count
-        return buffer
+        defer { start = buffer.count }
+        return start == 0 ? buffer : Array(buffer[start...])
       }
     }
+  }
+
+  /// Steps over a byte-order mark at the start of the file.
+  private mutating func skipMark() {
+    if buffer[start...].starts(with: [0xEF, 0xBB, 0xBF]) { start += 3 }
   }
 
   private mutating func skipLine() throws {

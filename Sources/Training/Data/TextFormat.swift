@@ -1,21 +1,13 @@
-/// How documents lie in a file of text.
+/// How documents lie in a file.
 package struct TextFormat: Equatable, Sendable {
-  package enum Layout: String, CaseIterable, Sendable {
-    /// Plain text; the whole file is one document, or each part between blank lines.
-    case text
-    /// One JSON object a line.
-    case jsonl
-  }
-
-  package var layout: Layout
+  package var kind: DataKind
   /// Plain text: blank lines divide documents.
   package var splitsAtBlankLines = false
   package var fields = Fields()
 
-  package init(_ layout: Layout) { self.layout = layout }
+  package init(_ kind: DataKind) { self.kind = kind }
 
-  /// Keys of a record. The first of `text`, `prompt` with `completion`, and `messages` that a record
-  /// has decides how it is read.
+  /// Keys of a record.
   package struct Fields: Equatable, Sendable {
     package var text = "text"
     package var prompt = "prompt"
@@ -23,6 +15,9 @@ package struct TextFormat: Equatable, Sendable {
     package var messages = "messages"
 
     package init() {}
+
+    /// Whether the user has named none: then the usual layouts are known by their own fields.
+    package var areUsual: Bool { self == Fields() }
   }
 }
 

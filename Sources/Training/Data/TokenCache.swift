@@ -11,7 +11,10 @@ package struct TokenCache: Sendable {
 
   /// How a source is turned into tokens.
   package struct Request: Sendable {
+    /// As the user named the source.
     package var path: String
+    /// Its files, each of its own kind, one after another.
+    package var files: [DataFiles.File]
     package var format: TextFormat
     package var encoder: TextEncoder
     /// Rows of the model's embedding.
@@ -19,10 +22,13 @@ package struct TokenCache: Sendable {
     /// Leave bad records out and count them.
     package var skipsBadRecords: Bool
 
+    /// - Parameter files: nil for a single file, of the kind of `format`.
     package init(
-      path: String, format: TextFormat, encoder: TextEncoder, vocabulary: Int, skipsBadRecords: Bool
+      path: String, files: [DataFiles.File]? = nil, format: TextFormat, encoder: TextEncoder,
+      vocabulary: Int, skipsBadRecords: Bool
     ) {
       self.path = path
+      self.files = files ?? [DataFiles.File(path: path, kind: format.kind)]
       self.format = format
       self.encoder = encoder
       self.vocabulary = vocabulary
@@ -51,11 +57,13 @@ package struct TokenCache: Sendable {
   private static func key(of request: Request) throws -> Digest {
     let format = request.format
     let description: JSONValue = [
-      "content": .string(try digest(of: request.path).description),
+      "content": .array(
+        try request.files.map {
+          .string(try digest(of: $0.path).description + " " + $0.kind.rawValue)
+        }),
       "tokenizer": .string(request.encoder.identity.description),
       "opening": .array(request.encoder.opening.map { JSONValue(Int($0)) }),
       "ending": JSONValue(request.encoder.ending.map { Int($0) }),
-      "layout": .string(format.layout.rawValue),
       "blank_lines": .bool(format.splitsAtBlankLines),
       "fields": [
         .string(format.fields.text), .string(format.fields.prompt),
@@ -87,14 +95,29 @@ package struct TokenCache: Sendable {
   ) throws {
     var output = try OutputFile(creating: path)
     try output.write(CachedTokens.magic + key.bytes)
-    var reader = try DocumentReader(
-      request.path, format: request.format, chat: request.encoder.chat,
-      skipsBadLines: request.skipsBadRecords)
     var tally = Tally()
+    for file in request.files {
+      try append(file, request, to: &output, &tally, progress: progress)
+    }
+    guard tally.tokens > 0 else { throw DataError(.empty, request.path) }
+    try output.write(
+      littleEndian([tally.tokens, tally.documents, tally.skipped].map { UInt64($0) }))
+    _ = try output.finish()
+  }
+
+  private static func append(
+    _ file: DataFiles.File, _ request: Request, to output: inout OutputFile, _ tally: inout Tally,
+    progress: (Int) -> Void
+  ) throws {
+    var format = request.format
+    format.kind = file.kind
+    var reader = try DocumentReader(
+      file.path, format: format, chat: request.encoder.chat,
+      skipsBadLines: request.skipsBadRecords)
     while true {
       do {
         guard let piece = try reader.next() else { break }
-        let tokens = try encode(piece, request)
+        let tokens = try encode(piece, file.path, request)
         try output.write(littleEndian(tokens))
         tally.tokens += tokens.count
         if piece.endsDocument { tally.documents += 1 }
@@ -105,10 +128,6 @@ package struct TokenCache: Sendable {
       }
     }
     tally.skipped += reader.leftOut
-    guard tally.tokens > 0 else { throw DataError(.empty, request.path) }
-    try output.write(
-      littleEndian([tally.tokens, tally.documents, tally.skipped].map { UInt64($0) }))
-    _ = try output.finish()
   }
 
   private struct Tally {
@@ -118,14 +137,14 @@ package struct TokenCache: Sendable {
   }
 
   private static func encode(
-    _ piece: DocumentReader.Piece, _ request: Request
+    _ piece: DocumentPiece, _ path: String, _ request: Request
   ) throws -> [UInt32] {
     let encoder = request.encoder
     var tokens = try encoder.encode(piece.segments)
     if let bad = tokens.first(where: { $0 & ~notATarget >= request.vocabulary }) {
       throw DataError(
-        .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), request.path,
-        line: piece.line)
+        .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), path,
+        piece.place)
     }
     // What opens a document is learned with it, but not before a prompt.
     let mark = piece.segments.first?.isTarget ?? true ? 0 : notATarget

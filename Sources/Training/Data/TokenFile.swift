@@ -1,135 +1,134 @@
 import ByteIO
 
-/// Token ids stored by another program: a .npy array, or bare little-endian integers.
-package struct TokenFile: TokenStream {
-  package let path: String
-  package let count: Int
-  private let tokens: ByteRegion
-  private let width: Int
+/// Integers that token ids are stored as, lowest byte first.
+enum TokenType: Sendable {
+  case uint8, uint16, int16, uint32, int32, uint64, int64
 
-  /// Opens a .npy file, one- or two-dimensional, of uint16, uint32, int32 or int64.
-  package init(npy path: String) throws {
-    let file = try ByteRegion(path: path)
-    let header = try NPYHeader(file)
-    self.path = path
-    width = header.width
-    count = header.count
-    tokens = header.elements
-  }
-
-  /// Opens a file of bare integers.
-  ///
-  /// - Parameter width: Bytes of a token, 2 or 4.
-  package init(binary path: String, width: Int) throws {
-    tokens = try ByteRegion(path: path)
-    self.path = path
-    self.width = width
-    guard tokens.byteCount > 0 else { throw DataError(.empty, path) }
-    guard tokens.byteCount % width == 0 else {
-      throw DataError(.partialToken(byteCount: tokens.byteCount, width: width), path)
-    }
-    count = tokens.byteCount / width
-  }
-
-  package func read(at start: Int, into result: inout [UInt32]) throws {
-    let bytes = try tokens.bytes(start * width..<(start + result.count) * width)
-    var reader = ByteReader(bytes.rawSpan)
-    for i in result.indices {
-      let id: UInt64 =
-        switch width {
-        case 2: UInt64(try reader.read(UInt16.self))
-        case 4: UInt64(try reader.read(UInt32.self))
-        default: try reader.read(UInt64.self)
-        }
-      // Negative numbers are far beyond any vocabulary, too.
-      result[i] = UInt32(clamping: id)
-    }
-  }
-
-  /// Throws when any id is not below `vocabulary`.
-  package func check(vocabulary: Int) throws {
-    var ids = [UInt32](repeating: 0, count: min(count, 1 << 18))
-    var start = 0
-    while start < count {
-      ids.removeLast(ids.count - min(ids.count, count - start))
-      try read(at: start, into: &ids)
-      if (ids.max() ?? 0) >= vocabulary, let bad = ids.firstIndex(where: { $0 >= vocabulary }) {
-        throw DataError(
-          .tokenOutOfRange(id: Int(ids[bad]), vocabulary: vocabulary), path,
-          at: tokens.start + (start + bad) * width)
-      }
-      start += ids.count
+  /// In bytes.
+  var width: Int {
+    switch self {
+    case .uint8: 1
+    case .uint16, .int16: 2
+    case .uint32, .int32: 4
+    case .uint64, .int64: 8
     }
   }
 }
 
-/// The header of a NumPy array file (NEP 1), as far as token files need it.
-private struct NPYHeader {
-  var width: Int
-  var count: Int
-  var elements: ByteRegion
+/// Token ids stored by another program.
+package struct TokenFile: TokenStream {
+  package let path: String
+  package let count: Int
+  /// nil when the file does not say.
+  package let documentCount: Int?
+  private let tokens: ByteRegion
+  private let type: TokenType
+  /// Whether nothing in the file says what its bytes are.
+  private let isBare: Bool
 
-  init(_ file: ByteRegion) throws {
-    func bad(_ reason: String) -> DataError { DataError(.badHeader(reason), file.path) }
-    let head = try file.bytes(0..<min(file.byteCount, 12))
-    guard head.starts(with: [0x93] + Array("NUMPY".utf8)), head.count == 12 else {
-      throw bad("it does not start with \\x93NUMPY")
+  /// Opens a file of token ids.
+  ///
+  /// - Parameter vocabulary: Rows of the model's embedding; they decide the width of bare ids.
+  package init(_ path: String, _ kind: DataKind, vocabulary: Int) throws {
+    self.path = path
+    isBare = kind == .bin
+    switch kind {
+    case .npy:
+      let header = try NPYHeader(ByteRegion(path: path))
+      (type, count, tokens, documentCount) = (header.type, header.count, header.elements, nil)
+    case .shard:
+      let shard = try TokenShard(ByteRegion(path: path))
+      (type, count, tokens, documentCount) = (shard.type, shard.count, shard.elements, nil)
+    case .megatron:
+      let index = try MegatronIndex(besides: path)
+      (type, count, tokens) = (index.type, index.count, index.elements)
+      documentCount = index.documentCount
+    default:
+      type = vocabulary > 1 << 16 ? .uint32 : .uint16
+      tokens = try ByteRegion(path: path)
+      guard tokens.byteCount > 0 else { throw DataError(.empty, path) }
+      guard tokens.byteCount % type.width == 0 else {
+        throw DataError(.partialToken(byteCount: tokens.byteCount, width: type.width), path)
+      }
+      (count, documentCount) = (tokens.byteCount / type.width, nil)
     }
-    let isOld = head[6] == 1
-    guard (1...3).contains(head[6]) else { throw bad("version \(head[6])") }
-    let length =
-      isOld
-      ? Int(head[8]) | Int(head[9]) << 8
-      : (0..<4).reduce(0) { $0 | Int(head[8 + $1]) << (8 * $1) }
-    let start = isOld ? 10 : 12
-    guard length <= 1 << 16, start + length <= file.byteCount else {
-      throw bad("a header of \(length) bytes")
-    }
-    let text = String(
-      decoding: try file.bytes(start..<start + length), as: UTF8.self)
-    guard let type = Self.value(of: "descr", in: text), let shape = Self.shape(in: text) else {
-      throw bad("no descr or no shape")
-    }
-    if Self.value(of: "fortran_order", in: text) == "True", shape.count > 1 {
-      throw bad("columns first")
-    }
-    let widths = ["<u2": 2, "<u4": 4, "<i4": 4, "<u8": 8, "<i8": 8]
-    guard let width = widths[type] else { throw DataError(.unsupportedType(type), file.path) }
-    guard (1...2).contains(shape.count) else { throw bad("\(shape.count) dimensions") }
-    let (count, overflow) = (shape.first ?? 0).multipliedReportingOverflow(
-      by: shape.dropFirst().first ?? 1)
-    guard !overflow, count >= 0, count < Int.max / 8 else { throw bad("shape \(shape)") }
-    guard count > 0 else { throw DataError(.empty, file.path) }
-    let end = start + length + count * width
-    guard let elements = file.subregion(start + length..<max(end, start + length)),
-      end == file.byteCount
-    else { throw bad("\(count) elements do not fill \(file.byteCount) bytes") }
-    self.width = width
-    self.count = count
-    self.elements = elements
   }
 
-  /// The value after `'key':` in the dictionary, without quotes, up to a comma.
-  private static func value(of key: String, in text: String) -> String? {
-    guard let start = tail(of: key, in: text) else { return nil }
-    return String(start.prefix { $0 != "," && $0 != "}" }.filter { $0 != "'" && $0 != " " })
-  }
-
-  private static func shape(in text: String) -> [Int]? {
-    guard let start = tail(of: "shape", in: text)?.drop(while: { $0 == " " }), start.first == "("
-    else { return nil }
-    let parts = start.dropFirst().prefix { $0 != ")" }.split(separator: ",")
-    let numbers = parts.compactMap { Int($0.filter { $0 != " " }) }
-    return numbers.count == parts.filter { !$0.allSatisfy { $0 == " " } }.count ? numbers : nil
-  }
-
-  private static func tail(of key: String, in text: String) -> Substring? {
-    let pattern = "'\(key)':"
-    var rest = text[...]
-    while !rest.isEmpty {
-      if rest.hasPrefix(pattern) { return rest.dropFirst(pattern.count) }
-      rest = rest.dropFirst()
+  package func read(at start: Int, into result: inout [UInt32]) throws {
+    // Numbers that are no id are far beyond any vocabulary.
+    for (i, id) in try ids(start..<start + result.count).enumerated() {
+      result[i] = UInt32(exactly: id).map { min($0, ~notATarget) } ?? ~notATarget
     }
-    return nil
+  }
+
+  private func ids(_ range: Range<Int>) throws -> [Int] {
+    let width = type.width
+    let bytes = try tokens.bytes(range.lowerBound * width..<range.upperBound * width)
+    var reader = ByteReader(bytes.rawSpan)
+    var ids: [Int] = []
+    ids.reserveCapacity(range.count)
+    for _ in range {
+      let id =
+        switch type {
+        case .uint8: Int(try reader.read(UInt8.self))
+        case .uint16: Int(try reader.read(UInt16.self))
+        case .int16: Int(try reader.read(Int16.self))
+        case .uint32: Int(try reader.read(UInt32.self))
+        case .int32: Int(try reader.read(Int32.self))
+        case .uint64: Int(clamping: try reader.read(UInt64.self))
+        case .int64: Int(try reader.read(Int64.self))
+        }
+      ids.append(id)
+    }
+    return ids
+  }
+
+  /// Throws when any id is not below `vocabulary`, and for bare ids that are twice as wide as thought.
+  package func check(vocabulary: Int) throws {
+    var start = 0
+    var hasOdd = false
+    while start < count {
+      try Interruption.check()
+      let ids = try ids(start..<min(count, start + 1 << 18))
+      if let bad = ids.firstIndex(where: { $0 < 0 || $0 >= vocabulary }) {
+        throw DataError(
+          .tokenOutOfRange(id: ids[bad], vocabulary: vocabulary), path,
+          at: tokens.start + (start + bad) * type.width)
+      }
+      if !hasOdd { hasOdd = ids.indices.contains { $0 & 1 == 1 && ids[$0] != 0 } }
+      start += ids.count
+    }
+    if isBare, !hasOdd, count > 3 {
+      throw DataError(
+        .ambiguous(
+          "every second of its ids of \(type.width) bytes is 0: they seem to have "
+            + "\(2 * type.width) bytes"), path)
+    }
+  }
+}
+
+/// The token ids of several files, one after another.
+package struct JoinedTokens: TokenStream {
+  package let path: String
+  package let count: Int
+  private let parts: [any TokenStream]
+
+  package init(_ parts: [any TokenStream], path: String) {
+    self.path = path
+    self.parts = parts
+    count = parts.reduce(0) { $0 + $1.count }
+  }
+
+  package func read(at start: Int, into result: inout [UInt32]) throws {
+    var (first, done) = (0, 0)
+    for part in parts where done < result.count {
+      let position = start + done - first
+      first += part.count
+      guard position < part.count else { continue }
+      var piece = [UInt32](repeating: 0, count: min(result.count - done, part.count - position))
+      try part.read(at: position, into: &piece)
+      result.replaceSubrange(done..<done + piece.count, with: piece)
+      done += piece.count
+    }
   }
 }

@@ -127,7 +127,7 @@ struct RecipeKey: Sendable {
     RecipeKey(
       path: "data.format", get: { $0.data.format },
       set: { settings, text in
-        let known = ["auto", "text", "jsonl", "npy", "bin", "tokens"]
+        let known = ["auto"] + DataKind.allCases.map(\.rawValue)
         guard known.contains(text) else { return known.joined(separator: ", ") }
         settings.data.format = text
         return nil

@@ -80,7 +80,7 @@ package struct TrainingSettings: Equatable, Sendable {
   package struct Data: Equatable, Sendable {
     /// `PATH` or `PATH:WEIGHT`.
     package var sources: [String] = []
-    /// `auto` decides by the file's name.
+    /// `auto` decides by the file's content.
     package var format = "auto"
     package var splitsAtBlankLines = false
     package var fields = TextFormat.Fields()

@@ -1,0 +1,68 @@
+import ByteIO
+import Columns
+import JSON
+import Parquet
+
+/// The rows of a file of columns as records.
+struct ColumnRecords: RecordSource {
+  private let file: any ColumnFile
+  private let columns: [Int]
+  private var group = 0
+  private var reader: (any BatchReader)?
+  private var batch: Batch?
+  private var row = 0
+
+  init(parquet path: String, fields: [String]?) throws {
+    self.init(try ParquetFile(ByteRegion(path: path)), fields: fields)
+  }
+
+  /// - Parameter fields: Columns that are read; when none of them is there, the error must name those
+  ///   that are, so all are.
+  init(_ file: any ColumnFile, fields: [String]?) {
+    self.file = file
+    let all = Array(file.fields.indices)
+    let wanted = all.filter { index in
+      fields?.contains { $0.utf8.elementsEqual(file.fields[index].name.utf8) } ?? true
+    }
+    columns = wanted.isEmpty ? all : wanted
+  }
+
+  mutating func next() throws -> Record? {
+    while true {
+      if let batch, row < batch.rowCount {
+        defer { row += 1 }
+        let members = zip(columns, batch.columns).map { index, column in
+          let field = file.fields[index]
+          return JSONObject.Member(
+            key: field.name, value: Self.trimmed(column.json(row, field.type)))
+        }
+        return Record(JSONObject(members), .row(batch.firstRow + row, group: group))
+      }
+      row = 0
+      if reader == nil {
+        guard group < file.groupRowCounts.count else { return nil }
+        reader = try file.batches(of: group, columns: columns)
+      }
+      batch = try reader?.next()
+      if batch == nil {
+        reader = nil
+        group += 1
+      }
+    }
+  }
+
+  /// Without members that are null: a column has every member of every object, a JSON text only those
+  /// that are there. A schema limits the depth.
+  private static func trimmed(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .object(let object):
+      .object(
+        JSONObject(
+          object.members.filter { !$0.value.isNull }.map {
+            .init(key: $0.key, value: trimmed($0.value))
+          }))
+    case .array(let elements): .array(elements.map(trimmed))
+    default: value
+    }
+  }
+}

@@ -1,0 +1,36 @@
+package import JSON
+
+/// Records of a file, one after another.
+package protocol RecordSource {
+  /// The next record; nil at the end.
+  ///
+  /// - Throws: A `DataError` that is of one record lets reading go on with the next.
+  mutating func next() throws -> Record?
+}
+
+/// A record and where it stands.
+package struct Record {
+  package var object: JSONObject
+  package var place: DataError.Place
+
+  package init(_ object: JSONObject, _ place: DataError.Place) {
+    self.object = object
+    self.place = place
+  }
+}
+
+/// Opens a file of records.
+///
+/// - Parameter fields: Names that will be asked for; a file of columns reads no others, nil reads all.
+package func recordSource(
+  _ path: String, _ kind: DataKind, fields: [String]? = nil
+) throws -> any RecordSource {
+  switch kind {
+  case .json: try JSONArrayRecords(path)
+  case .csv: try TableRecords(path, separator: UInt8(ascii: ","))
+  case .tsv: try TableRecords(path, separator: UInt8(ascii: "\t"))
+  case .parquet: try ColumnRecords(parquet: path, fields: fields)
+  case .tar: try ArchiveRecords(path)
+  default: try LineRecords(path)
+  }
+}
