@@ -148,7 +148,8 @@ let package = Package(
       name: "CheckpointCommands",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Transformer",
         "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
         argumentParser,
       ]),
