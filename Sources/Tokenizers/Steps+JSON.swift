@@ -99,6 +99,10 @@ extension TextPattern {
       return
     }
     let text = try regex.string()
+    if let cased = CasedPattern.named[text] {
+      self = .casedWords(cased)
+      return
+    }
     guard let words = WordPattern.named[text] else { throw regex.unsupported("\"\(text)\"") }
     self = .words(words)
   }
