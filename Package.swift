@@ -59,11 +59,11 @@ let package = Package(
     system("CSnappy", "snappy", apt: "libsnappy-dev", brew: "snappy"),
     system("CLZ4", "liblz4", apt: "liblz4-dev", brew: "lz4"),
     system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
-    system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
     .target(name: "CPlatform"),
+    .target(name: "CBLAS", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
@@ -80,7 +80,7 @@ let package = Package(
     .target(
       name: "Kernels",
       dependencies: [
-        "Platform", "ByteIO", "Tensors", "CKernels", "COpenBLAS", systemPackage,
+        "Platform", "ByteIO", "Tensors", "CKernels", "CBLAS", systemPackage,
       ],
       swiftSettings: numeric),
 
@@ -183,7 +183,9 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
     "Safetensors",
   ],
-  "Transformer": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels"],
+  "Transformer": [
+    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels",
+  ],
   "Training": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
     "Tokenizers",
@@ -240,7 +242,7 @@ if Context.environment["CKPT_DOCS"] != nil {
   package.targets.append(.target(name: "Manual", path: "build/manual"))
 }
 
-let plainC: Set = ["CKernels", "CDigest", "CPlatform", "CMPI"]
+let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }

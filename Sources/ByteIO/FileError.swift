@@ -13,6 +13,8 @@ package struct FileError: DiagnosedError, Equatable {
     case notRegular
     /// The output exists and overwriting was not asked for.
     case exists
+    /// The output would lie inside the package at this path.
+    case insidePackage(String)
     /// Another process is writing there.
     case inUse
     /// The output would replace a file that is being read.
@@ -61,6 +63,7 @@ package struct FileError: DiagnosedError, Equatable {
     case .notRegular: "io.not_regular"
     case .exists: "io.exists"
     case .inUse: "io.in_use"
+    case .insidePackage: "io.inside_package"
     case .overwritesInput: "io.overwrites_input"
     case .noSpace: "io.no_space"
     case .tooLarge: "io.too_large"
@@ -70,7 +73,7 @@ package struct FileError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .exists, .inUse, .overwritesInput: .outputExists
+    case .exists, .inUse, .insidePackage, .overwritesInput: .outputExists
     case .tooLarge: .resourceLimit
     case .interrupted: .interrupted
     default: .inputOutput
@@ -84,6 +87,8 @@ package struct FileError: DiagnosedError, Equatable {
     case .changedWhileReading: "the file changed while it was being read"
     case .notRegular: "not a regular file"
     case .exists: "the output exists"
+    case .insidePackage(let package):
+      "the output would lie inside the package \(package), which would be damaged by it"
     case .inUse: "another process is writing there"
     case .overwritesInput: "the output would overwrite its input"
     case .noSpace(let needed, let free): "needs \(needed) bytes of disk space, \(free) are free"
@@ -97,7 +102,7 @@ package struct FileError: DiagnosedError, Equatable {
     switch problem {
     case .exists: "choose another output, or pass --force to replace it"
     case .inUse: "wait for it to end, or choose another output"
-    case .overwritesInput: "choose another output"
+    case .overwritesInput, .insidePackage: "choose another output"
     case .noSpace, .system(_, .noSpace): "free some space, or write to another disk"
     default: nil
     }

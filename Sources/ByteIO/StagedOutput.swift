@@ -75,7 +75,7 @@ package final class StagedOutput: Sendable {
     if isFolder { try syncFolder(temporary) }
     try Interruption.check()
     try rename()
-    staging.remove()
+    staging.removeSilently()
     do { try parent.sync() } catch {
       LateWarnings.add(
         Warning(

@@ -42,12 +42,13 @@ package final class StagingFolder: Sendable {
   }
 
   deinit {
-    remove()
+    Self.remove(path)
     lock.abandon()
   }
 
-  /// Removes the folder and what is left in it, if that was not done before.
-  func remove() { Self.remove(path) }
+  /// Removes the folder and what is left in it; what cannot be removed now is tried once more when
+  /// the value goes.
+  func removeSilently() { do { try Self.removeAll(path) } catch {} }
 
   private static func random() -> String {
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)
@@ -101,16 +102,18 @@ package final class StagingFolder: Sendable {
     }
   }
 
+  private static func removeAll(_ path: String) throws(FileError) {
+    guard try linkKind(path) == .folder else { return }
+    for entry in try folderEntries(path) where entry != lockName {
+      try removeTree(path + "/" + entry)
+    }
+    try removeTree(path)
+  }
+
   /// Removes a staging folder, its lock last, so that what is left of it when that fails is known
   /// for what it is.
   private static func remove(_ path: String) {
-    do {
-      guard try linkKind(path) == .folder else { return }
-      for entry in try folderEntries(path) where entry != lockName {
-        try removeTree(path + "/" + entry)
-      }
-      try removeTree(path)
-    } catch {
+    do { try removeAll(path) } catch {
       LateWarnings.add(
         Warning("io.leftover", "a temporary folder is left behind: \(error.message)", file: path))
     }

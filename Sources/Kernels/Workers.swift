@@ -1,6 +1,6 @@
 import ByteIO
+import CBLAS
 import CKernels
-import COpenBLAS
 import Platform
 import Synchronization
 import Tensors
@@ -21,16 +21,29 @@ package final class Workers: Sendable {
   ///   - count: Threads, the caller's included; nil takes one for each processor.
   ///   - precision: One that the processor supports.
   /// - Throws: `ThreadError` when the system has not as many; fewer would give other bits.
-  package init(_ count: Int? = nil, precision: Precision = .float32) throws(ThreadError) {
+  ///   `MemoryError` or `MissingLibrary` when there is no OpenBLAS for them.
+  package init(_ count: Int? = nil, precision: Precision = .float32) throws {
     precondition(precision.isSupported, "the processor has the precision; check before")
-    openblas_set_num_threads(1)
     let count = min(max(1, count ?? Self.processorCount), 256)
+    try Self.loadOpenBLAS(threads: count)
     let crew = Crew(count)
     self.count = count
     self.crew = crew
     self.precision = precision
     threads = try Self.start(crew, count)
   }
+
+  /// Loads the library for products on so many threads; where it has not the memory it would wait for
+  /// it without end.
+  private static func loadOpenBLAS(threads: Int) throws {
+    let needed = threads * CK_BLAS_BYTES_PER_THREAD
+    guard let room = unsafe mapMemory(needed) else { throw MemoryError(needed) }
+    unsafe unmapMemory(room, needed)
+    let isLoaded = loading.withLock { _ in ck_blas_load() == 0 }
+    guard isLoaded else { throw MissingLibrary() }
+  }
+
+  private static let loading = Mutex(())
 
   /// Starts the threads beside the caller, all or none.
   private static func start(_ crew: Crew, _ count: Int) throws(ThreadError) -> [SystemThread] {

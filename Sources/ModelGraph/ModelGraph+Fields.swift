@@ -54,6 +54,11 @@ extension ModelGraph {
       })
   }
 
+  /// The field that has the MLP's width.
+  package var intermediateField: String {
+    Family.named(family)?.intermediateField ?? "intermediate_size"
+  }
+
   /// Whether the family's configuration has the field.
   package func hasField(_ name: String) -> Bool { Family.named(family)?.fields[name] != nil }
 

@@ -10,8 +10,8 @@ package struct Naming: Equatable, Sendable {
   package var groups: [BlockGroup: String]
   /// After the number of a block; norms have running numbers where their role has no name here.
   package var suffixes: [BlockRole: String]
-  /// Whether query, key, value and gate, up are one tensor each.
-  package var isFused: Bool
+  /// Roles that are one tensor each, and not one for each of their parts.
+  package var fused: Set<BlockRole>
 
   /// The name of the injection's tensor that plays `role`.
   package func name(_ role: InjectionRole) -> String { injection + role.name }
@@ -60,7 +60,7 @@ extension Naming {
       uniqueKeysWithValues: BlockRole.allCases.compactMap { role in
         role.facts.raven.map { (role, $0) }
       }),
-    isFused: true)
+    fused: BlockRole.fused)
 
   /// The source family's names, blocks under `prelude.`, `core.` and `coda.`.
   package static func native(family: String) -> Naming? {
@@ -77,14 +77,14 @@ extension Naming {
       embedding: "embed_tokens.weight", finalNorm: "norm.weight", injection: "",
       coreNorm: "core_norm.weight",
       groups: [.prelude: "prelude.", .core: "core.", .coda: "coda."],
-      suffixes: family.suffixes, isFused: family.isFused)
+      suffixes: family.suffixes, fused: family.fused)
   }
 
   init(source family: Family) {
     self.init(
       embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", injection: "",
       coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes,
-      isFused: family.isFused)
+      fused: family.fused)
   }
 }
 

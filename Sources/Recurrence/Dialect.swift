@@ -22,10 +22,8 @@ package struct Rename: GraphPass, Equatable {
     guard graph.recurrence != nil else { throw RecurrenceError(.notRecurrent) }
     let naming = dialect == .raven ? Naming.raven : Naming.native(family: graph.family)
     guard let naming else { throw RecurrenceError(.noName(part: graph.family)) }
-    let shaped =
-      naming.isFused
-      ? try FuseProjections().apply(graph) : try SplitProjections().apply(graph)
-    var result = try shaped.mapBlocks { (block, group, index) throws(RecurrenceError) in
+    var result = try ShapeProjections(fused: naming.fused).apply(graph).mapBlocks {
+      (block, group, index) throws(RecurrenceError) in
       try block.renamed(naming, group, index)
     }
     result.embedding.name = TensorName(naming.embedding)

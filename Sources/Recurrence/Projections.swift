@@ -6,14 +6,17 @@ private let fusions = BlockRole.allCases.filter(\.facts.isFused).map { ($0, $0.p
 
 /// Makes query, key, value and gate, up one tensor each, by putting their rows one after another.
 package struct FuseProjections: GraphPass, Equatable {
-  package init() {}
+  package var roles: Set<BlockRole>
+
+  /// - Parameter roles: The roles to be made of their parts.
+  package init(_ roles: Set<BlockRole> = BlockRole.fused) { self.roles = roles }
 
   package var description: String { "fuse query, key, value and gate, up" }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
       var block = block
-      for (fused, roles) in fusions {
+      for (fused, roles) in fusions where self.roles.contains(fused) {
         let parts = roles.compactMap { block[$0] }
         guard parts.count == roles.count else { continue }
         block.parameters.removeAll { roles.contains($0.role) }
@@ -45,16 +48,35 @@ package struct FuseProjections: GraphPass, Equatable {
   }
 }
 
+/// Fuses the projections that a dialect has as one tensor, and takes the others apart.
+package struct ShapeProjections: GraphPass, Equatable {
+  package var fused: Set<BlockRole>
+
+  package init(fused: Set<BlockRole>) { self.fused = fused }
+
+  package var description: String {
+    fused.isEmpty ? "split all projections" : "fuse \(fused.map(\.rawValue).sorted())"
+  }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    try SplitProjections(BlockRole.fused.subtracting(fused)).apply(
+      try FuseProjections(fused).apply(graph))
+  }
+}
+
 /// Takes fused projections apart again.
 package struct SplitProjections: GraphPass, Equatable {
-  package init() {}
+  package var roles: Set<BlockRole>
+
+  /// - Parameter roles: The fused roles to be taken apart.
+  package init(_ roles: Set<BlockRole> = BlockRole.fused) { self.roles = roles }
 
   package var description: String { "split query, key, value and gate, up" }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
       var block = block
-      for (fused, roles) in fusions {
+      for (fused, roles) in fusions where self.roles.contains(fused) {
         guard let whole = block[fused] else { continue }
         block.parameters.removeAll { $0.role == fused }
         var start = 0

@@ -11,6 +11,7 @@ extension RecurrentPackage {
     to destination: String, compression: Compression?, force: Bool,
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> Int {
+    try requireOutsidePackages(destination)
     let members = orderedMembers
     let count = WriteProgress(total: 2 * byteCount, report: progress)
     if let problem = try integrityProblems(count).first { throw problem }
@@ -47,8 +48,10 @@ extension RecurrentPackage {
       try output.finish()
     }
     for file in files { try file.region.requireUnchanged() }
+    // What can fail comes before the output has its name.
+    let written = try ByteRegion(path: staged.temporary).byteCount
     try staged.publish()
-    return try ByteRegion(path: destination).byteCount
+    return written
   }
 
   /// The manifest, then the other files in byte order.
@@ -63,6 +66,7 @@ extension RecurrentPackage {
   /// and digest was checked.
   ///
   /// - Parameter progress: Called with the bytes read and written so far, and those there are.
+  /// - Returns: The package as the archive has it, whose bytes the folder's are.
   package static func unpack(
     _ source: String, to destination: String, force: Bool,
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
@@ -107,7 +111,7 @@ extension RecurrentPackage {
     }
     try archive.requireUnchanged()
     try staged.publish()
-    return try RecurrentPackage.open(destination)
+    return package
   }
 
   private static func makeFolders(above name: String, in root: String) throws {

@@ -85,7 +85,7 @@ package struct Network: Sendable {
 
   /// The most tokens of a sequence.
   package var contextLimit: Int {
-    rotaries.reduce(sizes.context) { min($0, $1.reach(context: sizes.context)) }
+    rotaries.map { $0.reach(context: sizes.context) }.min() ?? sizes.context
   }
 
   /// The first block's input: rows of the embedding, times the model's factor.

@@ -15,7 +15,6 @@ extension ModelGraph {
     let own: JSONObject = [
       "architectures": [.string(className)], "model_type": .string(family),
       "vocab_size": JSONValue(sizes.vocabulary), "hidden_size": JSONValue(sizes.hidden),
-      "intermediate_size": JSONValue(sizes.intermediate),
       "num_hidden_layers": JSONValue(blocks.count),
       "num_attention_heads": JSONValue(sizes.heads),
       "num_key_value_heads": JSONValue(sizes.keyValueHeads), "head_dim": JSONValue(sizes.headSize),
@@ -23,6 +22,7 @@ extension ModelGraph {
       "rms_norm_eps": JSONValue(spec.finalNorm.epsilon), "tie_word_embeddings": .bool(head == nil),
       "torch_dtype": type, "dtype": type,
     ]
+    fields[intermediateField] = JSONValue(sizes.intermediate)
     for list in [own, rotaryMembers, biasMembers, layerLists] {
       for member in list.members { fields[member.key] = member.value }
     }

@@ -67,9 +67,12 @@ struct Eval: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if sequenceLength < 2 { throw ValidationError("--sequence-length is at least 2.") }
-    if batchSize < 1 || seeds < 1 || windows ?? 1 < 1 {
-      throw ValidationError("--batch-size, --seeds and --windows are at least 1.")
+    guard (2...1 << 24).contains(sequenceLength) else {
+      throw ValidationError("--sequence-length is from 2 to 16777216.")
+    }
+    guard (1...1 << 20).contains(batchSize), (1...1 << 20).contains(seeds), windows ?? 1 >= 1 else {
+      throw ValidationError(
+        "--batch-size and --seeds are from 1 to 1048576, --windows is at least 1.")
     }
   }
 

@@ -59,7 +59,9 @@ struct Generate: Verb {
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens is at least 1.") }
-    if recurrence ?? 1 < 1 { throw ValidationError("--recurrence is at least 1.") }
+    guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
+      throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
+    }
     if topK ?? 1 < 1 { throw ValidationError("--top-k is at least 1.") }
     if !(temperature >= 0) || !(topP > 0 && topP <= 1) {
       throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")

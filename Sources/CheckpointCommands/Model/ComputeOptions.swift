@@ -1,5 +1,6 @@
 import ArgumentParser
 import Kernels
+import Transformer
 
 /// How many threads compute.
 struct ComputeOptions: ParsableArguments {
@@ -22,7 +23,7 @@ struct RecurrenceList: ExpressibleByArgument, Equatable {
   init?(argument: String) {
     let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
     values = parts.compactMap { Int($0) }
-    guard values.count == parts.count, !values.isEmpty, values.allSatisfy({ $0 > 0 }) else {
+    guard values.count == parts.count, !values.isEmpty, values.allSatisfy((1...Model.mostRecurrences).contains) else {
       return nil
     }
   }

@@ -13,12 +13,13 @@ protocol Verb: ParsableCommand {
 }
 
 extension Verb {
-  /// Runs the command in this process: report to standard output, exit code by its outcome.
+  /// Runs the command in this process and ends it: report to standard output, exit code by its
+  /// outcome. Nothing is left to be done then, and libraries that would clean up behind themselves
+  /// may wait for what the system does not give them.
   func run() throws {
     Descriptor.reserveStandard()
     Interruption.install()
-    let code = execute(Console.standard)
-    if code != 0 { throw ExitCode(code) }
+    endProcess(execute(Console.standard))
   }
 
   /// Performs the command, renders what came out to `console`, and gives the exit code.
@@ -59,6 +60,8 @@ extension Verb {
         command: Result.command, isOK: false, fields: [:], warnings: LateWarnings.take(),
         errors: [json(of: error)])
       console.print(value.text(indent: 2))
+      // Where documents do not arrive, this is the way left.
+      do { try console.requireOutput() } catch { console.note("error: \(error)") }
     } else {
       if !output.quiet { for line in Warning.lines(LateWarnings.take()) { console.note(line) } }
       console.note("error: \(error)")

@@ -58,6 +58,12 @@ struct TrainSession {
   }
 
   private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {
+    // Every member reads all rows of a step; both factors are bounded, so the product is.
+    guard settings.batchSize * settings.sequenceLength <= 1 << 28 else {
+      throw UsageError(
+        "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens a step are too many",
+        hint: "a step has 268435456 tokens at most; lower --batch-size")
+    }
     let context = model.graph.sizes.context
     guard settings.sequenceLength <= context else {
       throw UsageError(

@@ -68,7 +68,8 @@ struct Verify: Verb {
     let proven = try hasManifest() ? RecurrentPackage.open(package) : nil
     let opened = try OpenedModel(package)
     let staged = try report.map {
-      try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
+      try requireOutsidePackages($0)
+      return try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
     }
     let verifier = try Verifier(
       package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),

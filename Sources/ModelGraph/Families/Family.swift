@@ -11,8 +11,10 @@ struct Family: Sendable {
   var gguf: GGUFFamily?
   /// Tensor names inside a layer, after `layers.N.`, that differ from those of `RoleFacts`.
   var names: [BlockRole: String] = [:]
-  /// Whether query, key, value and gate, up are one tensor each.
-  var isFused = false
+  /// Roles that are one tensor each, and not one for each of their parts.
+  var fused: Set<BlockRole> = []
+  /// The field that has the MLP's width.
+  var intermediateField = "intermediate_size"
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.
@@ -31,7 +33,11 @@ struct Family: Sendable {
 
 extension Family {
   /// Every source family.
-  static let all: [Family] = [.llama, .mistral, .olmo2, .qwen2, .qwen3]
+  static let all: [Family] = [
+    .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
+    .gemma3,
+    .granite, .graniteHybrid, .phi3,
+  ]
 
   static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }
 

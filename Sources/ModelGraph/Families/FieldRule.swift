@@ -76,7 +76,7 @@ extension FieldRules {
   /// Settings of generation, which transformers 4 kept in the same file.
   private static let generation = inert(
     """
-    bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping
+    bad_words_ids cache_implementation begin_suppress_tokens diversity_penalty do_sample early_stopping
     encoder_no_repeat_ngram_size exponential_decay_length_penalty generation_config length_penalty
     max_length max_new_tokens min_length min_p no_repeat_ngram_size num_beam_groups num_beams
     num_return_sequences output_scores remove_invalid_values repetition_penalty

@@ -18,4 +18,18 @@ extension Family {
       }
       return block
     })
+
+  /// Windows on the layers that `layer_types` names, or on all.
+  static let ministral = Family(
+    modelType: "ministral", className: "MinistralForCausalLM", gguf: nil,
+    fields: .decoder.with([
+      "num_key_value_heads": .read(default: 8), "sliding_window": .read(default: 4096),
+      "layer_types": .read(),
+    ]),
+    block: { reader, layer throws(ModelGraphError) in
+      var block = try reader.plainBlock()
+      let width = try reader.config.extent("sliding_window")
+      block.attention.visible = try reader.visible(layer, width: width) { _ in true }
+      return block
+    }, layerLists: ["layer_types": \.layerType])
 }

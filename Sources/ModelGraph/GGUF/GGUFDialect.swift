@@ -56,7 +56,8 @@ struct GGUFDialect {
   /// The roles that the file may have names for.
   private var roles: [BlockRole] {
     BlockRole.allCases.filter { role in
-      family.isFused ? role.facts.fusedInto == nil : !role.facts.isFused
+      if let whole = role.facts.fusedInto { return !family.fused.contains(whole) }
+      return !role.facts.isFused || family.fused.contains(role)
     }
   }
 

@@ -19,10 +19,17 @@ struct FamilyReader {
 
   /// Llama's block: norms before attention and MLP, every key visible, no biases.
   mutating func plainBlock() throws(ModelGraphError) -> BlockSpec {
+    try plainBlock(rotary: try rotary())
+  }
+
+  /// The same with a rotary embedding of its own.
+  mutating func plainBlock(
+    rotary: RotaryEmbedding
+  ) throws(ModelGraphError) -> BlockSpec {
     let norm = NormSpec(epsilon: try epsilon())
     return BlockSpec(
       attention: AttentionSpec(
-        rotary: try rotary(), scale: 1 / Double(sizes.headSize).squareRoot()),
+        rotary: rotary, scale: 1 / Double(sizes.headSize).squareRoot()),
       mlp: MLPSpec(activation: try activation("hidden_act")),
       norms: [BlockNorm(.attentionInput, norm), BlockNorm(.mlpInput, norm)])
   }

@@ -88,7 +88,9 @@ struct GraphReader {
       throw config.missing("num_hidden_layers")
     }
     let ignored = try rules.check(object, layers: layers, ignoring: ignored)
-    let sizes = try ModelSizes(&config, rows: table.shape(of: naming.embedding)?.first)
+    let sizes = try ModelSizes(
+      &config, intermediate: family.intermediateField,
+      rows: table.shape(of: naming.embedding)?.first)
     // Names are made one by one: a count beyond the number of tensors is refused first.
     guard layers <= tensorCount else {
       throw ModelGraphError(
@@ -170,7 +172,7 @@ struct GraphReader {
     for (index, source) in sources.enumerated() {
       let spec = plan.blocks[first + index]
       var parameters: [Block.RoleParameter] = []
-      for role in spec.roles(fused: plan.naming.isFused) {
+      for role in spec.roles(fused: plan.naming.fused) {
         guard let name = plan.naming.name(role, spec, group, index) else { continue }
         parameters.append(.init(role, try take(name, spec.shape(of: role, plan.sizes))))
       }

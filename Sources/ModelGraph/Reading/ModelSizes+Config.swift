@@ -1,16 +1,20 @@
 extension ModelSizes {
   /// Reads the extents, under the names of Hugging Face or of the published retrofits.
   ///
-  /// - Parameter rows: Rows of the embedding table; it may be padded beyond `vocab_size`.
-  init(_ config: inout ConfigReader, rows: Int?) throws(ModelGraphError) {
+  /// - Parameters:
+  ///   - field: The field that has the MLP's width.
+  ///   - rows: Rows of the embedding table; it may be padded beyond `vocab_size`.
+  init(
+    _ config: inout ConfigReader, intermediate field: String, rows: Int?
+  ) throws(ModelGraphError) {
     guard let hidden = try config.extent("hidden_size", "n_embd") else {
       throw config.missing("hidden_size")
     }
     guard let heads = try config.extent("num_attention_heads", "n_heads") else {
       throw config.missing("num_attention_heads")
     }
-    guard let intermediate = try config.extent("intermediate_size") else {
-      throw config.missing("intermediate_size")
+    guard let intermediate = try config.extent(field) else {
+      throw config.missing(field)
     }
     guard let vocabulary = try config.extent("vocab_size") else {
       throw config.missing("vocab_size")

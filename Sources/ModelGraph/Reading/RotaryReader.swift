@@ -2,17 +2,38 @@ import JSON
 import Platform
 
 extension FamilyReader {
-  /// The rotary embedding of a layer: `rope_parameters`, or the older `rope_theta` with
-  /// `rope_scaling`.
+  /// The rotary embedding of a layer in families whose windowed layers have one of their own:
+  /// `rope_parameters` by kind of layer, or an older form whose scaling is for the other layers.
   ///
-  /// - Parameter layerType: Name of the layer's kind, where each kind has parameters of its own.
-  mutating func rotary(_ layerType: String? = nil) throws(ModelGraphError) -> RotaryEmbedding {
-    var newer = try config.object("rope_parameters")
-    var scope = "rope_parameters."
-    if let layerType, let own = newer?[layerType]?.object {
-      newer = own
-      scope += layerType + "."
+  /// - Parameters:
+  ///   - full: Base of layers that see everything, where `rope_parameters` does not say.
+  ///   - window: The same of windowed layers.
+  mutating func rotary(
+    of visible: AttentionSpec.Visible, full: Double, window: Double
+  ) throws(ModelGraphError) -> RotaryEmbedding {
+    let isFull = visible == .all
+    let kind = isFull ? "full_attention" : "sliding_attention"
+    let base = isFull ? full : window
+    if let parameters = try config.object("rope_parameters") {
+      guard parameters["full_attention"] != nil || parameters["sliding_attention"] != nil else {
+        // Its class would pass over them.
+        throw ModelGraphError(
+          .unsupportedField("rope_parameters", value: JSONValue.object(parameters).text()))
+      }
+      let scope = "rope_parameters.\(kind)."
+      var reader = ConfigReader(parameters[kind]?.object ?? [:], scope: scope)
+      return try rotary(&reader, theta: try reader.positive("rope_theta") ?? base)
     }
+    var reader = ConfigReader(
+      isFull ? try config.object("rope_scaling") ?? [:] : [:], scope: "rope_scaling.")
+    return try rotary(&reader, theta: base)
+  }
+
+  /// The rotary embedding of all layers: `rope_parameters`, or the older `rope_theta` with
+  /// `rope_scaling`.
+  mutating func rotary() throws(ModelGraphError) -> RotaryEmbedding {
+    let newer = try config.object("rope_parameters")
+    let scope = "rope_parameters."
     let older = try config.object("rope_scaling")
     let isStated = config.states("rope_theta")
     let theta = try config.positive("rope_theta")

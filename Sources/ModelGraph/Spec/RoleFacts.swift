@@ -121,16 +121,22 @@ extension BlockRole {
   /// The roles that this one stands for, by rows in this order; empty unless it is fused.
   package var parts: [BlockRole] { Self.allCases.filter { $0.facts.fusedInto == self } }
 
+  /// The roles that stand for several.
+  package static let fused = Set(allCases.filter(\.facts.isFused))
+
   /// The roles that a block has in memory, where projections are fused.
   package static let canonical = allCases.filter { $0.facts.fusedInto == nil }
 }
 
 extension BlockSpec {
   /// The tensors that a block of this spec has, in the order of `BlockRole`.
-  package func roles(fused: Bool) -> [BlockRole] {
+  ///
+  /// - Parameter fused: Roles that are one tensor each, and not one for each of their parts.
+  package func roles(fused: Set<BlockRole>) -> [BlockRole] {
     BlockRole.allCases.filter { role in
       let facts = role.facts
-      if fused ? facts.fusedInto != nil : facts.isFused { return false }
+      if facts.isFused, !fused.contains(role) { return false }
+      if let whole = facts.fusedInto, fused.contains(whole) { return false }
       return switch facts.presence {
       case .always: true
       case .norm(let place): norm(place) != nil
