@@ -148,7 +148,8 @@ let package = Package(
       name: "CheckpointCommands",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Transformer",
         "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
         argumentParser,
       ]),
@@ -219,13 +220,15 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet"]
+  let formats = [
+    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Tokenizers", "ChatTemplates",
+  ]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Columns", "Tensors", "TestSupport", .target(name: name)],
+        dependencies: ["ByteIO", "Columns", "JSON", "Tensors", "TestSupport", .target(name: name)],
         path: "Fuzz",
         exclude: ["README.md"] + others, sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))

@@ -25,6 +25,10 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case unknownToken(String, token: String)
     /// An id to decode, or one that a setting names, is none of the vocabulary's.
     case idOutOfRange(Int, vocabularySize: Int)
+    /// A token is longer than those that are looked for at every place of a text.
+    case tokenTooLong(String, bytes: Int, limit: Int)
+    /// The steps of the tokenizer make too much of a text.
+    case textTooLong(limit: Int)
     /// A character has no token, and the model no token for unknown characters.
     case noUnknownToken
   }
@@ -44,6 +48,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
+    case .tokenTooLong, .textTooLong: .resourceLimit
     default: .malformed
     }
   }
@@ -61,6 +66,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .unequalCounts: "tokenizer.unequal_counts"
     case .unknownToken: "tokenizer.unknown_token"
     case .idOutOfRange: "tokenizer.id_out_of_range"
+    case .tokenTooLong, .textTooLong: "tokenizer.limit"
     case .noUnknownToken: "tokenizer.no_unknown_token"
     }
   }
@@ -83,6 +89,9 @@ package struct TokenizerError: DiagnosedError, Equatable {
       "\(field) names the token \"\(token)\", which the vocabulary does not hold"
     case .idOutOfRange(let id, let size):
       "token id \(id) is out of range: the vocabulary has ids 0 to \(size - 1)"
+    case .tokenTooLong(let field, let bytes, let limit):
+      "\(field) has \(bytes) bytes, at most \(limit) are looked for"
+    case .textTooLong(let limit): "the normalizers make more than \(limit) bytes of the text"
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
     }
