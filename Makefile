@@ -12,10 +12,11 @@
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
+#   faults     every call to the system fails once, in every command (Scripts/faults/sweep.py)
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures fuzz \
+.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures faults fuzz \
 	fuzz-safetensors fuzz-torch fuzz-gguf bench clean
 
 check:
@@ -65,6 +66,10 @@ fuzz: fuzz-safetensors fuzz-torch fuzz-gguf
 
 fuzz-safetensors fuzz-torch fuzz-gguf:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
+
+faults:
+	swift build
+	Scripts/faults/sweep.py
 
 bench:
 	Benchmarks/run.sh

@@ -21,8 +21,10 @@ let memorySafe: [SwiftSetting] = [.strictMemorySafety()]
 /// Numeric Swift is optimised even in debug builds: unoptimised it is some 600 times slower.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+let cWarnings: [CSetting] = isStrict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []
+
 /// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
-let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])]
+let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])] + cWarnings
 
 // MARK: - Targets
 
@@ -58,13 +60,15 @@ let package = Package(
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
-    .target(name: "CPlatform"),
-    .target(name: "CBLAS", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CPlatform", cSettings: cWarnings),
+    .target(
+      name: "CBLAS", cSettings: cWarnings,
+      linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
       name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
-      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
+      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))] + cWarnings),
 
     // MARK: Foundations
     .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),

@@ -26,6 +26,9 @@ if grep -rnE '^ *(package |public )?import (Glibc|Musl|Foundation|Darwin)' Sourc
   exit 1
 fi
 
+say 'The manifest has the edges that the imports have'
+Scripts/check_imports.sh
+
 say 'Strict build, with tests'
 export CKPT_STRICT=1
 swift build --build-tests
