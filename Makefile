@@ -11,13 +11,14 @@
 #   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (ten minutes)
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
-#   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors, fuzz-torch, fuzz-gguf
+#   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
+#              fuzz-torch, fuzz-gguf, fuzz-parquet
 #   faults     every call to the system fails once, in every command (Scripts/faults/sweep.py)
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures faults fuzz \
-	fuzz-safetensors fuzz-torch fuzz-gguf bench clean
+.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures \
+	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet bench clean
 
 check:
 	Scripts/check.sh
@@ -62,9 +63,9 @@ fixtures: oracles
 
 SECONDS ?= 60
 
-fuzz: fuzz-safetensors fuzz-torch fuzz-gguf
+fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet
 
-fuzz-safetensors fuzz-torch fuzz-gguf:
+fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
 faults:

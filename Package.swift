@@ -57,6 +57,10 @@ let package = Package(
   targets: [
     // MARK: C
     system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
+    system("CZstd", "libzstd", apt: "libzstd-dev", brew: "zstd"),
+    system("CSnappy", "snappy", apt: "libsnappy-dev", brew: "snappy"),
+    system("CLZ4", "liblz4", apt: "liblz4-dev", brew: "lz4"),
+    system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
@@ -84,10 +88,20 @@ let package = Package(
       ],
       swiftSettings: numeric),
 
+    .target(
+      name: "Compression",
+      dependencies: ["ByteIO", "CZlib", "CZstd", "CSnappy", "CLZ4", "CBrotli"],
+      swiftSettings: numeric),
+    .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+
     // MARK: Formats
+    .target(
+      name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
+      swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
-      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "CZlib"], swiftSettings: numeric),
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
+      swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
     .target(
       name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
@@ -97,6 +111,7 @@ let package = Package(
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
@@ -107,12 +122,12 @@ let package = Package(
       ]),
     .target(
       name: "Transformer",
-      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels"],
       swiftSettings: numeric),
     .target(
       name: "Training",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels", "ModelGraph",
+        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Kernels",
         "Transformer", yams,
       ],
       swiftSettings: numeric),
@@ -121,7 +136,7 @@ let package = Package(
     .target(
       name: "Verification",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence",
+        "Platform", "ByteIO", "JSON", "Tensors", "ModelGraph", "Recurrence",
         "RecurrentPackage", "Transformer", "Kernels",
       ]),
 
@@ -137,7 +152,8 @@ let package = Package(
       name: "CheckpointCommands",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Transformer",
         "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
         argumentParser,
       ]),
@@ -153,43 +169,39 @@ let package = Package(
 /// What a test target needs beside the target it tests and `TestSupport`.
 let testDependencies: [String: [Target.Dependency]] = [
   "Safetensors": ["ByteIO", "JSON", "Tensors"],
-  "TorchArchive": ["ByteIO", "JSON", "Tensors", "CZlib"],
-  "GGUF": ["ByteIO", "JSON", "Tensors"],
+  "TorchArchive": ["ByteIO", "JSON", "Tensors", "Compression", "CZlib"],
+  "GGUF": ["ByteIO", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
   "ByteIO": ["Tensors"],
-  "JSON": ["ByteIO"],
+  "Compression": ["ByteIO"],
+  "Columns": ["JSON"],
+  "Parquet": ["ByteIO", "JSON", "Columns"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
+  "ChatTemplates": ["ByteIO", "JSON"],
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
     "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-    "Safetensors",
   ],
-  "Transformer": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels"],
-  "Training": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
-    "Tokenizers",
-  ],
+  "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
+  "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
   "MessagePassing": ["ByteIO"],
-  "Verification": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-    "Transformer",
-  ],
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", argumentParser,
+    "Tokenizers", argumentParser, "Kernels", "Transformer",
   ],
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Safetensors", "TorchArchive", "GGUF", "Archives",
-  "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-  "Training", "MessagePassing", "Verification", "TransformersExport", "CheckpointCommands",
+  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Safetensors",
+  "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph",
+  "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
+  "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -201,13 +213,14 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF"]
+  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet"]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Tensors", "TestSupport", .target(name: name)], path: "Fuzz",
+        dependencies: ["ByteIO", "Columns", "Tensors", "TestSupport", .target(name: name)],
+        path: "Fuzz",
         exclude: ["README.md"] + others, sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }

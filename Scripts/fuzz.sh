@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: Scripts/fuzz.sh safetensors|torch|gguf [seconds]
+# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet [seconds]
 # Runs libFuzzer on a format's reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ case $format in
   safetensors) module=Safetensors ;;
   torch) module=TorchArchive ;;
   gguf) module=GGUF ;;
+  parquet) module=Parquet ;;
   *) echo "unknown format $format" >&2; exit 64 ;;
 esac
 

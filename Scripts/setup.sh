@@ -8,8 +8,9 @@ say() { printf '==> %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 packages='git pkg-config zlib1g-dev libopenblas-dev libarchive-dev libssl-dev'
+packages="$packages libzstd-dev libsnappy-dev liblz4-dev libbrotli-dev"
 packages="$packages $*"
-libraries='zlib openblas libarchive libcrypto'
+libraries='zlib openblas libarchive libcrypto libzstd snappy liblz4 libbrotlidec'
 
 is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

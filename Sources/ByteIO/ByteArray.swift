@@ -30,3 +30,15 @@ extension [UInt8] {
     }
   }
 }
+
+extension [UInt8] {
+  /// At most `capacity` bytes that `fill` writes; it gives the number of those it wrote, from the first
+  /// on. Memory that it does not write is not touched.
+  package init(capacity: Int, fill: (inout MutableRawSpan) -> Int) {
+    unsafe self.init(unsafeUninitializedCapacity: capacity) { buffer, count in
+      // SAFETY: the span covers the new array's storage alone; `fill` states what it has written.
+      var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(buffer))
+      count = Swift.min(fill(&span), capacity)
+    }
+  }
+}

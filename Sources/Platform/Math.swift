@@ -10,3 +10,6 @@ package func cos(_ x: Double) -> Double { Glibc.cos(x) }
 package func sin(_ x: Double) -> Double { Glibc.sin(x) }
 package func acos(_ x: Double) -> Double { Glibc.acos(x) }
 package func floor(_ x: Double) -> Double { x.rounded(.down) }
+package func ceil(_ x: Double) -> Double { x.rounded(.up) }
+package func tanh(_ x: Double) -> Double { Glibc.tanh(x) }
+package func erf(_ x: Double) -> Double { Glibc.erf(x) }

@@ -27,10 +27,6 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case idOutOfRange(Int, vocabularySize: Int)
     /// A character has no token, and the model no token for unknown characters.
     case noUnknownToken
-    /// A chat template fails at a line.
-    case template(line: Int, TemplateProblem)
-    /// A chat template does not show an answer in its place; counted from 1.
-    case answerNotFound(number: Int)
   }
 
   package var problem: Problem
@@ -48,7 +44,6 @@ package struct TokenizerError: DiagnosedError, Equatable {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
-    case .template(_, let problem): problem.kind
     default: .malformed
     }
   }
@@ -67,8 +62,6 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .unknownToken: "tokenizer.unknown_token"
     case .idOutOfRange: "tokenizer.id_out_of_range"
     case .noUnknownToken: "tokenizer.no_unknown_token"
-    case .template(_, let problem): problem.code
-    case .answerNotFound: "tokenizer.answer_not_found"
     }
   }
 
@@ -92,9 +85,6 @@ package struct TokenizerError: DiagnosedError, Equatable {
       "token id \(id) is out of range: the vocabulary has ids 0 to \(size - 1)"
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
-    case .template(let line, let problem): "chat template, line \(line): \(problem.message)"
-    case .answerNotFound(let number):
-      "the chat template does not show the assistant's answer \(number) where its other answers stand"
     }
   }
 

@@ -1,4 +1,5 @@
 import ByteIO
+import Compression
 
 /// The bytes of a deflated entry from its start on; nothing is made beyond the declared size.
 struct InflatingStream: ~Copyable {
@@ -6,7 +7,7 @@ struct InflatingStream: ~Copyable {
   /// Bytes given so far.
   private(set) var position = 0
   private let region: ByteRegion
-  private var inflater = ZlibInflater()
+  private var inflater = Inflater()
   private var input: [UInt8] = []
   private var inputStart = 0
   /// Position in the archive of the next bytes to be read.
@@ -60,7 +61,8 @@ struct InflatingStream: ~Copyable {
       inputStart = 0
       next = end
     }
-    let result = inflater.inflate(input, from: inputStart, into: &bytes, at: filled)
+    let source = input
+    let result = inflater.inflate(source.rawSpan, from: inputStart, into: &bytes, at: filled)
     inputStart += result.taken
     if result.status == .damaged { throw fail(.deflate(entry: entry.name)) }
     isDone = result.status == .done

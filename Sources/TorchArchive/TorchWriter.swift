@@ -1,4 +1,5 @@
 package import ByteIO
+import Compression
 
 /// Writes a PyTorch file from start to end: the records of a layout, filled with whatever bytes the
 /// caller streams, in the order of the layout's entries.

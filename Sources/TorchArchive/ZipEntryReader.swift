@@ -1,4 +1,5 @@
 import ByteIO
+import Compression
 
 extension ZipEntry {
   /// Throws when `computed` is not the directory's CRC-32; zero there means that none was computed.

@@ -57,7 +57,7 @@ struct GGUFModelTests {
       ])
     #expect(graph.blocks.count == 30)
     #expect(graph.sizes.headSize == 64)
-    #expect(graph.normEpsilon == 1e-5)
+    #expect(graph.spec.finalNorm.epsilon == 1e-5)
     #expect(graph.head == nil)
     #expect(graph.config["rms_norm_eps"] == .number(JSONNumber(text: "1e-05")))
   }

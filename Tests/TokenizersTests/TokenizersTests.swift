@@ -116,4 +116,11 @@ struct TokenizersTests {
     let text = "a\u{FFFD}b" + String(repeating: "\u{FFFD}", count: 6)
     #expect(try tokenizer.encode(bytes) == tokenizer.encode(text))
   }
+
+  @Test("the special tokens by the names that chat templates use")
+  func templateVariables() throws {
+    var tokenizer = try Sample.tokenizer("llama2")
+    try tokenizer.apply(config: ["bos_token": "<s>", "eos_token": "</s>"])
+    #expect(tokenizer.templateVariables == ["bos_token": "<s>", "eos_token": "</s>"])
+  }
 }

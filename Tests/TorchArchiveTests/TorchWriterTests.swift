@@ -1,4 +1,5 @@
 import ByteIO
+import Compression
 import Foundation
 import Tensors
 import TestSupport

@@ -1,5 +1,6 @@
 import ByteIO
 import CZlib
+import Compression
 
 @testable import TorchArchive
 
@@ -37,7 +38,7 @@ struct ZipBytes {
     init(_ name: String, _ text: String) { self.init(name, Array(text.utf8)) }
 
     var stored: [UInt8] { compressed ?? data }
-    var crc: UInt32 { checksum ?? TorchArchive.crc32(data.rawSpan) }
+    var crc: UInt32 { checksum ?? Compression.crc32(data.rawSpan) }
     var count: UInt64 { size ?? UInt64(data.count) }
   }
 

@@ -1,4 +1,5 @@
 import ByteIO
+import Compression
 import Tensors
 import Testing
 
@@ -200,7 +201,7 @@ struct ZipRuleTests {
         plain.entry {
           $0.flags = 8
           $0.localSizes = (24, 24)
-          $0.localChecksum = TorchArchive.crc32($0.data.rawSpan)
+          $0.localChecksum = Compression.crc32($0.data.rawSpan)
         }),
       .init(
         12, "a deflated storage",

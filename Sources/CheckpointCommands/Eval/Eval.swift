@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import ChatTemplates
 import JSON
 import ModelGraph
 import Tokenizers
@@ -40,6 +41,11 @@ struct Eval: Verb {
 
   @Option(help: "What to measure; by default what the data's first record is made for.")
   var task: EvalTask?
+
+  @Option(
+    help: ArgumentHelp(
+      "Date that the chat template of a model writes into conversations.", valueName: "yyyy-mm-dd"))
+  var date: TemplateDate?
 
   @Option(help: "Tokens a window.") var sequenceLength = 256
 
@@ -113,10 +119,15 @@ struct Eval: Verb {
     let windows =
       isJSONL
       ? try TokenWindows(
-        documents: data, by: tokenizer, length: sequenceLength, count: self.windows)
+        documents: data, by: tokenizer, length: sequenceLength, count: self.windows, date: date)
       : try TokenWindows(
         of: ByteRegion(path: data), by: tokenizer, length: sequenceLength, count: self.windows)
     guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
+      // Windows of documents are made of whatever there is.
+      if isJSONL, !windows.windows.isEmpty {
+        let count = windows.windows.count * sequenceLength
+        throw TrainingError(.nothingLearned(tokens: count, heldOut: false), data)
+      }
       throw UsageError(
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import ChatTemplates
 import JSON
 import Kernels
 import ModelGraph
@@ -26,6 +27,11 @@ struct Generate: Verb {
 
   @Flag(help: "Take the prompt as a user's message, in the model's own chat template.")
   var chat = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Date that the chat template writes; today's by default.", valueName: "yyyy-mm-dd"))
+  var date: TemplateDate?
 
   @Option(help: "Recurrences; the model's own number by default.") var recurrence: Int?
 
@@ -98,7 +104,7 @@ struct Generate: Verb {
     guard let template = tokenizer.chatTemplate else {
       throw UsageError("\(model) has no chat template", hint: "leave --chat out")
     }
-    let text = try ChatTemplate(template).render(
+    let text = try ChatTemplate(template, date: date ?? .now).render(
       messages: [["role": "user", "content": .string(prompt)]], addGenerationPrompt: true,
       variables: tokenizer.templateVariables)
     // The template writes the special tokens itself.

@@ -67,7 +67,10 @@ struct GenerationSession {
         reason = .interrupted
         break
       }
-      let token = logits.withRow(0) { sampler.next($0) }
+      // Rows of the embedding beyond the vocabulary are padding, and no tokens.
+      let token = logits.withRow(0) { row in
+        sampler.next(row.extracting(..<min(row.count, tokenizer.vocabularySize)))
+      }
       if ends.contains(token) {
         reason = .endOfText
         break

@@ -1,4 +1,5 @@
 import ByteIO
+import ChatTemplates
 import Tokenizers
 import Training
 
@@ -51,13 +52,16 @@ struct TokenWindows {
   /// Packs the documents of a JSONL file, none of which sees another; the last window is filled up
   /// with tokens that nothing sees.
   ///
-  /// - Parameter count: Most windows; nil takes all.
+  /// - Parameters:
+  ///   - count: Most windows; nil takes all.
+  ///   - date: What a chat template writes as today's date.
   /// - Throws: `DataError` for a bad record.
   init(
-    documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?
+    documents path: String, by tokenizer: Tokenizer, length: Int, count: Int?,
+    date: TemplateDate? = nil
   ) throws {
     self.length = length
-    let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer) }
+    let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
     var reader = try DocumentReader(path, format: TextFormat(.jsonl), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {

@@ -26,6 +26,10 @@ struct TrainSession {
     }
     var data = TrainingData(settings, for: model, cache: cache, meter: meter)
     let dataset = try exchange.inTurn { try data.dataset() }
+    try exchange.together {
+      try dataset.requireLearned(
+        heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
+    }
     let network = try exchange.together { try NetworkTraining(model, settings, on: workers) }
     meter.show(network.plan, byteCount: network.byteCount)
     let package = TrainedPackage(model: model, settings: settings)

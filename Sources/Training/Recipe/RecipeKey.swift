@@ -138,6 +138,7 @@ struct RecipeKey: Sendable {
     text("data.fields.completion", \.data.fields.completion),
     text("data.fields.messages", \.data.fields.messages),
     text("data.chat_template", \.data.chatTemplate),
+    text("data.date", \.data.date),
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),

@@ -1,0 +1,41 @@
+import CLZ4
+
+/// Decodes a bare LZ4 block; bytes written, or nil for anything else.
+func decompressLZ4Block(_ input: RawSpan, into output: inout MutableRawSpan) -> Int? {
+  guard let size = Int32(exactly: input.byteCount), let room = Int32(exactly: output.byteCount)
+  else { return nil }
+  // SAFETY: the `safe` function reads and writes within the sizes given.
+  let made = unsafe input.withUnsafeBytes { source in
+    unsafe output.withUnsafeMutableBytes { target in
+      unsafe LZ4_decompress_safe(
+        source.baseAddress?.assumingMemoryBound(to: CChar.self),
+        target.baseAddress?.assumingMemoryBound(to: CChar.self), size, room)
+    }
+  }
+  return made >= 0 ? Int(made) : nil
+}
+
+/// Decodes an LZ4 frame; bytes written, or nil for anything else.
+func decompressLZ4Frame(_ input: RawSpan, into output: inout MutableRawSpan) -> Int? {
+  var context: OpaquePointer?
+  guard unsafe LZ4F_isError(LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))) == 0
+  else { return nil }
+  defer { unsafe LZ4F_freeDecompressionContext(context) }
+  var (taken, made) = (0, 0)
+  while true {
+    var (size, room) = (input.byteCount - taken, output.byteCount - made)
+    // SAFETY: both positions lie within; the library reads and writes within the sizes given.
+    let next = unsafe input.withUnsafeBytes { source in
+      unsafe output.withUnsafeMutableBytes { target in
+        unsafe LZ4F_decompress(
+          context, target.baseAddress.map { unsafe $0 + made }, &room,
+          source.baseAddress.map { unsafe $0 + taken }, &size, nil)
+      }
+    }
+    guard LZ4F_isError(next) == 0 else { return nil }
+    taken += size
+    made += room
+    if next == 0 { return taken == input.byteCount ? made : nil }
+    guard size > 0 || room > 0 else { return nil }
+  }
+}
