@@ -23,7 +23,9 @@ struct RecurrenceList: ExpressibleByArgument, Equatable {
   init?(argument: String) {
     let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
     values = parts.compactMap { Int($0) }
-    guard values.count == parts.count, !values.isEmpty, values.allSatisfy((1...Model.mostRecurrences).contains) else {
+    guard values.count == parts.count, !values.isEmpty,
+      values.allSatisfy((1...Model.mostRecurrences).contains)
+    else {
       return nil
     }
   }
