@@ -21,8 +21,10 @@ let memorySafe: [SwiftSetting] = [.strictMemorySafety()]
 /// Numeric Swift is optimised even in debug builds: unoptimised it is some 600 times slower.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+let cWarnings: [CSetting] = isStrict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []
+
 /// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
-let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])]
+let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])] + cWarnings
 
 // MARK: - Targets
 
@@ -62,13 +64,15 @@ let package = Package(
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
-    .target(name: "CPlatform"),
-    .target(name: "CBLAS", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CPlatform", cSettings: cWarnings),
+    .target(
+      name: "CBLAS", cSettings: cWarnings,
+      linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
       name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
-      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
+      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))] + cWarnings),
 
     // MARK: Foundations
     .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),
@@ -92,7 +96,7 @@ let package = Package(
 
     // MARK: Formats
     .target(
-      name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
+      name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
       swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
@@ -118,13 +122,13 @@ let package = Package(
       ]),
     .target(
       name: "Transformer",
-      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels"],
       swiftSettings: numeric),
     .target(
       name: "Training",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet",
-        "Kernels", "ModelGraph", "Transformer", yams,
+        "Kernels", "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(
@@ -132,7 +136,7 @@ let package = Package(
     .target(
       name: "Verification",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence",
+        "Platform", "ByteIO", "JSON", "Tensors", "ModelGraph", "Recurrence",
         "RecurrentPackage", "Transformer", "Kernels",
       ]),
 
@@ -166,13 +170,12 @@ let package = Package(
 let testDependencies: [String: [Target.Dependency]] = [
   "Safetensors": ["ByteIO", "JSON", "Tensors"],
   "TorchArchive": ["ByteIO", "JSON", "Tensors", "Compression", "CZlib"],
-  "GGUF": ["ByteIO", "JSON", "Tensors"],
+  "GGUF": ["ByteIO", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
   "ByteIO": ["Tensors"],
   "Compression": ["ByteIO"],
-  "Columns": ["ByteIO", "JSON"],
-  "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
-  "JSON": ["ByteIO"],
+  "Columns": ["JSON"],
+  "Parquet": ["ByteIO", "JSON", "Columns"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
@@ -181,26 +184,16 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
     "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-    "Safetensors",
   ],
-  "Transformer": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels",
-  ],
-  "Training": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
-    "Tokenizers",
-  ],
+  "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
+  "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
   "MessagePassing": ["ByteIO"],
-  "Verification": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-    "Transformer",
-  ],
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", "Training", argumentParser,
+    "Tokenizers", "Training", "Transformer", "Kernels", argumentParser,
   ],
 ]
 

@@ -11,6 +11,9 @@ say 'Formatting'
 # shellcheck disable=SC2086  # a list of words
 swift format lint --strict --recursive $sources
 
+say 'Shell scripts'
+shellcheck Scripts/*.sh .ci/run
+
 say 'Unsafe code stays in its islands: Platform, ByteIO, Kernels, Buffer, files that import a C target'
 strays=$(grep -rlE '^([^/]|/[^/])*\bunsafe\b' Sources --include='*.swift' |
   grep -vE '^Sources/(Platform|ByteIO|Kernels)/|^Sources/Tensors/Buffer\.swift$' |
@@ -25,6 +28,10 @@ if grep -rnE '^ *(package |public )?import (Glibc|Musl|Foundation|Darwin)' Sourc
   grep -v '^Sources/Platform/' >&2; then
   exit 1
 fi
+
+say 'The manifest has the edges that the imports have'
+mkdir -p build
+Scripts/check_imports.sh
 
 say 'Strict build, with tests'
 export CKPT_STRICT=1

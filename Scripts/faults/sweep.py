@@ -111,7 +111,7 @@ class Sweep:
         self.rooms = 0
 
     def make_inputs(self):
-        compiler = os.environ.get("CC", "cc")
+        compiler = os.environ.get("CC") or ("cc" if shutil.which("cc") else "clang")
         subprocess.run(
             [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", self.shim,
              HERE / "shim.c", "-ldl"], check=True)

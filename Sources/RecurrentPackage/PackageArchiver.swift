@@ -65,10 +65,13 @@ extension RecurrentPackage {
   /// Writes the files of the archive at `source`, compressed or not, to a folder, after every rule
   /// and digest was checked.
   ///
-  /// - Parameter progress: Called with the bytes read and written so far, and those there are.
+  /// - Parameters:
+  ///   - limit: Most bytes that a compressed archive may have decompressed; nil for a hundred times
+  ///     its own, which weights never reach, or 64 MiB.
+  ///   - progress: Called with the bytes read and written so far, and those there are.
   /// - Returns: The package as the archive has it, whose bytes the folder's are.
   package static func unpack(
-    _ source: String, to destination: String, force: Bool,
+    _ source: String, to destination: String, force: Bool, limit: Int? = nil,
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> RecurrentPackage {
     let region = try ByteRegion(path: source)
@@ -82,7 +85,14 @@ extension RecurrentPackage {
     let stream = try DecompressedStream(source)
     var output = try OutputFile(creating: plain.temporary)
     var buffer: [UInt8] = []
+    let (hundredfold, overflow) = region.byteCount.multipliedReportingOverflow(by: 100)
+    let most = limit ?? (overflow ? .max : max(64 << 20, hundredfold))
     while try stream.read(1 << 20, into: &buffer) {
+      // What is no package is not decompressed to its end.
+      if output.byteCount == 0 { try TarArchive.requireStart(buffer, path: source) }
+      guard stream.position <= most else {
+        throw PackageError(.decompressesTooFar(limit: most), path: source)
+      }
       try output.write(buffer.rawSpan)
       buffer.removeAll(keepingCapacity: true)
     }

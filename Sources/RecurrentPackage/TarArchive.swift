@@ -27,6 +27,12 @@ struct TarArchive {
     self.members = members
   }
 
+  /// Throws what is wrong with bytes that do not begin as a tar archive.
+  static func requireStart(_ bytes: [UInt8], path: String) throws {
+    if bytes.count >= 262, bytes[257..<262].elementsEqual("ustar".utf8) { return }
+    _ = try TarArchive(ByteRegion(bytes, path: path))
+  }
+
   /// Whether a file starts as an archive of ours does.
   static func isArchive(_ region: ByteRegion) throws(FileError) -> Bool {
     guard region.byteCount >= 512 else { return false }

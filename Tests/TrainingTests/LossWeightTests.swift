@@ -62,7 +62,7 @@ struct LossWeightTests {
       let data = try Dataset(
         [(stream, 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
         seed: settings.seed, vocabulary: 12)
-      var job = try Trainer.Job(
+      var job = Trainer.Job(
         settings: settings, model: model, data: data,
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
