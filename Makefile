@@ -12,12 +12,12 @@
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
-#              fuzz-torch, fuzz-gguf, fuzz-parquet
+#              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
 .PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures fuzz \
-	fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet bench clean
+	fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow bench clean
 
 check:
 	Scripts/check.sh
@@ -62,9 +62,9 @@ fixtures: oracles
 
 SECONDS ?= 60
 
-fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet
+fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow
 
-fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet:
+fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
 bench:

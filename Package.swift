@@ -89,6 +89,8 @@ let package = Package(
     .target(
       name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
       swiftSettings: numeric),
+    .target(
+      name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
       name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
@@ -116,7 +118,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet", "Kernels",
+        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet", "Arrow",
+        "Kernels",
         "ModelGraph", "Transformer", yams,
       ],
       swiftSettings: numeric),
@@ -163,6 +166,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Compression": ["ByteIO"],
   "Columns": ["ByteIO", "JSON"],
   "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
+  "Arrow": ["ByteIO", "JSON", "Columns"],
   "JSON": ["ByteIO"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
@@ -193,7 +197,8 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Safetensors",
+  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
+  "Safetensors",
   "TorchArchive", "GGUF", "Archives",
   "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
   "Training", "MessagePassing", "Verification", "TransformersExport", "CheckpointCommands",
@@ -208,7 +213,7 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet"]
+  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow"]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
