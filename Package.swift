@@ -98,6 +98,8 @@ let package = Package(
     .target(
       name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
       swiftSettings: numeric),
+    .target(
+      name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
       name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
@@ -128,7 +130,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet",
-        "Kernels", "Transformer", yams,
+        "Arrow", "Kernels", "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(
@@ -175,7 +177,8 @@ let testDependencies: [String: [Target.Dependency]] = [
   "ByteIO": ["Tensors"],
   "Compression": ["ByteIO"],
   "Columns": ["JSON"],
-  "Parquet": ["ByteIO", "JSON", "Columns"],
+  "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
+  "Arrow": ["ByteIO", "JSON", "Columns"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
@@ -198,10 +201,10 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Safetensors",
-  "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph",
-  "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing", "Verification",
-  "TransformersExport", "CheckpointCommands",
+  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
+  "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
+  "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing",
+  "Verification", "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -214,7 +217,7 @@ for name in [
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
   let formats = [
-    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Tokenizers", "ChatTemplates",
+    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow", "Tokenizers", "ChatTemplates",
   ]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }

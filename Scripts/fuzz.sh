@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|tokenizers|chat [seconds]
+# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow|tokenizers|chat [seconds]
 # Runs libFuzzer on a format's reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ case $format in
   torch) module=TorchArchive ;;
   gguf) module=GGUF ;;
   parquet) module=Parquet ;;
+  arrow) module=Arrow ;;
   tokenizers) module=Tokenizers ;;
   chat) module=ChatTemplates ;;
   *) echo "unknown format $format" >&2; exit 64 ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes fixtures/data/: the same documents in every format, by programs that are not this one.
 
-  texts.*      a column of text beside a number, one value with quotes, line ends and many alphabets
+  texts.*, saved    a column of text beside a number, one value with quotes, line ends and many alphabets
   chats.*      conversations: messages, and turns in ShareGPT's layout
 """
 
@@ -10,8 +10,10 @@ import gzip
 import io
 import json
 import pathlib
+import shutil
 import tarfile
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -47,6 +49,12 @@ def main() -> None:
             writer.writerows(rows)
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, FOLDER / "texts.parquet", row_group_size=2, compression="zstd")
+    with pa.ipc.new_file(FOLDER / "texts.arrow", table.schema) as writer:
+        writer.write_table(table)
+    shutil.rmtree(FOLDER / "saved", ignore_errors=True)
+    saved = datasets.Dataset.from_list(rows)
+    datasets.DatasetDict({"train": saved, "test": saved.select([0])}).save_to_disk(
+        FOLDER / "saved", num_shards={"train": 2, "test": 1})
     write_tar(rows)
     (FOLDER / "chats.jsonl").write_text(jsonl([{"messages": chat} for chat in CHATS]))
     names = {"user": "human", "assistant": "gpt"}

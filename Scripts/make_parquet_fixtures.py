@@ -30,7 +30,7 @@ def write(table: pa.Table, name: str, **options: object) -> None:
     pq.write_table(table, FOLDER / f"{name}.parquet", **{"write_statistics": False, **options})
 
 
-def dump(table: pa.Table, name: str) -> None:
+def dump(table: pa.Table, name: str, folder: pathlib.Path = FOLDER) -> None:
     """Rows as JSON, a line each; values that JSON cannot say as this reader shows them."""
 
     def plain(value: object) -> object:
@@ -48,7 +48,7 @@ def dump(table: pa.Table, name: str) -> None:
         return value
 
     lines = [json.dumps(plain(row), ensure_ascii=False) for row in table.to_pylist()]
-    (FOLDER / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def records(random: np.random.Generator, rows: int = 120) -> pa.Table:
@@ -177,4 +177,5 @@ def main() -> None:
     write(small, "small", compression="none", store_schema=False, use_dictionary=False)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -61,6 +61,8 @@ struct DataKindTests {
       Sniffed("a", "id,text\n1,x\n", .csv),
       Sniffed("a.txt", "id\ttext\n1\tx\n", .tsv),
       Sniffed("a.txt", Array("PAR1....".utf8), .parquet),
+      Sniffed("a.txt", Array("ARROW1\0\0".utf8), .arrow),
+      Sniffed("a", [0xFF, 0xFF, 0xFF, 0xFF, 0x78, 0, 0, 0, 0x10, 0, 0, 0, 0], .arrow),
       Sniffed("a.bin", [1, 0, 2, 0], .bin),
       Sniffed("a.bin", [0x88, 0xD8, 0x34, 0x01] + [UInt8](repeating: 1, count: 20), .shard),
       Sniffed("a", [0x93] + Array("NUMPY".utf8), .npy),
@@ -88,7 +90,7 @@ struct DataKindTests {
         .notData("an HTML page, perhaps an error page saved by a download")),
       Refused(
         "a.parquet", Array("words".utf8), .notData("text, although its name says a Parquet file")),
-      Refused("a.arrow", Array("ARROW1\0\0".utf8), .notData("an Arrow file")),
+      Refused("a.feather", Array("FEA1".utf8), .notData("a file of the old Feather format")),
       Refused("a.json", Array("{\n\"a\": 1\n}".utf8), .oneObject),
       Refused("a.json", Array("words".utf8), .notAnObject("neither objects nor an array of them")),
       Refused(
@@ -132,5 +134,22 @@ struct DataKindTests {
     try folder.write([1, 0, 2, 0], to: "d/c.bin")
     let mixed = #expect(throws: DataError.self) { try names("d") }
     #expect(mixed?.problem == .mixedSource(folder.file("d/c.bin")))
+  }
+
+  @Test("RF-8: what `datasets` saves, by its state.json; splits are not mixed")
+  func savedDataset() throws {
+    let saved = Fixtures.path("data/saved")
+    let names = try DataFiles(saved + "/train").files.map { $0.path.dropFirst(saved.count + 1) }
+    #expect(names == ["train/data-00000-of-00002.arrow", "train/data-00001-of-00002.arrow"])
+    let error = #expect(throws: DataError.self) { try DataFiles(saved) }
+    #expect(error?.problem == .severalSplits(["train", "test"]))
+    for name in ["train-00000-of-00001.jsonl", "test-00000-of-00001.jsonl"] {
+      try folder.write(Array(Self.object.utf8), to: "hub/data/" + name)
+    }
+    let mixed = #expect(throws: DataError.self) { try DataFiles(folder.file("hub")) }
+    #expect(mixed?.problem == .severalSplits(["test-*", "train-*"]))
+    #expect(try DataFiles(folder.file("hub/data/train-*")).files.count == 1)
+    try folder.write(Array(#"{"_data_files": [{"filename": "../x"}]}"#.utf8), to: "s/state.json")
+    #expect(throws: DataError.self) { try DataFiles(folder.file("s")) }
   }
 }

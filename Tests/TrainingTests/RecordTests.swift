@@ -23,6 +23,7 @@ struct RecordTests {
     "the same documents in every format give the same tokens",
     arguments: [
       "texts.json", "texts.json.gz", "texts.csv", "texts.tsv", "texts.parquet", "texts.tar",
+      "texts.arrow", "saved/train",
     ])
   func formats(_ name: String) throws {
     let cache = folder.file("cache")

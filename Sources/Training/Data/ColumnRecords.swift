@@ -1,7 +1,5 @@
-import ByteIO
 import Columns
 import JSON
-import Parquet
 
 /// The rows of a file of columns as records.
 struct ColumnRecords: RecordSource {
@@ -11,10 +9,6 @@ struct ColumnRecords: RecordSource {
   private var reader: (any BatchReader)?
   private var batch: Batch?
   private var row = 0
-
-  init(parquet path: String, fields: [String]?) throws {
-    self.init(try ParquetFile(ByteRegion(path: path)), fields: fields)
-  }
 
   /// - Parameter fields: Columns that are read; when none of them is there, the error must name those
   ///   that are, so all are.

@@ -12,11 +12,14 @@ extension DataError {
     case .unknownFormat:
       "formats: auto, " + DataKind.allCases.map(\.rawValue).joined(separator: ", ")
     case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
-    case .notData: "give text, JSON lines, a JSON array, CSV, Parquet, a tar archive or token ids"
+    case .notData:
+      "give text, JSON lines, a JSON array, CSV, Parquet, Arrow, a tar archive or token ids"
     case .wideText(let encoding): "convert it: iconv -f \(encoding) -t UTF-8 FILE > OUT"
     case .ambiguous: "say which with --set data.format=bin, or rename the file"
     case .oneObject: "make JSON lines of the list in it: jq -c '.KEY[]' FILE > OUT.jsonl"
     case .preferences: "keep the chosen answers: jq -c '{messages: .chosen}' FILE > OUT.jsonl"
+    case .severalSplits(let names):
+      "name one: \(path)/\(names.first ?? "")"
     case .tooFewTokens: "give more data, or lower --sequence-length"
     case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
     case .promptLength: "correct the record, or give fewer --shots"

@@ -35,6 +35,10 @@ package struct DataError: DiagnosedError, Equatable {
     case preferences
     /// A folder or a pattern without files.
     case noFiles
+    /// A folder with parts that are not for the same use, such as train and test.
+    case severalSplits([String])
+    /// What describes the files of a data set does not fit them.
+    case badDescription(String)
     /// Token ids beside documents.
     case mixedSource(String)
     case badTokens(String)
@@ -118,6 +122,8 @@ package struct DataError: DiagnosedError, Equatable {
     case .cellCount: "data.cell_count"
     case .preferences: "data.preferences"
     case .noFiles: "data.no_files"
+    case .severalSplits: "data.several_splits"
+    case .badDescription: "data.bad_description"
     case .mixedSource: "data.mixed_source"
     case .badTokens: "data.bad_tokens"
     case .notRecords: "data.not_records"
@@ -137,7 +143,8 @@ package struct DataError: DiagnosedError, Equatable {
   package var kind: FailureKind {
     switch problem {
     case .unknownFormat, .unsupportedType, .noTokenizer, .noChatTemplate, .notData, .wideText,
-      .ambiguous, .oneObject, .preferences, .mixedSource, .notRecords, .notDocuments:
+      .ambiguous, .oneObject, .preferences, .mixedSource, .severalSplits, .notRecords,
+      .notDocuments:
       .unsupported
     case .badWeight: .usage
     case .noFiles: .inputOutput
@@ -182,6 +189,8 @@ package struct DataError: DiagnosedError, Equatable {
     case .cellCount(let count, let names): "\(count) cells under \(names) names"
     case .preferences: "records with chosen and rejected answers are no training data here"
     case .noFiles: "no file of data is there"
+    case .severalSplits(let names): "it holds several splits: " + names.joined(separator: ", ")
+    case .badDescription(let reason): reason
     case .mixedSource(let name): "token ids and documents cannot be one source: see \(name)"
     case .badTokens(let reason): reason
     case .notRecords(let kind): "this is \(kind.description), not records with fields"

@@ -51,6 +51,7 @@ package struct DataFiles: Sendable {
 
   /// Files below a folder whose names say that they are data, but for those that describe others.
   private static func inFolder(_ folder: String) throws -> [String] {
+    if let listed = try SavedDataset.files(in: folder) { return listed }
     var (found, pending) = ([String](), [(folder, 0)])
     while let (path, depth) = pending.popLast() {
       try Interruption.check()
@@ -66,6 +67,7 @@ package struct DataFiles: Sendable {
         }
       }
     }
+    try SavedDataset.requireOneSplit(found, of: folder)
     return found.sorted { ExactString($0) < ExactString($1) }
   }
 

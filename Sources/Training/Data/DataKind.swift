@@ -11,6 +11,8 @@ package enum DataKind: String, CaseIterable, Sendable {
   /// The same with tabs.
   case tsv
   case parquet
+  /// Arrow's IPC format, file or stream.
+  case arrow
   /// A tar archive whose members belong together by the first part of their names (WebDataset).
   case tar
   /// A file of the token cache.
@@ -44,6 +46,7 @@ package enum DataKind: String, CaseIterable, Sendable {
     case .csv: "comma-separated values"
     case .tsv: "tab-separated values"
     case .parquet: "a Parquet file"
+    case .arrow: "an Arrow file"
     case .tar: "a tar archive"
     case .tokens: "a file of the token cache"
     case .npy: "a NumPy array"
@@ -61,7 +64,8 @@ package enum DataKind: String, CaseIterable, Sendable {
     }
     let known: [(String, DataKind)] = [
       (".jsonl", .jsonl), (".ndjson", .jsonl), (".json", .json), (".csv", .csv), (".tsv", .tsv),
-      (".parquet", .parquet), (".tar", .tar), (".tokens", .tokens), (".npy", .npy), (".bin", .bin),
+      (".parquet", .parquet), (".arrow", .arrow), (".arrows", .arrow), (".feather", .arrow),
+      (".tar", .tar), (".tokens", .tokens), (".npy", .npy), (".bin", .bin),
       (".idx", .megatron), (".txt", .text), (".text", .text), (".md", .text),
     ]
     guard let kind = known.first(where: { name.hasSuffix($0.0) }) else { return nil }

@@ -60,7 +60,8 @@ package struct DataSniffer {
 
   private func binaryKind() throws -> DataKind? {
     let marks: [(String, DataKind)] = [
-      ("PAR1", .parquet), ("PARE", .parquet), ("ckpttok1", .tokens), ("MMIDIDX", .megatron),
+      ("PAR1", .parquet), ("PARE", .parquet), ("ARROW1", .arrow), ("ckpttok1", .tokens),
+      ("MMIDIDX", .megatron),
     ]
     for (mark, kind) in marks where head.starts(with: mark.utf8) {
       guard head.count == raw.count || raw == head else {
@@ -69,6 +70,11 @@ package struct DataSniffer {
       return kind
     }
     if head.starts(with: [0x93] + Array("NUMPY".utf8)) { return .npy }
+    // A stream's first message: a length that is a multiple of eight, and four bytes that point to a table.
+    if head.starts(with: [0xFF, 0xFF, 0xFF, 0xFF]), head.count > 12, head[4] & 7 == 0, head[11] == 0
+    {
+      return .arrow
+    }
     if TokenShard.isShard(head) { return .shard }
     if let other = Self.foreign(head) { throw refused(other) }
     if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) { return .tar }
@@ -111,10 +117,11 @@ package struct DataSniffer {
     case let other?: return other.description
     }
     let marks: [([UInt8], String)] = [
-      (Array("ARROW1".utf8), "an Arrow file"), (Array("%PDF-".utf8), "a PDF document"),
+      (Array("FEA1".utf8), "a file of the old Feather format"),
+      (Array("%PDF-".utf8), "a PDF document"),
       (Array("SQLite format 3".utf8), "an SQLite database"), (Array("ORC".utf8), "an ORC file"),
       (Array("Obj\u{1}".utf8), "an Avro file"), ([0x89, 0x50, 0x4E, 0x47], "an image"),
-      ([0xFF, 0xD8, 0xFF], "an image"), ([0xFF, 0xFF, 0xFF, 0xFF], "an Arrow stream"),
+      ([0xFF, 0xD8, 0xFF], "an image"),
       (Array("RIFF".utf8), "an audio, video or image file"),
     ]
     return marks.first { head.starts(with: $0.0) }?.1
@@ -148,7 +155,7 @@ package struct DataSniffer {
 
   private func textKind() throws(DataError) -> DataKind {
     switch name {
-    case .parquet, .npy, .tokens, .tar, .megatron:
+    case .parquet, .arrow, .npy, .tokens, .tar, .megatron:
       throw refused("text, although its name says \(name?.description ?? "")")
     default: break
     }

@@ -1,4 +1,7 @@
+import Arrow
+import ByteIO
 package import JSON
+import Parquet
 
 /// Records of a file, one after another.
 package protocol RecordSource {
@@ -29,7 +32,8 @@ package func recordSource(
   case .json: try JSONArrayRecords(path)
   case .csv: try TableRecords(path, separator: UInt8(ascii: ","))
   case .tsv: try TableRecords(path, separator: UInt8(ascii: "\t"))
-  case .parquet: try ColumnRecords(parquet: path, fields: fields)
+  case .parquet: try ColumnRecords(ParquetFile(ByteRegion(path: path)), fields: fields)
+  case .arrow: try ColumnRecords(ArrowFile(ByteRegion(path: path)), fields: fields)
   case .tar: try ArchiveRecords(path)
   default: try LineRecords(path)
   }
