@@ -85,7 +85,7 @@ private struct OverlaidAdapter: RecipeSource {
 @Suite("families against transformers in float32")
 struct FamilyTests {
   @Test("there are fixtures")
-  func present() { #expect(FamilyFixture.names.count >= 39) }
+  func present() { #expect(FamilyFixture.names.count >= 49) }
 
   @Test("logits and every hidden state", arguments: FamilyFixture.names)
   func forward(name: String) throws {
@@ -143,6 +143,10 @@ struct FamilyTests {
       state: start)
     let want = Double(try fixture.floats("recurrent.loss")[0])
     #expect(abs(loss.mean - want) < 1e-5 * want)
+    if let balance = trained.balanceLoss {
+      let want = Double(try fixture.floats("recurrent.balance")[0])
+      #expect(abs(balance - want) < 1e-5 * want)
+    }
     var compared = 0
     for tensor in trained.tensors {
       let isAdapter = tensor.role == .injection(.adapter)

@@ -15,6 +15,8 @@ struct Family: Sendable {
   var fused: Set<BlockRole> = []
   /// The field that has the MLP's width.
   var intermediateField = "intermediate_size"
+  /// The field that has the number of experts.
+  var expertsField = "num_experts"
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.
@@ -26,6 +28,8 @@ struct Family: Sendable {
   /// Lists with an element for each layer, which are written out from the blocks' specs: whatever
   /// rule made them before, layers that are dropped or moved break it.
   var layerLists: [String: @Sendable (BlockSpec) -> JSONValue] = [:]
+  /// Other fields that depend on which layers there are, written out likewise.
+  var layerFields: @Sendable ([BlockSpec]) -> JSONObject = { _ in [:] }
 
   /// The name of the tensor that plays `role`, after `layers.N.`.
   func name(_ role: BlockRole) -> String { names[role] ?? role.facts.native }
@@ -36,7 +40,7 @@ extension Family {
   static let all: [Family] = [
     .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
     .gemma3,
-    .granite, .graniteHybrid, .phi3,
+    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral,
   ]
 
   static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }
