@@ -337,6 +337,8 @@ def defaults():
         # What is computed from other fields is no default.
         for key in ("layer_types", "no_rope_layers", "rope_parameters", "transformers_version"):
             fields.pop(key, None)
+        # JSON has no word for infinity.
+        fields = json.loads(json.dumps(fields), parse_constant=str)
         table[config.model_type] = fields
     with open(os.path.join(ROOT, "defaults.json"), "w") as file:
         json.dump(table, file, indent=1, sort_keys=True)

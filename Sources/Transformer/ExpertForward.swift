@@ -58,7 +58,8 @@ extension BlockContext {
     _ block: BlockGradient, _ experts: ExpertWeights, _ d: Matrix, kept: Activations,
     _ work: Workspace, _ backward: BackwardWorkspace, _ balance: [Float]
   ) {
-    guard let room = work.experts, let own = kept.experts, let gradientRoom = backward.experts else {
+    guard let room = work.experts, let own = kept.experts, let gradientRoom = backward.experts
+    else {
       missingRoom()
     }
     let (weights, gradients, spec) = (block.weights, block.gradients, experts.spec)

@@ -108,7 +108,8 @@ extension TrainableModel {
       try body(
         TrainingPass(
           model: self, context: context, room: room, batch: slice, noGradSteps: noGradSteps,
-          gradSteps: gradSteps, balance: gradSteps > 0 || noGradSteps == 0
+          gradSteps: gradSteps,
+          balance: gradSteps > 0 || noGradSteps == 0
             ? ExpertBalance(network) : nil), part)
     }
   }
