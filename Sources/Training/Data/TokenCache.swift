@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import JSON
 
 /// A folder of tokenised sources, each under a name made from its content and from how it was read.
@@ -198,6 +198,20 @@ package struct CachedTokens: TokenStream {
     documentCount = counts[1]
     skippedCount = counts[2]
     self.tokens = tokens
+  }
+
+  /// Writes tokens as a file that can be named as a source; nothing is known of their documents.
+  package static func write(_ stream: any TokenStream, to output: inout OutputFile) throws {
+    try output.write(magic + SHA256.digest(of: Array(stream.path.utf8)).bytes)
+    var start = 0
+    while start < stream.count {
+      try Interruption.check()
+      var tokens = [UInt32](repeating: 0, count: min(1 << 18, stream.count - start))
+      try stream.read(at: start, into: &tokens)
+      try output.write(littleEndian(tokens))
+      start += tokens.count
+    }
+    try output.write(littleEndian([UInt64(stream.count), 0, 0]))
   }
 
   package func read(at start: Int, into result: inout [UInt32]) throws {
