@@ -12,12 +12,14 @@
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
-#              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow
+#              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow, fuzz-tokenizers, fuzz-chat
+#   faults     every call to the system fails once, in every command (Scripts/faults/sweep.py)
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures fuzz \
-	fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow bench clean
+.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures \
+	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers \
+	fuzz-chat bench clean
 
 check:
 	Scripts/check.sh
@@ -62,10 +64,14 @@ fixtures: oracles
 
 SECONDS ?= 60
 
-fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow
+fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat
 
-fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow:
+fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
+
+faults:
+	swift build
+	Scripts/faults/sweep.py
 
 bench:
 	Benchmarks/run.sh

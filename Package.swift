@@ -21,8 +21,10 @@ let memorySafe: [SwiftSetting] = [.strictMemorySafety()]
 /// Numeric Swift is optimised even in debug builds: unoptimised it is some 600 times slower.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+let cWarnings: [CSetting] = isStrict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []
+
 /// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
-let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])]
+let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])] + cWarnings
 
 // MARK: - Targets
 
@@ -59,24 +61,31 @@ let package = Package(
     system("CSnappy", "snappy", apt: "libsnappy-dev", brew: "snappy"),
     system("CLZ4", "liblz4", apt: "liblz4-dev", brew: "lz4"),
     system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
-    system("COpenBLAS", "openblas", apt: "libopenblas-dev", brew: "openblas"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
-    .target(name: "CPlatform"),
+    .target(name: "CPlatform", cSettings: cWarnings),
+    .target(
+      name: "CBLAS", cSettings: cWarnings,
+      linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
       name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
-      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))]),
+      cSettings: [.define("CKPT_MPI", .when(traits: ["MPI"]))] + cWarnings),
 
     // MARK: Foundations
+    .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),
     .target(
-      name: "ByteIO", dependencies: ["CCrypto", "CDigest", "CPlatform", systemPackage]),
+      name: "ByteIO", dependencies: ["Platform", "CCrypto", "CDigest", systemPackage]),
     .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
-    .target(name: "Tensors", dependencies: ["ByteIO", "CKernels"], swiftSettings: numeric),
     .target(
-      name: "Kernels", dependencies: ["ByteIO", "Tensors", "CKernels", "COpenBLAS"],
+      name: "Tensors", dependencies: ["Platform", "ByteIO", "CKernels"], swiftSettings: numeric),
+    .target(
+      name: "Kernels",
+      dependencies: [
+        "Platform", "ByteIO", "Tensors", "CKernels", "CBLAS", systemPackage,
+      ],
       swiftSettings: numeric),
 
     .target(
@@ -87,7 +96,7 @@ let package = Package(
 
     // MARK: Formats
     .target(
-      name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
+      name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
       swiftSettings: numeric),
     .target(
       name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
@@ -96,14 +105,16 @@ let package = Package(
       name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
       swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
-    .target(name: "Archives", dependencies: ["ByteIO", "CLibArchive"]),
+    .target(
+      name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
     .target(
       name: "Checkpoint",
       dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF"]),
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
-    .target(name: "ModelGraph", dependencies: ["ByteIO", "JSON", "Tensors"]),
+    .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
       name: "RecurrentPackage",
@@ -113,22 +124,22 @@ let package = Package(
       ]),
     .target(
       name: "Transformer",
-      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Kernels", "CKernels"],
+      dependencies: ["Platform", "ByteIO", "Tensors", "ModelGraph", "Kernels"],
       swiftSettings: numeric),
     .target(
       name: "Training",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet", "Arrow",
-        "Kernels",
-        "ModelGraph", "Transformer", yams,
+        "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet",
+        "Arrow", "Kernels", "Transformer", yams,
       ],
       swiftSettings: numeric),
-    .target(name: "MessagePassing", dependencies: ["ByteIO", "Tensors", "Training", "CMPI"]),
+    .target(
+      name: "MessagePassing", dependencies: ["Platform", "ByteIO", "Tensors", "Training", "CMPI"]),
     .target(
       name: "Verification",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-        "Transformer", "Kernels",
+        "Platform", "ByteIO", "JSON", "Tensors", "ModelGraph", "Recurrence",
+        "RecurrentPackage", "Transformer", "Kernels",
       ]),
 
     .target(
@@ -142,10 +153,11 @@ let package = Package(
     .target(
       name: "CheckpointCommands",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
-        "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
+        "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
+        "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Transformer",
         "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
-        argumentParser, systemPackage,
+        argumentParser,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -160,48 +172,39 @@ let package = Package(
 let testDependencies: [String: [Target.Dependency]] = [
   "Safetensors": ["ByteIO", "JSON", "Tensors"],
   "TorchArchive": ["ByteIO", "JSON", "Tensors", "Compression", "CZlib"],
-  "GGUF": ["ByteIO", "JSON", "Tensors"],
+  "GGUF": ["ByteIO", "Tensors"],
   "Checkpoint": ["ByteIO", "JSON", "Tensors", "Safetensors"],
   "ByteIO": ["Tensors"],
   "Compression": ["ByteIO"],
-  "Columns": ["ByteIO", "JSON"],
+  "Columns": ["JSON"],
   "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
   "Arrow": ["ByteIO", "JSON", "Columns"],
-  "JSON": ["ByteIO"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
+  "ChatTemplates": ["ByteIO", "JSON"],
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
     "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-    "Safetensors",
   ],
-  "Transformer": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels"],
-  "Training": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Kernels", "Transformer",
-    "Tokenizers",
-  ],
+  "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
+  "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
   "MessagePassing": ["ByteIO"],
-  "Verification": [
-    "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
-    "Transformer",
-  ],
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", "Training", argumentParser,
+    "Tokenizers", "Training", "Transformer", "Kernels", argumentParser,
   ],
 ]
 
 for name in [
   "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
-  "Safetensors",
-  "TorchArchive", "GGUF", "Archives",
-  "Checkpoint", "Tokenizers", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer",
-  "Training", "MessagePassing", "Verification", "TransformersExport", "CheckpointCommands",
+  "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
+  "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing",
+  "Verification", "TransformersExport", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(
@@ -213,13 +216,15 @@ for name in [
 
 /// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = ["Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow"]
+  let formats = [
+    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow", "Tokenizers", "ChatTemplates",
+  ]
   for name in formats {
     let others = formats.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
         name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Columns", "Tensors", "TestSupport", .target(name: name)],
+        dependencies: ["ByteIO", "Columns", "JSON", "Tensors", "TestSupport", .target(name: name)],
         path: "Fuzz",
         exclude: ["README.md"] + others, sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
@@ -245,7 +250,7 @@ if Context.environment["CKPT_DOCS"] != nil {
   package.targets.append(.target(name: "Manual", path: "build/manual"))
 }
 
-let plainC: Set = ["CKernels", "CDigest", "CPlatform", "CMPI"]
+let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test

@@ -11,14 +11,27 @@ say 'Formatting'
 # shellcheck disable=SC2086  # a list of words
 swift format lint --strict --recursive $sources
 
-say 'Unsafe code stays in its islands: ByteIO, Kernels, Buffer, files that import a C target'
+say 'Shell scripts'
+shellcheck Scripts/*.sh .ci/run
+
+say 'Unsafe code stays in its islands: Platform, ByteIO, Kernels, Buffer, files that import a C target'
 strays=$(grep -rlE '^([^/]|/[^/])*\bunsafe\b' Sources --include='*.swift' |
-  grep -vE '^Sources/(ByteIO|Kernels)/|^Sources/Tensors/Buffer\.swift$' |
+  grep -vE '^Sources/(Platform|ByteIO|Kernels)/|^Sources/Tensors/Buffer\.swift$' |
   xargs -r grep -LE '^ *(package |public )?import C[A-Z]' || true)
 if [ -n "$strays" ]; then
   printf 'unsafe outside its islands:\n%s\n' "$strays" >&2
   exit 1
 fi
+
+say 'The operating system is spoken to in Platform alone'
+if grep -rnE '^ *(package |public )?import (Glibc|Musl|Foundation|Darwin)' Sources --include='*.swift' |
+  grep -v '^Sources/Platform/' >&2; then
+  exit 1
+fi
+
+say 'The manifest has the edges that the imports have'
+mkdir -p build
+Scripts/check_imports.sh
 
 say 'Strict build, with tests'
 export CKPT_STRICT=1

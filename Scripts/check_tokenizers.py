@@ -55,7 +55,7 @@ def check_vectors(ckpt, path):
 
 def main():
     ckpt, *paths = sys.argv[1:]
-    paths = paths or sorted(p for p in glob.glob(FOLDER + "/*.json") if not p.endswith("chat.json"))
+    paths = paths or sorted(glob.glob(FOLDER + "/*.json"))
     data = mixed_text(99, 1_000_000)
     failed = False
     for path in paths:

@@ -38,6 +38,7 @@ done
 } >>"$catalogue/formats.md"
 
 {
+  # shellcheck disable=SC2016  # backquotes of Markdown
   printf '# Commands\n\nWhat `ckpt help COMMAND` prints.\n'
   "$ckpt" help | sed -n '/^SUBCOMMANDS:/,/^ *See /s/^  \([a-z-]*\)  .*/\1/p' | while read -r name; do
     printf '\n## ckpt %s\n\n```\n' "$name"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow [seconds]
+# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow|tokenizers|chat [seconds]
 # Runs libFuzzer on a format's reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,6 +12,8 @@ case $format in
   gguf) module=GGUF ;;
   parquet) module=Parquet ;;
   arrow) module=Arrow ;;
+  tokenizers) module=Tokenizers ;;
+  chat) module=ChatTemplates ;;
   *) echo "unknown format $format" >&2; exit 64 ;;
 esac
 

@@ -23,6 +23,7 @@ if [ ! -f "$folder/heldout.txt" ]; then
   }
   pages=$folder/package/usr/share/doc/anarchism/markdown
   # Section G is held out; the other sections are trained on.
+  # shellcheck disable=SC2010,SC2046  # names of the Debian package, without spaces
   clean $(ls "$pages"/sec*.md.gz | grep -v '/secG') > "$folder/train.txt"
   clean "$pages"/secG*.md.gz > "$folder/heldout.txt"
 fi

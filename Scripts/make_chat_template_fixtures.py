@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes fixtures/tokenizers/chat.json: chat templates, conversations, and the texts they make.
+"""Writes fixtures/chat/templates.json: chat templates, conversations, and the texts they make.
 
 The templates are written in the manner of the families they are named after; the texts are those
 of PyPI jinja2, set up as Hugging Face's `apply_chat_template` does.
 Usage: make_chat_template_fixtures.py (needs jinja2).
 """
+import datetime
 import json
 import os
 import jinja2
@@ -23,7 +24,7 @@ TEMPLATES = {
 {%- endif %}
 {%- if not date_string is defined %}
     {%- if strftime_now is defined %}
-        {%- set date_string = strftime_now }}
+        {%- set date_string = strftime_now("%d %b %Y") %}
     {%- else %}
         {%- set date_string = "26 Jul 2024" %}
     {%- endif %}
@@ -195,6 +196,23 @@ e {#- gone -#}   f
 {% set q = 5 %}{% for i in range(2) %}{% set q = i %}{% endfor %}{{ q }} {{ {'a': {'b': [10, 20]}}.a.b[1] }} {{ {'a': 1}.get('z', 'dflt') }} {{ messages | map(attribute='role') | join('|') }}
 {{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | first }} {{ messages | rejectattr('role', '==', 'user') | list | length }} {{ messages[-1].role }} {{ '%d' ~ 3 }} {{ ['a', 'b'] | map('upper') | join }}
 {{ 'a\\nb\\n\\nc' | indent(2) }} {{ 3.7 | int }} {{ '12' | int + 1 }} {{ -3 | abs }} {{ "x" * 3 }} {{ [1] + [2] }} {{ 'a' 'b' }} {{ {'a': 1} == {'a': 1.0} }} {{ true + 1 }} {{ 'abc' | length }} {{ 'äß'.upper() }}""",
+    "macros": """{%- macro param(name, kind='string', more=none) %}
+{{ name }}: {{ kind }}{% if more is not none %} ({{ more }}){% endif %}
+
+{%- endmacro %}
+{%- macro tree(value, depth=0) -%}
+{%- if value is mapping -%}{% for k, v in value.items() %}<{{ k }}>{{ tree(v, depth + 1) }}</{{ k }}>{% endfor %}
+{%- elif value is iterable and value is not string -%}[{% for v in value %}{{ tree(v, depth=depth + 1) }},{% endfor %}]
+{%- else -%}{{ value }}@{{ depth }}{%- endif -%}
+{%- endmacro -%}
+{% set x = 'outer' %}{% macro sees() %}{{ x }}/{{ y }}/{{ messages | length }}{% endmacro %}
+{% for x in ['inner'] %}{% set y = 1 %}{{ sees() }}{% endfor %}
+{{ param('a') }}{{ param('b', more=3) }}{{ param(kind='int', name='c') }}{{ param() }} {{ tree({'p': [1, {'q': 'z'}], 'r': none}) }}
+{% macro wrap(tag) %}<{{ tag }}>{{ caller() }}</{{ tag }}>{% endmacro %}{% call wrap('b') %}in {{ x }}{% endcall %}
+{% macro each(list) %}{% for i in list %}{{ caller(i) }};{% endfor %}{% endmacro %}{% call(n) each([1, 2]) %}{{ n * 2 }}{% endcall %}
+{{ sees is defined }} {{ nothing is defined }} {{ param is callable }} {% if false %}{{ nothing(1) }}{% endif %}{{ range is defined }} {{ sees() | upper }}
+{% if tools %}{% for t in tools %}{{ param(t.function.name, kind=t['type']) }}{% endfor %}{% endif %}""",
+    "dates": """{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}|{{ strftime_now("%A, %B %-d, %Y; %H:%M:%S %I %p %j %y %a %%") }}|{{ strftime_now('%Y-%m-%d') }}{% endif %}""",
 }
 
 CONVERSATIONS = {
@@ -210,7 +228,7 @@ CONVERSATIONS = {
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"place": None, "list": [1, 2.5]}}}]
 
 REFUSED = [
-    "{% macro f() %}{% endmacro %}", "{% include 'x' %}", "{{ x | nosuch }}", "{{ f(1) }}", "{{ 'a'.format(1) }}",
+    "{% include 'x' %}", "{{ x | nosuch }}", "{{ x() | nosuch }}", "{{ 'a'.format(1) }}",
     "{{ x is nosuch }}", "{{ 2 ** 3 }}", "{% for x in y recursive %}{% endfor %}", "{% raw %}x{% endraw %}",
 ]
 MALFORMED = [
@@ -218,7 +236,9 @@ MALFORMED = [
     "{{ a b }}", "{% if %}{% endif %}", "{{ [1, }}", "{{ ? }}", "{% set x %}",
 ]
 FAILING = ["{{ a.b.c }}", "{{ 1 + 'a' }}", "{{ 1 // 0 }}", "{% for i in 5 %}{% endfor %}", "{{ 1 < 'a' }}",
-           "{% set a, b = [1] %}", "{{ raise_exception('no') }}", "{{ range(1000000) }}"]
+           "{% set a, b = [1] %}", "{{ raise_exception('no') }}", "{{ range(1000000) }}",
+           "{{ f(1) }}", "{% set f = 1 %}{{ f(1) }}", "{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}",
+           "{% macro m(a) %}{% endmacro %}{{ m(b=2) }}", "{% call f() %}{% endcall %}"]
 
 
 def tojson(x, indent=None, separators=None, ensure_ascii=False, sort_keys=False):
@@ -233,6 +253,7 @@ def main():
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
+    env.globals["strftime_now"] = datetime.datetime(2026, 3, 7, 14, 5, 9).strftime
     cases = []
     for name, source in TEMPLATES.items():
         template = env.from_string(source)
@@ -259,7 +280,7 @@ def main():
             raise SystemExit("is well formed: " + source)
         except jinja2.exceptions.TemplateSyntaxError:
             pass
-    with open(os.path.join(HERE, "..", "fixtures", "tokenizers", "chat.json"), "w") as out:
+    with open(os.path.join(HERE, "..", "fixtures", "chat", "templates.json"), "w") as out:
         json.dump({"templates": TEMPLATES, "cases": cases, "refused": REFUSED, "malformed": MALFORMED,
                    "failing": FAILING}, out, ensure_ascii=False, indent=1)
     print(len(cases), "cases,", sum(c["text"] is None for c in cases), "refused by their template")

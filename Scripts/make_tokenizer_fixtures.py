@@ -207,6 +207,31 @@ def unigram_plain():
     return tokenizer
 
 
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+LEAD = r"[^\r\n\p{L}\p{N}]?"
+SLASHES = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+
+
+def cased(contractions, number):
+    words = f"{LEAD}{UPPER}*{LOWER}+{contractions}|{LEAD}{UPPER}+{LOWER}*{contractions}|"
+    return byte_level(split(words + number + SLASHES))
+
+
+def tekken():
+    return cased("", r"\p{N}")
+
+
+def o200k():
+    return cased(CONTRACTIONS, r"\p{N}{1,3}")
+
+
+def cl100k():
+    return byte_level(split(
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"))
+
+
 def edited(tokenizer, **fields):
     document = json.loads(tokenizer.to_str())
     document["model"].update(fields)
@@ -214,7 +239,8 @@ def edited(tokenizer, **fields):
 
 
 KINDS = {f.__name__: f for f in (
-    gpt2, llama3, qwen2, smollm2, olmo2, llama2, mistral, unigram, unigram_plain)}
+    gpt2, llama3, qwen2, smollm2, olmo2, llama2, mistral, unigram, unigram_plain,
+    tekken, o200k, cl100k)}
 
 
 def main():

@@ -67,9 +67,16 @@ def accents():
 
 
 def classes():
-    sets = [matched(r"\p{L}"), matched(r"\p{N}"), matched(r"\s"),
-            isolated(pre.Digits(individual_digits=True)), word(), isolated(pre.Punctuation()),
-            accents()]
+    write_sets("UnicodeClassTable", "The classes of all code points.", "UnicodeClass", [
+        matched(r"\p{L}"), matched(r"\p{N}"), matched(r"\s"),
+        isolated(pre.Digits(individual_digits=True)), word(), isolated(pre.Punctuation()),
+        accents()])
+    write_sets("UnicodeKindTable", "The kinds of all code points.", "UnicodeKind", [
+        matched(r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"), matched(r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"),
+        matched(r"\p{M}"), matched(r"[\p{P}\p{S}]")])
+
+
+def write_sets(name, documentation, option_set, sets):
     runs = []
     for c in range(0x110000):
         mask = sum(1 << bit for bit, members in enumerate(sets) if c in members)
@@ -79,8 +86,8 @@ def classes():
             runs.append([1, mask])
     kinds = sorted({mask for _, mask in runs})
     assert len(kinds) <= 26, kinds
-    write("UnicodeClassTable", "The classes of all code points.", {
-        "masks": ("Sets of classes, as `UnicodeClass` numbers them.", kinds),
+    write(name, documentation, {
+        "masks": (f"Sets of classes, as `{option_set}` numbers them.", kinds),
         "runs": ("Runs of code points: a length in base 32, then a letter, which indexes `masks`.",
                  "".join(base32(n) + chr(ord("A") + kinds.index(m)) for n, m in runs))})
 

@@ -1,6 +1,5 @@
 import ByteIO
 import CLibArchive
-import Glibc
 
 /// The regular files in a tar archive, compressed or not, one after another.
 @safe
@@ -10,12 +9,14 @@ package final class ArchiveMembers {
   /// Bytes of the member given last.
   private var byteCount = 0
   private var isAtEnd = false
+  /// The library's `AE_IFREG`, which is not imported.
+  private static let regularFile: UInt32 = 0o100_000
 
   package init(_ path: String) throws {
     self.path = path
     _ = try OpenFile(path)
     guard let archive = unsafe archive_read_new() else {
-      throw FileError.system("open", path, code: ENOMEM)
+      throw MemoryExhausted()
     }
     unsafe self.archive = archive
     unsafe archive_read_support_filter_gzip(archive)
@@ -38,7 +39,7 @@ package final class ArchiveMembers {
       isAtEnd = status == ARCHIVE_EOF
       if isAtEnd { break }
       try check(status)
-      guard unsafe archive_entry_filetype(entry) == UInt32(Glibc.S_IFREG),
+      guard unsafe archive_entry_filetype(entry) == Self.regularFile,
         let name = unsafe archive_entry_pathname(entry)
       else { continue }
       byteCount = Int(unsafe archive_entry_size(entry))

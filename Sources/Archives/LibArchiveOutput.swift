@@ -1,6 +1,7 @@
 package import ByteIO
 import CLibArchive
-import Glibc
+import Platform
+import SystemPackage
 
 /// How a stream is compressed.
 package enum Compression: String, CaseIterable, Sendable {
@@ -15,14 +16,18 @@ package enum Compression: String, CaseIterable, Sendable {
 package final class CompressedOutput {
   package let path: String
   private let archive: OpaquePointer
-  private let descriptor: Int32
+  /// How libarchive calls a regular file; it is the number of POSIX.
+  private static let regularFile: UInt32 = 0o100000
+  private let descriptor: Descriptor
 
   /// Creates the file, which must not exist.
   package init(creating path: String, _ compression: Compression) throws {
     self.path = path
-    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError.system("create", path, code: errno) }
+    do { descriptor = try Descriptor(opening: path, for: .creating) } catch {
+      throw FileError.refused("create", path, error)
+    }
     guard let archive = unsafe archive_write_new() else {
+      descriptor.abandon()
       throw ArchiveFailure(path: path, reason: "no memory")
     }
     unsafe self.archive = archive
@@ -35,16 +40,16 @@ package final class CompressedOutput {
     }
     try check(unsafe archive_write_set_format_raw(archive))
     try check(unsafe archive_write_set_bytes_in_last_block(archive, 1))
-    try check(unsafe archive_write_open_fd(archive, descriptor))
+    try check(unsafe archive_write_open_fd(archive, descriptor.number))
     let entry = unsafe archive_entry_new()
     defer { unsafe archive_entry_free(entry) }
-    unsafe archive_entry_set_filetype(entry, UInt32(Glibc.S_IFREG))
+    unsafe archive_entry_set_filetype(entry, Self.regularFile)
     try check(unsafe archive_write_header(archive, entry))
   }
 
   deinit {
     unsafe archive_write_free(archive)
-    close(descriptor)
+    descriptor.abandon()
   }
 
   /// Appends `bytes`.
@@ -59,7 +64,7 @@ package final class CompressedOutput {
   /// Ends the stream and forces the bytes to the disk; nothing may follow.
   package func finish() throws {
     try check(unsafe archive_write_close(archive))
-    guard fsync(descriptor) == 0 else { throw FileError.system("sync", path, code: errno) }
+    do { try descriptor.sync() } catch { throw FileError.refused("sync", path, error) }
   }
 
   private func check(_ status: Int32) throws {
@@ -69,7 +74,7 @@ package final class CompressedOutput {
   private func failure() -> any Error {
     // The library's own failures have negative numbers, the system's have the system's.
     let code = unsafe archive_errno(archive)
-    if code > 0 { return FileError.system("write", path, code: code) }
+    if code > 0 { return FileError.refused("write", path, Errno(rawValue: code)) }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
     return ArchiveFailure(path: path, reason: text ?? "unknown failure")
   }

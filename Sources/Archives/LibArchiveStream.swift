@@ -60,12 +60,6 @@ package final class DecompressedStream {
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
     return StreamError(path: path, position: position, reason: text ?? "unknown failure")
   }
-
-  private struct MemoryExhausted: DiagnosedError {
-    let code = "memory.exhausted"
-    let kind = FailureKind.resourceLimit
-    let message = "no memory to decompress"
-  }
 }
 
 /// Compressed bytes that cannot be decompressed.

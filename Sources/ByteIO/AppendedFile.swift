@@ -1,28 +1,23 @@
-import Glibc
-import SystemPackage
+import Platform
 
 /// A file that grows line by line, created if it is missing.
 package final class AppendedFile: Sendable {
   package let path: String
-  private let descriptor: FileDescriptor
+  private let descriptor: Descriptor
 
   package init(_ path: String) throws(FileError) {
     self.path = path
-    do {
-      descriptor = try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.append, .create, .closeOnExec],
-        permissions: FilePermissions(rawValue: 0o644))
-    } catch {
-      throw FileError(path, .system(operation: "open", error as? Errno ?? .ioError))
+    do { descriptor = try Descriptor(opening: path, for: .appending) } catch {
+      throw .refused("open", path, error)
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit { descriptor.abandon() }
 
   /// Appends `line` and a line break in one write.
   package func append(line: String) throws(FileError) {
-    do { _ = try descriptor.writeAll((line + "\n").utf8) } catch {
-      throw FileError(path, .system(operation: "write", error as? Errno ?? .ioError))
+    do { try descriptor.write(Array((line + "\n").utf8).rawSpan) } catch {
+      throw .refused("write", path, error)
     }
   }
 }

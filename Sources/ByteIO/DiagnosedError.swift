@@ -1,3 +1,5 @@
+import Platform
+
 /// What kind of failure an error is; it decides the exit code of the command.
 package enum FailureKind: Int32, Sendable {
   /// The checks ran, and the answer is no.
@@ -50,8 +52,15 @@ extension DiagnosedError {
     if let offset { place.append("byte \(offset)") }
     if let tensor { place.append("tensor \(tensor)") }
     let prefix = place.isEmpty ? "" : place.joined(separator: ", ") + ": "
-    return prefix + message + " [\(code)]" + (hint.map { "\n  hint: \($0)" } ?? "")
+    return PrintedText.onOneLine(prefix + message + " [\(code)]")
+      + (hint.map { "\n  hint: " + PrintedText.onOneLine($0) } ?? "")
   }
+}
+
+/// Ends the process at once with the error's words and exit code, where there is no way to throw.
+package func endProcess(for error: some DiagnosedError) -> Never {
+  do { try Descriptor.standardError.write(Array("error: \(error)\n".utf8).rawSpan) } catch {}
+  endProcess(error.kind.rawValue)
 }
 
 /// Something worth telling the user that does not stop the work.

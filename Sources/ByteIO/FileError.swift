@@ -13,6 +13,10 @@ package struct FileError: DiagnosedError, Equatable {
     case notRegular
     /// The output exists and overwriting was not asked for.
     case exists
+    /// The output would lie inside the package at this path.
+    case insidePackage(String)
+    /// Another process is writing there.
+    case inUse
     /// The output would replace a file that is being read.
     case overwritesInput
     /// The file system has fewer free bytes than the output needs.
@@ -38,9 +42,11 @@ package struct FileError: DiagnosedError, Equatable {
     FileError(path, .system(operation: "open", .noSuchFileOrDirectory))
   }
 
-  /// The operating system refused `operation` with the error number `code`.
-  package static func system(_ operation: String, _ path: String, code: Int32) -> FileError {
-    FileError(path, .system(operation: operation, Errno(rawValue: code)))
+  /// The operating system refused to `operation` what is at `path`.
+  package static func refused(
+    _ operation: String, _ path: String, _ reason: Errno, at position: Int? = nil
+  ) -> FileError {
+    FileError(path, .system(operation: operation, reason), at: position)
   }
 
   package var file: String? { path }
@@ -56,6 +62,8 @@ package struct FileError: DiagnosedError, Equatable {
     case .changedWhileReading: "io.changed"
     case .notRegular: "io.not_regular"
     case .exists: "io.exists"
+    case .inUse: "io.in_use"
+    case .insidePackage: "io.inside_package"
     case .overwritesInput: "io.overwrites_input"
     case .noSpace: "io.no_space"
     case .tooLarge: "io.too_large"
@@ -65,7 +73,7 @@ package struct FileError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .exists, .overwritesInput: .outputExists
+    case .exists, .inUse, .insidePackage, .overwritesInput: .outputExists
     case .tooLarge: .resourceLimit
     case .interrupted: .interrupted
     default: .inputOutput
@@ -79,6 +87,9 @@ package struct FileError: DiagnosedError, Equatable {
     case .changedWhileReading: "the file changed while it was being read"
     case .notRegular: "not a regular file"
     case .exists: "the output exists"
+    case .insidePackage(let package):
+      "the output would lie inside the package \(package), which would be damaged by it"
+    case .inUse: "another process is writing there"
     case .overwritesInput: "the output would overwrite its input"
     case .noSpace(let needed, let free): "needs \(needed) bytes of disk space, \(free) are free"
     case .tooLarge(let byteCount, let limit):
@@ -90,7 +101,8 @@ package struct FileError: DiagnosedError, Equatable {
   package var hint: String? {
     switch problem {
     case .exists: "choose another output, or pass --force to replace it"
-    case .overwritesInput: "choose another output"
+    case .inUse: "wait for it to end, or choose another output"
+    case .overwritesInput, .insidePackage: "choose another output"
     case .noSpace, .system(_, .noSpace): "free some space, or write to another disk"
     default: nil
     }

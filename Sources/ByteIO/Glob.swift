@@ -1,18 +1,10 @@
-import Glibc
+import Platform
 
 /// Paths that the shell pattern `pattern` fits, in byte order; none is no error.
 package func matches(of pattern: String) throws(FileError) -> [String] {
-  var result = unsafe glob_t()
-  // SAFETY: the library fills the structure, whose strings are copied before it is freed.
-  let status = unsafe glob(pattern, GLOB_ERR | GLOB_NOSORT, nil, &result)
-  defer { unsafe globfree(&result) }
-  if status == GLOB_NOMATCH { return [] }
-  guard status == 0 else {
-    throw FileError.system("list", pattern, code: status == GLOB_NOSPACE ? ENOMEM : EIO)
+  do {
+    return try paths(matching: pattern).sorted { ExactString($0) < ExactString($1) }
+  } catch {
+    throw FileError.refused("list", pattern, error)
   }
-  var paths: [String] = []
-  for i in unsafe 0..<Int(result.gl_pathc) {
-    if let path = unsafe result.gl_pathv[i] { paths.append(unsafe String(cString: path)) }
-  }
-  return paths.sorted { ExactString($0) < ExactString($1) }
 }

@@ -1,32 +1,16 @@
-import Glibc
-import Synchronization
+import Platform
 
 /// Turns SIGINT and SIGTERM into an error at the next check, so that nothing half-written stays.
 package enum Interruption {
-  private static let requested = Atomic<Bool>(false)
-
   /// Catches the signals from now on; a second one ends the process at once.
-  package static func install() {
-    for number in [SIGINT, SIGTERM] {
-      _ = signal(number) { number in
-        Interruption.requested.store(true, ordering: .relaxed)
-        _ = signal(number, SIG_DFL)
-      }
-    }
-    // A parent's worker thread may have passed on a mask that holds them back.
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe sigaddset(&signals, SIGINT)
-    unsafe sigaddset(&signals, SIGTERM)
-    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-  }
+  package static func install() { StopSignals.install() }
 
   /// Whether a signal has arrived.
-  package static var isRequested: Bool { requested.load(ordering: .relaxed) }
+  package static var isRequested: Bool { StopSignals.haveArrived }
 
   /// Takes note of the signal, so that what must still be written can be; gives whether there was
   /// one.
-  package static func acknowledge() -> Bool { requested.exchange(false, ordering: .relaxed) }
+  package static func acknowledge() -> Bool { StopSignals.acknowledge() }
 
   /// Throws when a signal has arrived; long loops call it between steps.
   package static func check() throws(FileError) {

@@ -1,5 +1,4 @@
-import Glibc
-import SystemPackage
+import Platform
 
 /// What was written to a file: for manifests.
 package struct WrittenFile: Equatable, Sendable {
@@ -13,35 +12,27 @@ package struct WrittenFile: Equatable, Sendable {
 @safe
 package struct OutputFile: ~Copyable {
   package let path: String
-  private let descriptor: FileDescriptor
+  private let descriptor: Descriptor
   private var hash = SHA256()
   package private(set) var byteCount = 0
 
   /// Creates the file, which must not exist.
   package init(creating path: String) throws(FileError) {
     self.path = path
-    do {
-      descriptor = try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: FilePermissions(rawValue: 0o644))
-    } catch {
-      throw FileError(path, .system(operation: "create", error as? Errno ?? .ioError))
+    do { descriptor = try Descriptor(opening: path, for: .creating) } catch {
+      throw .refused("create", path, error)
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit { descriptor.abandon() }
 
   /// Appends `bytes`.
   package mutating func write(_ bytes: RawSpan) throws(FileError) {
     try Interruption.check()
     hash.update(bytes)
-    let failure = unsafe bytes.withUnsafeBytes { buffer -> Errno? in
-      do {
-        _ = unsafe try descriptor.writeAll(buffer)
-        return nil
-      } catch { return error as? Errno ?? .ioError }
+    do { try descriptor.write(bytes) } catch {
+      throw .refused("write", path, error, at: byteCount)
     }
-    if let failure { throw FileError(path, .system(operation: "write", failure), at: byteCount) }
     byteCount += bytes.byteCount
   }
 
@@ -55,9 +46,7 @@ package struct OutputFile: ~Copyable {
 
   /// Forces the bytes to the disk and gives the file's size and digest; nothing may follow.
   package mutating func finish() throws(FileError) -> WrittenFile {
-    guard fsync(descriptor.rawValue) == 0 else {
-      throw FileError(path, .system(operation: "sync", Errno(rawValue: errno)))
-    }
+    do { try descriptor.sync() } catch { throw .refused("sync", path, error) }
     return WrittenFile(byteCount: byteCount, digest: hash.finish())
   }
 }

@@ -1,5 +1,4 @@
-import CPlatform
-import Glibc
+import Platform
 import SystemPackage
 
 /// A file being written at any position, by any number of threads.
@@ -8,60 +7,39 @@ import SystemPackage
 package final class PositionedOutput: Sendable {
   package let path: String
   package let byteCount: Int
-  private let descriptor: FileDescriptor
+  private let descriptor: Descriptor
 
   /// Creates the file, which must not exist, with its final size.
   package init(creating path: String, byteCount: Int) throws(FileError) {
     self.path = path
     self.byteCount = byteCount
-    do {
-      descriptor = try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: FilePermissions(rawValue: 0o644))
-    } catch {
-      throw FileError(path, .system(operation: "create", error as? Errno ?? .ioError))
+    do { descriptor = try Descriptor(opening: path, for: .creating) } catch {
+      throw .refused("create", path, error)
     }
-    guard ftruncate(descriptor.rawValue, off_t(byteCount)) == 0 else {
-      let failure = Errno(rawValue: errno)
-      try? descriptor.close()
-      throw FileError(path, .system(operation: "write", failure))
+    do { try descriptor.resize(to: byteCount) } catch {
+      descriptor.abandon()
+      throw .refused("write", path, error)
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit { descriptor.abandon() }
 
   /// Writes `bytes` from position `offset` on.
   package func write(_ bytes: RawSpan, at offset: Int) throws(FileError) {
     try Interruption.check()
-    let failure = unsafe bytes.withUnsafeBytes { buffer -> Errno? in
-      do {
-        _ = unsafe try descriptor.writeAll(toAbsoluteOffset: Int64(offset), buffer)
-        return nil
-      } catch { return error as? Errno ?? .ioError }
+    do { try descriptor.write(bytes, at: offset) } catch {
+      throw .refused("write", path, error, at: offset)
     }
-    if let failure { throw FileError(path, .system(operation: "write", failure), at: offset) }
   }
 
   /// Fills `bytes` with what was written from position `offset` on.
   package func read(at offset: Int, into bytes: inout MutableRawSpan) throws(FileError) {
-    let failure = unsafe bytes.withUnsafeMutableBytes { buffer -> FileError? in
-      var done = 0
-      while done < buffer.count {
-        // SAFETY: the slice lies within `buffer`.
-        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-        let got = unsafe pread(
-          descriptor.rawValue, rest.baseAddress, rest.count, off_t(offset + done))
-        if got < 0 {
-          return FileError(path, .system(operation: "read", Errno(rawValue: errno)), at: offset)
-        }
-        if got == 0 {
-          return FileError(path, .shortRead(wanted: buffer.count, got: done), at: offset)
-        }
-        done += got
-      }
-      return nil
+    let count = bytes.byteCount
+    let done: Int
+    do { done = try descriptor.fill(&bytes, from: offset) } catch {
+      throw .refused("read", path, error, at: offset)
     }
-    if let failure { throw failure }
+    if done < count { throw FileError(path, .shortRead(wanted: count, got: done), at: offset) }
   }
 
   /// Copies `count` bytes of `region` from `start` on to position `offset`, inside the kernel.
@@ -73,39 +51,35 @@ package final class PositionedOutput: Sendable {
   ) throws(FileError) -> Int {
     try Interruption.check()
     guard case .file(let file) = region.storage else { return 0 }
+    let start = region.start + start
     var done = 0
     while done < count {
-      let copied = ck_copy_file_range(
-        file.descriptor.rawValue, off_t(region.start + start + done), descriptor.rawValue,
-        off_t(offset + done), count - done)
-      if copied > 0 {
+      do {
+        let copied = try descriptor.copy(
+          from: file.descriptor, at: start + done, count: count - done, to: offset + done)
+        if copied == 0 { break }
         done += copied
-        continue
+      } catch {
+        switch error {
+        case .improperLink, .invalidArgument, .noFunction, .notSupported:
+          if done == 0 { return 0 }
+        default: break
+        }
+        throw .refused("write", path, error, at: offset + done)
       }
-      if copied == 0 {
-        throw FileError(file.path, .shortRead(wanted: count, got: done), at: region.start + start)
-      }
-      let failure = Errno(rawValue: errno)
-      switch failure {
-      case .improperLink, .invalidArgument, .noFunction, .notSupported:
-        if done == 0 { return 0 }
-      default: break
-      }
-      throw FileError(path, .system(operation: "write", failure), at: offset + done)
     }
+    if done < count { throw FileError(file.path, .shortRead(wanted: count, got: done), at: start) }
     return done
   }
 
   /// Starts to write `range` to the disk in the background, so that `finish` has little to wait for.
   package func startWriteback(_ range: Range<Int>) {
     // A mere hint: what goes wrong is found by `finish`.
-    _ = ck_start_writeback(descriptor.rawValue, off_t(range.lowerBound), off_t(range.count))
+    descriptor.startWriteback(range)
   }
 
   /// Forces the bytes to the disk.
   package func finish() throws(FileError) {
-    guard fsync(descriptor.rawValue) == 0 else {
-      throw FileError(path, .system(operation: "sync", Errno(rawValue: errno)))
-    }
+    do { try descriptor.sync() } catch { throw .refused("sync", path, error) }
   }
 }

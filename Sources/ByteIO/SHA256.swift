@@ -48,8 +48,14 @@ package struct SHA256: ~Copyable {
     // SAFETY: libcrypto's own context; both calls fail only when memory is exhausted.
     guard let context = unsafe EVP_MD_CTX_new(),
       unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
-    else { preconditionFailure("libcrypto cannot start SHA-256") }
+    else { endProcess(for: NoDigests()) }
     unsafe self.context = context
+  }
+
+  private struct NoDigests: DiagnosedError {
+    let code = "digest.unavailable"
+    let kind = FailureKind.resourceLimit
+    let message = "libcrypto cannot start SHA-256: it lacks memory or open files"
   }
 
   deinit { unsafe EVP_MD_CTX_free(context) }

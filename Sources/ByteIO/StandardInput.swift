@@ -1,3 +1,4 @@
+import Platform
 import SystemPackage
 
 /// All bytes of standard input, up to its end.
@@ -5,14 +6,13 @@ package func readStandardInput() throws(FileError) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 1 << 16)
   while true {
+    try Interruption.check()
     do {
-      let count = unsafe try buffer.withUnsafeMutableBytes {
-        unsafe try FileDescriptor.standardInput.read(into: $0)
-      }
+      let count = try Descriptor.standardInput.read(into: &buffer)
       if count == 0 { return bytes }
       bytes += buffer[..<count]
-    } catch {
-      throw FileError("standard input", .system(operation: "read", error as? Errno ?? .ioError))
+    } catch .interrupted { continue } catch {
+      throw .refused("read", "standard input", error)
     }
   }
 }

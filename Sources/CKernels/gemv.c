@@ -192,12 +192,16 @@ INLINE void mix(float *y, const float *scores, const float *v, size_t v_stride, 
 
 CLONES void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,
                       size_t v_stride, size_t queries, size_t head_size, size_t first, size_t last,
-                      float scale, float *scores) {
+                      float scale, float cap, float *scores) {
   RELAXED
   for (size_t start = first; start < last; start += block) {
     size_t end = last - start < block ? last : start + block;
     for (size_t h = 0; h < queries; h++)
       score(scores + h * last, q + h * head_size, k, k_stride, head_size, start, end, scale);
+  }
+  if (cap > 0) {
+    for (size_t h = 0; h < queries; h++)
+      ck_softcap(scores + h * last + first, 0, 1, last - first, 1.0f, cap);
   }
   for (size_t h = 0; h < queries; h++) {
     float *row = scores + h * last, top = row_maximum(row + first, last - first), sum = 0;

@@ -9,36 +9,37 @@ static inline float inverse_rms(const float *x, size_t width, float epsilon) {
 }
 
 CLONES void ck_rms_norm(float *y, size_t y_stride, const float *x, size_t x_stride,
-                        const float *scale, size_t rows, size_t width, float epsilon, int add) {
+                        const float *scale, float offset, size_t rows, size_t width, float epsilon,
+                        int add) {
   RELAXED
   for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
     float inverse = inverse_rms(x, width, epsilon);
     if (add) {
-      for (size_t i = 0; i < width; i++) y[i] += scale[i] * (x[i] * inverse);
+      for (size_t i = 0; i < width; i++) y[i] += (offset + scale[i]) * (x[i] * inverse);
     } else {
-      for (size_t i = 0; i < width; i++) y[i] = scale[i] * (x[i] * inverse);
+      for (size_t i = 0; i < width; i++) y[i] = (offset + scale[i]) * (x[i] * inverse);
     }
   }
 }
 
 CLONES void ck_rms_norm_backward(float *dx, size_t dx_stride, float *dscale, const float *dy,
                                  size_t dy_stride, const float *x, size_t x_stride,
-                                 const float *scale, size_t rows, size_t width, float epsilon,
-                                 int add) {
+                                 const float *scale, float offset, size_t rows, size_t width,
+                                 float epsilon, int add) {
   RELAXED
   for (size_t r = 0; r < rows; r++, x += x_stride, dy += dy_stride, dx += dx_stride) {
     float inverse = inverse_rms(x, width, epsilon);
     float dot = 0;
-    for (size_t i = 0; i < width; i++) dot += scale[i] * dy[i] * x[i];
+    for (size_t i = 0; i < width; i++) dot += (offset + scale[i]) * dy[i] * x[i];
     float pull = dot * inverse * inverse / (float)width;
     // dscale first: dx may be dy.
     if (dscale) {
       for (size_t i = 0; i < width; i++) dscale[i] += dy[i] * (x[i] * inverse);
     }
     if (add) {
-      for (size_t i = 0; i < width; i++) dx[i] += inverse * (scale[i] * dy[i] - x[i] * pull);
+      for (size_t i = 0; i < width; i++) dx[i] += inverse * ((offset + scale[i]) * dy[i] - x[i] * pull);
     } else {
-      for (size_t i = 0; i < width; i++) dx[i] = inverse * (scale[i] * dy[i] - x[i] * pull);
+      for (size_t i = 0; i < width; i++) dx[i] = inverse * ((offset + scale[i]) * dy[i] - x[i] * pull);
     }
   }
 }
@@ -55,6 +56,13 @@ CLONES void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, s
                    size_t width) {
   for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
     for (size_t i = 0; i < width; i++) y[i] += x[i];
+}
+
+CLONES void ck_add_scaled(float *y, size_t y_stride, const float *x, size_t x_stride, float factor,
+                          size_t rows, size_t width) {
+#pragma clang fp contract(fast)
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
+    for (size_t i = 0; i < width; i++) y[i] += factor * x[i];
 }
 
 CLONES void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent) {
@@ -77,9 +85,9 @@ CLONES void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size
 }
 
 CLONES void ck_rotate(float *y, const float *x, const float *cosines, const float *sines,
-                      size_t heads, size_t size, float direction) {
+                      size_t heads, size_t head_size, size_t size, float direction) {
   size_t half = size / 2;
-  for (size_t h = 0; h < heads; h++, x += size, y += size) {
+  for (size_t h = 0; h < heads; h++, x += head_size, y += head_size) {
     for (size_t i = 0; i < half; i++) {
       float a = x[i], b = x[i + half], sine = direction * sines[i];
       y[i] = a * cosines[i] - b * sine;

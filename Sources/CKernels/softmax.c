@@ -44,7 +44,7 @@ CLONES void ck_softmax_backward(float *scores, float *d, size_t stride, const in
 }
 
 CLONES double ck_cross_entropy(float *logits, size_t stride, float *losses, const int32_t *labels,
-                               size_t rows, size_t columns, float weight) {
+                               size_t rows, size_t columns, float weight, float inverse_cap) {
   RELAXED
   double total = 0;
   for (size_t r = 0; r < rows; r++, logits += stride) {
@@ -64,8 +64,12 @@ CLONES double ck_cross_entropy(float *logits, size_t stride, float *losses, cons
     if (losses) losses[r] = (float)loss;
     if (weight != 0) {
       float factor = weight / sum;
-      for (size_t i = 0; i < columns; i++) logits[i] = factor * ck_exp1(logits[i] - top);
-      logits[label] -= weight;
+      for (size_t i = 0; i < columns; i++) {
+        float share = logits[i] * inverse_cap;
+        logits[i] = factor * ck_exp1(logits[i] - top) * (1.0f - share * share);
+      }
+      float share = answer * inverse_cap;
+      logits[label] -= weight * (1.0f - share * share);
     }
   }
   return total;
@@ -73,7 +77,7 @@ CLONES double ck_cross_entropy(float *logits, size_t stride, float *losses, cons
 
 CLONES double ck_distil(float *student, size_t stride, float *teacher, size_t teacher_stride,
                         const int32_t *labels, size_t rows, size_t columns, float temperature,
-                        float mix, float weight, double *divergence) {
+                        float mix, float weight, float inverse_cap, double *divergence) {
   RELAXED
   double total = 0, apart = 0;
   float cold = 1.0f / temperature;
@@ -102,10 +106,12 @@ CLONES double ck_distil(float *student, size_t stride, float *teacher, size_t te
     float soft = weight * mix * temperature / soft_sum;
     float taught = weight * mix * temperature / teacher_sum;
     for (size_t i = 0; i < columns; i++) {
-      float s = student[i] - top;
-      student[i] = hard * ck_exp1(s) + soft * ck_exp1(s * cold) - taught * teacher[i];
+      float s = student[i] - top, share = student[i] * inverse_cap;
+      float d = hard * ck_exp1(s) + soft * ck_exp1(s * cold) - taught * teacher[i];
+      student[i] = d * (1.0f - share * share);
     }
-    student[label] -= weight * (1 - mix);
+    float share = answer * inverse_cap;
+    student[label] -= weight * (1 - mix) * (1.0f - share * share);
   }
   *divergence = apart;
   return total;

@@ -8,16 +8,16 @@ extension Checkpoint {
 
   /// Opens what is at `path`: a folder, an index, or a single weight file.
   package static func open(_ path: String) throws -> Checkpoint {
-    if pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
+    if try pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    if path.hasSuffix(".index.json"), pathKind(path) == .file {
+    if path.hasSuffix(".index.json"), try pathKind(path) == .file {
       let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
       return try Checkpoint(folder: CheckpointFolder(path: folder), index: name)
     }
     let weights = try WeightFiles(file: ByteRegion(path: path)) { name in
       let sibling = slash == nil ? name : folder + "/" + name
-      return pathKind(sibling) == .file ? try ByteRegion(path: sibling) : nil
+      return try pathKind(sibling) == .file ? ByteRegion(path: sibling) : nil
     }
     return try Checkpoint(path: path, layout: .file, weights: weights)
   }
@@ -30,7 +30,7 @@ extension Checkpoint {
     var warnings = choice.warnings
     var sideFiles: [SideFile] = []
     for name in folder.names where !WeightChoice.isWeightFile(name) {
-      if folder.leavesFolder(name) {
+      if try folder.leavesFolder(name) {
         warnings.append(
           Warning("checkpoint.link_skipped", "a link that leaves the folder", file: name))
       } else if let region = try folder.open(name) {

@@ -19,10 +19,12 @@ package struct CheckpointFolder: Sendable {
     var trimmed = path
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     self.path = trimmed
-    names = try folderEntries(trimmed).filter {
-      !$0.hasPrefix(".") && pathKind(trimmed + "/" + $0) == .file
+    var names: [String] = []
+    for name in try folderEntries(trimmed) where !name.hasPrefix(".") {
+      if try pathKind(trimmed + "/" + name) == .file { names.append(name) }
     }
-    storage = .disk(resolved: resolvedPath(trimmed) ?? trimmed)
+    self.names = names
+    storage = .disk(resolved: try resolvedPath(trimmed) ?? trimmed)
   }
 
   /// Files called by their paths relative to the folder, such as the members of an archive.
@@ -41,7 +43,7 @@ package struct CheckpointFolder: Sendable {
     case .regions(let regions): return regions[ExactString(name)]
     case .disk:
       let file = path + "/" + name
-      return pathKind(file) == .file ? try ByteRegion(path: file) : nil
+      return try pathKind(file) == .file ? ByteRegion(path: file) : nil
     }
   }
 
@@ -55,8 +57,8 @@ package struct CheckpointFolder: Sendable {
   ///
   /// The download cache of Hugging Face is no outside: there a snapshot's files are links to the
   /// `blobs` beside the snapshots.
-  package func leavesFolder(_ name: String) -> Bool {
-    guard case .disk(let root) = storage, let target = resolvedPath(path + "/" + name) else {
+  package func leavesFolder(_ name: String) throws(FileError) -> Bool {
+    guard case .disk(let root) = storage, let target = try resolvedPath(path + "/" + name) else {
       return false
     }
     if target.hasPrefix(root == "/" ? root : root + "/") { return false }

@@ -1,4 +1,3 @@
-import Glibc
 package import Tensors
 
 /// What a tensor's values look like: one pass over its bytes, a tile at a time.

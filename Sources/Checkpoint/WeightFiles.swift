@@ -78,7 +78,7 @@ struct WeightFiles {
     let index = try ShardIndex(folder.require(name))
     var files: [ByteRegion] = []
     for shard in index.shards {
-      if folder.leavesFolder(shard) {
+      if try folder.leavesFolder(shard) {
         throw ShardIndexError(.unsafeLink(shard), path: index.path)
       }
       guard let file = try folder.open(shard) else {

@@ -62,6 +62,8 @@ struct TokenizeReport: Report {
     return object
   }
 
+  var isModelText: Bool { decoded != nil }
+
   var text: String {
     decoded ?? ids.map { "\($0)" }.joined(separator: " ") + "\n"
   }

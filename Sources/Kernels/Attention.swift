@@ -5,20 +5,29 @@ package struct AttentionShape: Equatable, Sendable {
   package let heads: Int
   package let keyValueHeads: Int
   package let headSize: Int
+  /// Factor on the product of a query and a key.
+  package let scale: Float
+  /// Scores become `softcap · tanh(score / softcap)`; 0 leaves them.
+  package let softcap: Float
 
-  package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+  /// - Parameter scale: Nil takes 1/√headSize.
+  package init(
+    heads: Int, keyValueHeads: Int, headSize: Int, scale: Float? = nil, softcap: Float = 0
+  ) {
     precondition(keyValueHeads > 0 && heads % keyValueHeads == 0, "query heads share evenly")
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headSize = headSize
+    self.scale = scale ?? 1 / Float(headSize).squareRoot()
+    self.softcap = softcap
   }
 
   /// Query heads that share one key and value head.
   package var group: Int { heads / keyValueHeads }
-  var scale: Float { 1 / Float(headSize).squareRoot() }
 }
 
-/// Which keys each query sees: those from `first` on up to its own position, in its own sequence.
+/// Which keys each query sees: those from `first` on up to its own position, in its own sequence, and
+/// of these the last `window`.
 ///
 /// Packed documents and padding on the left are both said by `first`; padding on the right is
 /// hidden by causality.
@@ -33,15 +42,20 @@ package struct Visibility: Sendable {
   package let keyRows: Int
   /// Position of the first key that query t of sequence b sees, `[B * T]`; nil means 0 for all.
   package let first: [Int32]?
+  /// Keys that a query sees at most, its own among them; nil for all.
+  package var window: Int?
 
   package init(
-    sequences: Int, queries: Int, past: Int = 0, keyRows: Int? = nil, first: [Int32]? = nil
+    sequences: Int, queries: Int, past: Int = 0, keyRows: Int? = nil, first: [Int32]? = nil,
+    window: Int? = nil
   ) {
     self.sequences = sequences
     self.queries = queries
     self.past = past
     self.keyRows = keyRows ?? past + queries
     self.first = first
+    self.window = window
+    precondition(window ?? 1 > 0, "a query sees its own key")
     precondition(past >= 0 && self.keyRows >= past + queries, "room for every key")
     precondition(first.map { $0.count == sequences * queries } ?? true, "a first key per query")
   }
@@ -50,12 +64,14 @@ package struct Visibility: Sendable {
 
   /// First key that query `t` of sequence `b` sees; at most its own position.
   func firstKey(_ b: Int, _ t: Int) -> Int {
-    guard let first else { return 0 }
-    return min(max(0, Int(first[b * queries + t])), past + t)
+    let start = window.map { max(0, past + t + 1 - $0) } ?? 0
+    guard let first else { return start }
+    return min(max(start, Int(first[b * queries + t])), past + t)
   }
 }
 
-/// Causal attention of all heads: `y = softmax(q kᵀ / √headSize) v`.
+/// Causal attention of all heads: `y = softmax(scale · q kᵀ) v`, the scores capped where the shape
+/// says so.
 ///
 /// A tile of queries meets all its keys at once, so memory grows with the sequence, not its square.
 ///
@@ -101,7 +117,7 @@ private func attendOne(
       y.pointer(b) + column * shape.group, q.pointer(b) + column * shape.group,
       k.pointer(b * visibility.keyRows) + column, v.pointer(b * visibility.keyRows) + column,
       k.stride, v.stride, shape.group, shape.headSize, visibility.firstKey(b, 0), keys, shape.scale,
-      workers.scratch(worker, floats: shape.group * keys))
+      shape.softcap, workers.scratch(worker, floats: shape.group * keys))
   }
 }
 

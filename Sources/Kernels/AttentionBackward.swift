@@ -78,8 +78,13 @@ extension AttentionTile {
     unsafe product(
       dScores, count, dStack, size, false, keyVectors(v), v.stride, true, m: rows, n: count,
       k: size)
-    unsafe ck_softmax_backward(
-      scores, dScores, count, first, last, rows, count, shape.scale, sum)
+    if shape.softcap > 0 {
+      unsafe ck_softcap_softmax_backward(
+        scores, dScores, count, first, last, rows, count, shape.scale, shape.softcap, sum)
+    } else {
+      unsafe ck_softmax_backward(
+        scores, dScores, count, first, last, rows, count, shape.scale, sum)
+    }
     unsafe product(
       other, size, scores, count, false, keyVectors(v), v.stride, false, m: rows, n: size, k: count)
     unsafe scatter(y, other)

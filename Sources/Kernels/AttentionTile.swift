@@ -28,7 +28,9 @@ struct AttentionTile {
 
   /// Queries a tile takes, so that its scores stay in the second cache.
   static func height(_ shape: AttentionShape, _ visibility: Visibility) -> Int {
-    let keys = visibility.past + visibility.queries
+    // A tile of a windowed layer has its own height's worth of keys beside the window.
+    let keys = min(
+      visibility.past + visibility.queries, visibility.window.map { $0 + 64 } ?? .max)
     return max(16, min(64, (1 << 17) / max(1, shape.group * keys) & ~15))
   }
 
@@ -121,8 +123,13 @@ struct AttentionTile {
     unsafe product(
       scores, keys.count, stack, size, false, keyVectors(k), k.stride, true, m: rows, n: keys.count,
       k: size)
+    if shape.softcap > 0 {
+      unsafe ck_softcap_visible(
+        scores, keys.count, first, last, rows, shape.scale, shape.softcap)
+    }
     unsafe ck_exponentials(
-      scores, keys.count, first, last, rows, keys.count, shape.scale, inverse, sum)
+      scores, keys.count, first, last, rows, keys.count, shape.softcap > 0 ? 1 : shape.scale,
+      inverse, sum)
     unsafe product(
       stack, size, scores, keys.count, false, keyVectors(v), v.stride, false, m: rows, n: size,
       k: keys.count)

@@ -8,13 +8,14 @@ import CKernels
 ///   - dHead: `[V, h]`, added to; nil when it is not wanted.
 ///   - hidden: `[rows, h]`, after the final norm.
 ///   - head: `[V, h]`; float32 when gradients are wanted.
+///   - form: What makes logits of the head's results.
 ///   - labels: `[rows]`, each below V; a negative one counts nothing.
 ///   - weight: Factor on the gradients, such as 1 / number of labels.
 ///   - logits: `[chunk, V]`, room to work in.
 /// - Returns: Sum of the losses in nats, not weighted.
 package func crossEntropy(
-  dHidden: Matrix?, dHead: Matrix?, hidden: Matrix, head: Weight, labels: [Int32], weight: Float,
-  logits: Matrix, on workers: Workers
+  dHidden: Matrix?, dHead: Matrix?, hidden: Matrix, head: Weight, form: LogitForm = .plain,
+  labels: [Int32], weight: Float, logits: Matrix, on workers: Workers
 ) -> Double {
   precondition(labels.count == hidden.rows, "a label for each row")
   var total = 0.0
@@ -22,8 +23,9 @@ package func crossEntropy(
     let rows = start..<min(start + logits.rows, hidden.rows)
     let chunk = logits.rows(0..<rows.count)
     linear(chunk, hidden.rows(rows), head, on: workers)
+    form.apply(chunk, on: workers)
     total += crossEntropy(
-      chunk, labels: Array(labels[rows]), weight: dHidden == nil ? 0 : weight, on: workers)
+      chunk, form, labels: Array(labels[rows]), weight: dHidden == nil ? 0 : weight, on: workers)
     guard let dHidden, let head = head.matrix else { continue }
     multiply(dHidden.rows(rows), chunk, head, on: workers)
     if let dHead {
@@ -38,9 +40,12 @@ package func crossEntropy(
 /// - Parameters:
 ///   - losses: `[1, rows]`, overwritten with each row's loss, 0 without label; nil when only the
 ///     sum is wanted.
-///   - logits: `[rows, V]`; become `weight * (softmax - one-hot)` unless `weight` is 0.
+///   - logits: `[rows, V]`; become the gradient of the head's results times `weight`, which is
+///     `weight * (softmax - one-hot)` for a plain form, unless `weight` is 0.
+///   - form: What made the logits of the head's results.
 package func crossEntropy(
-  losses: Matrix? = nil, _ logits: Matrix, labels: [Int32], weight: Float, on workers: Workers
+  losses: Matrix? = nil, _ logits: Matrix, _ form: LogitForm = .plain, labels: [Int32],
+  weight: Float, on workers: Workers
 ) -> Double {
   precondition(labels.count == logits.rows, "a label for each row")
   precondition(labels.allSatisfy { $0 < logits.columns }, "labels of the vocabulary")
@@ -54,7 +59,7 @@ package func crossEntropy(
         unsafe sums[worker] = ck_cross_entropy(
           logits.pointer(rows.lowerBound), logits.stride,
           losses.map { unsafe $0.pointer + rows.lowerBound }, labels + rows.lowerBound, rows.count,
-          logits.columns, weight)
+          logits.columns, weight / form.divisor, form.inverseCap)
       }
     }
   }

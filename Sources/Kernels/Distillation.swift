@@ -30,13 +30,15 @@ package struct DistillationSums: Equatable, Sendable {
 ///   - dHidden: `[rows, h]`, overwritten.
 ///   - dHead: `[V, h]`, added to; nil when it is not wanted.
 ///   - hidden: `[rows, h]`, after the final norm; head: `[V, h]`, float32.
+///   - form, teacherForm: What makes logits of each head's results.
 ///   - teacherHidden: `[rows, h']`, after the teacher's final norm; teacherHead: `[V, h']`.
 ///   - labels: `[rows]`, each below V; rows with a negative one count nothing.
 ///   - weight: Factor on the gradients, such as 1 / number of labels.
 ///   - logits: `[chunk, V]`, room to work in, and so is `teacherLogits`.
 package func distillation(
-  dHidden: Matrix, dHead: Matrix?, hidden: Matrix, head: Matrix, teacherHidden: Matrix,
-  teacherHead: Weight, labels: [Int32], _ mix: DistillationMix, weight: Float, logits: Matrix,
+  dHidden: Matrix, dHead: Matrix?, hidden: Matrix, head: Matrix, form: LogitForm = .plain,
+  teacherHidden: Matrix, teacherHead: Weight, teacherForm: LogitForm = .plain, labels: [Int32],
+  _ mix: DistillationMix, weight: Float, logits: Matrix,
   teacherLogits: Matrix, on workers: Workers
 ) -> DistillationSums {
   precondition(labels.count == hidden.rows && teacherHidden.rows == hidden.rows, "rows agree")
@@ -48,8 +50,10 @@ package func distillation(
     let (chunk, taught) = (logits.rows(0..<rows.count), teacherLogits.rows(0..<rows.count))
     linear(chunk, hidden.rows(rows), Weight(head), on: workers)
     linear(taught, teacherHidden.rows(rows), teacherHead, on: workers)
+    form.apply(chunk, on: workers)
+    teacherForm.apply(taught, on: workers)
     let part = distillation(
-      chunk, taught, labels: Array(labels[rows]), mix, weight: weight, on: workers)
+      chunk, taught, form: form, labels: Array(labels[rows]), mix, weight: weight, on: workers)
     sums.crossEntropy += part.crossEntropy
     sums.divergence += part.divergence
     multiply(dHidden.rows(rows), chunk, head, on: workers)
@@ -63,11 +67,12 @@ package func distillation(
 /// The loss of rows of logits against labels and a teacher's logits.
 ///
 /// - Parameters:
-///   - logits: `[rows, V]`; become their gradient times `weight`.
+///   - logits: `[rows, V]`; become the gradient of the head's results times `weight`.
+///   - form: What made the logits of the head's results.
 ///   - teacher: `[rows, V]`; overwritten with what is of no use.
 package func distillation(
-  _ logits: Matrix, _ teacher: Matrix, labels: [Int32], _ mix: DistillationMix, weight: Float,
-  on workers: Workers
+  _ logits: Matrix, _ teacher: Matrix, form: LogitForm = .plain, labels: [Int32],
+  _ mix: DistillationMix, weight: Float, on workers: Workers
 ) -> DistillationSums {
   precondition(labels.count == logits.rows && teacher.rows == logits.rows, "a label for each row")
   precondition(teacher.columns == logits.columns, "one vocabulary")
@@ -81,7 +86,7 @@ package func distillation(
         unsafe sums[worker].crossEntropy = ck_distil(
           logits.pointer(rows.lowerBound), logits.stride, teacher.pointer(rows.lowerBound),
           teacher.stride, labels + rows.lowerBound, rows.count, logits.columns, mix.temperature,
-          mix.mix, weight, &sums[worker].divergence)
+          mix.mix, weight / form.divisor, form.inverseCap, &sums[worker].divergence)
       }
     }
   }

@@ -1,5 +1,5 @@
+import CBLAS
 import CKernels
-import COpenBLAS
 
 /// `c = a · b`, or `c += a · b` when `adding`, in the precision of `workers`.
 ///
@@ -118,8 +118,7 @@ func sgemm(
   _ aIsTransposed: Bool, _ b: UnsafePointer<Float>, _ bStride: Int, _ bIsTransposed: Bool, m: Int,
   n: Int, k: Int, adding: Bool, scale: Float = 1
 ) {
-  unsafe cblas_sgemm(
-    CblasRowMajor, aIsTransposed ? CblasTrans : CblasNoTrans,
-    bIsTransposed ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k), scale, a,
-    blasint(aStride), b, blasint(bStride), adding ? 1 : 0, c, blasint(cStride))
+  unsafe ck_sgemm(
+    aIsTransposed ? 1 : 0, bIsTransposed ? 1 : 0, Int32(m), Int32(n), Int32(k), scale, a,
+    Int32(aStride), b, Int32(bStride), adding ? 1 : 0, c, Int32(cStride))
 }

@@ -1,25 +1,29 @@
 import CKernels
-import Glibc
+import Platform
 package import Tensors
 
 /// Cosines and sines of rotary position embedding, for positions from 0.
 package struct RotationTable: Sendable {
   let cosines: Matrix  // [positions, size / 2]
   let sines: Matrix  // [positions, size / 2]
+  /// Values of a head that are turned, from its first on.
   let size: Int
 
   /// - Parameters:
   ///   - frequencies: Radians a position of each pair, `[size / 2]`. As in the reference
   ///     implementations, the angle is the float32 product of position and frequency.
-  package init(frequencies: [Float], positions: Int) throws(MemoryError) {
+  ///   - magnitude: Factor on cosines and sines.
+  package init(
+    frequencies: [Float], positions: Int, magnitude: Double = 1
+  ) throws(MemoryError) {
     size = 2 * frequencies.count
     cosines = try Matrix(rows: positions, columns: frequencies.count)
     sines = try Matrix(rows: positions, columns: frequencies.count)
     for position in 0..<positions {
       for (pair, frequency) in frequencies.enumerated() {
         let angle = Double(Float(position) * frequency)
-        cosines[position, pair] = Float(cos(angle))
-        sines[position, pair] = Float(sin(angle))
+        cosines[position, pair] = Float(cos(angle) * magnitude)
+        sines[position, pair] = Float(sin(angle) * magnitude)
       }
     }
   }
@@ -30,22 +34,27 @@ package struct RotationTable: Sendable {
 /// Rotates each head of each row by its position: split-half pairs i and i + size/2.
 ///
 /// - Parameters:
-///   - y: `[rows, heads * size]`, overwritten; may be `x`.
+///   - y: `[rows, heads * headSize]`, overwritten; may be `x`. Values of a head that the table does not
+///     turn stay as they are in `y`.
+///   - headSize: Nil where the table turns whole heads.
 ///   - positions: `[rows]`, within the table.
 ///   - inverse: Rotates back, which is also the gradient.
 package func rotate(
-  _ y: Matrix, _ x: Matrix, _ table: RotationTable, positions: [Int32], inverse: Bool = false,
-  on workers: Workers
+  _ y: Matrix, _ x: Matrix, _ table: RotationTable, headSize: Int? = nil, positions: [Int32],
+  inverse: Bool = false, on workers: Workers
 ) {
+  let headSize = headSize ?? table.size
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
-  precondition(positions.count == x.rows && x.columns % table.size == 0, "whole heads")
+  precondition(positions.count == x.rows && x.columns % headSize == 0, "whole heads")
+  precondition(table.size <= headSize, "a part of each head")
   precondition(positions.allSatisfy { $0 >= 0 && $0 < table.positions }, "positions in the table")
   workers.divide(x.rows, grain: grain(x)) { _, rows in
     for row in rows {
       let position = Int(positions[row])
       unsafe ck_rotate(
         y.pointer(row), x.pointer(row), table.cosines.pointer(position),
-        table.sines.pointer(position), x.columns / table.size, table.size, inverse ? -1 : 1)
+        table.sines.pointer(position), x.columns / headSize, headSize, table.size,
+        inverse ? -1 : 1)
     }
   }
 }

@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// Root-mean-square normalisation: `y = scale * x / rms(x)`, or `y += …` when `adding`.
+/// Root-mean-square normalisation: `y = (offset + scale) * x / rms(x)`, or `y += …` when `adding`.
 ///
 /// Each run of `scale.columns` values in a row is normalised by itself: a row, or each head's part
 /// of it. Sums are relaxed.
@@ -11,7 +11,8 @@ import Tensors
 ///   - scale: `[1, width]`, or a whole fraction of the width.
 ///   - epsilon: Added to the mean square, before the root.
 package func rmsNorm(
-  _ y: Matrix, _ x: Matrix, scale: Matrix, epsilon: Float, adding: Bool = false, on workers: Workers
+  _ y: Matrix, _ x: Matrix, scale: Matrix, offset: Float = 0, epsilon: Float, adding: Bool = false,
+  on workers: Workers
 ) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
   precondition(x.columns % scale.columns == 0, "whole runs")
@@ -19,8 +20,8 @@ package func rmsNorm(
   workers.divide(x.rows, grain: grain(x)) { _, rows in
     for row in rows {
       unsafe ck_rms_norm(
-        y.pointer(row), width, x.pointer(row), width, scale.pointer, runs, width, epsilon,
-        adding ? 1 : 0)
+        y.pointer(row), width, x.pointer(row), width, scale.pointer, offset, runs, width,
+        epsilon, adding ? 1 : 0)
     }
   }
 }
@@ -32,8 +33,8 @@ package func rmsNorm(
 ///   - dScale: As `scale`; nil when it is not wanted.
 ///   - x: The input of the forward pass.
 package func rmsNormBackward(
-  _ dx: Matrix, _ dScale: Matrix?, _ dy: Matrix, _ x: Matrix, scale: Matrix, epsilon: Float,
-  adding: Bool, on workers: Workers
+  _ dx: Matrix, _ dScale: Matrix?, _ dy: Matrix, _ x: Matrix, scale: Matrix, offset: Float = 0,
+  epsilon: Float, adding: Bool, on workers: Workers
 ) {
   precondition(dx.rows == x.rows && dy.rows == x.rows && dx.columns == x.columns, "extents agree")
   precondition(x.columns % scale.columns == 0, "whole runs")
@@ -42,7 +43,7 @@ package func rmsNormBackward(
     for row in rows {
       unsafe ck_rms_norm_backward(
         dx.pointer(row), width, partial, dy.pointer(row), width, x.pointer(row), width,
-        scale.pointer, runs, width, epsilon, adding ? 1 : 0)
+        scale.pointer, offset, runs, width, epsilon, adding ? 1 : 0)
     }
   }
 }
@@ -54,6 +55,23 @@ package func add(_ y: Matrix, _ x: Matrix, on workers: Workers) {
     unsafe ck_add(
       y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, rows.count,
       y.columns)
+  }
+}
+
+/// `y += factor · x`.
+package func addScaled(_ y: Matrix, _ x: Matrix, by factor: Float, on workers: Workers) {
+  precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
+  workers.divide(y.rows, grain: grain(y)) { _, rows in
+    unsafe ck_add_scaled(
+      y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, factor,
+      rows.count, y.columns)
+  }
+}
+
+/// `x = factor · x`.
+package func scale(_ x: Matrix, by factor: Float, on workers: Workers) {
+  workers.divide(x.rows, grain: grain(x)) { _, rows in
+    unsafe ck_softcap(x.pointer(rows.lowerBound), x.stride, rows.count, x.columns, factor, 0)
   }
 }
 

@@ -1,7 +1,7 @@
 import ByteIO
+import CBLAS
 import CKernels
-import COpenBLAS
-import Glibc
+import Platform
 import Synchronization
 import Tensors
 
@@ -14,26 +14,53 @@ package final class Workers: Sendable {
   /// How matrix products of training treat their operands.
   package let precision: Precision
   private let crew: Crew
-  private let threads: [pthread_t]
+  private let threads: [SystemThread]
   private let inUse = Mutex(())
 
   /// - Parameters:
   ///   - count: Threads, the caller's included; nil takes one for each processor.
   ///   - precision: One that the processor supports.
-  package init(_ count: Int? = nil, precision: Precision = .float32) {
+  /// - Throws: `ThreadError` when the system has not as many; fewer would give other bits.
+  ///   `MemoryError` or `MissingLibrary` when there is no OpenBLAS for them.
+  package init(_ count: Int? = nil, precision: Precision = .float32) throws {
     precondition(precision.isSupported, "the processor has the precision; check before")
-    openblas_set_num_threads(1)
     let count = min(max(1, count ?? Self.processorCount), 256)
+    try Self.loadOpenBLAS(threads: count)
     let crew = Crew(count)
     self.count = count
     self.crew = crew
     self.precision = precision
-    threads = (1..<count).map { crew.startThread($0) }
+    threads = try Self.start(crew, count)
+  }
+
+  /// Loads the library for products on so many threads; where it has not the memory it would wait for
+  /// it without end.
+  private static func loadOpenBLAS(threads: Int) throws {
+    let needed = threads * CK_BLAS_BYTES_PER_THREAD
+    guard let room = unsafe mapMemory(needed) else { throw MemoryError(needed) }
+    unsafe unmapMemory(room, needed)
+    let isLoaded = loading.withLock { _ in ck_blas_load() == 0 }
+    guard isLoaded else { throw MissingLibrary() }
+  }
+
+  private static let loading = Mutex(())
+
+  /// Starts the threads beside the caller, all or none.
+  private static func start(_ crew: Crew, _ count: Int) throws(ThreadError) -> [SystemThread] {
+    var threads: [SystemThread] = []
+    for index in 1..<count {
+      do { threads.append(try SystemThread { crew.work(index) }) } catch {
+        crew.dismiss()
+        for thread in threads { thread.join() }
+        throw ThreadError(wanted: count, started: index, reason: error)
+      }
+    }
+    return threads
   }
 
   deinit {
     crew.dismiss()
-    for thread in threads { _ = pthread_join(thread, nil) }
+    for thread in threads { thread.join() }
   }
 
   /// Processors that this process may use.
@@ -103,8 +130,7 @@ private final class Crew: @unchecked Sendable {
   private let count: Int
   private let generation = Atomic<UInt32>(0)
   private let pending = Atomic(0)
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
   /// Written while all threads wait, read after `generation` has changed.
   private var job: ((Int) -> Void)?
   /// Element i is touched by thread i alone.
@@ -117,40 +143,14 @@ private final class Crew: @unchecked Sendable {
     self.count = count
     unsafe scratch = .allocate(capacity: count)
     unsafe scratch.initialize(repeating: nil)
-    unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(condition, nil)
   }
 
   deinit {
     unsafe scratch.deinitialize()
     unsafe scratch.deallocate()
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe pthread_cond_destroy(condition)
-    unsafe mutex.deallocate()
-    unsafe condition.deallocate()
   }
 
-  func startThread(_ index: Int) -> pthread_t {
-    final class Start {
-      let crew: Crew, index: Int
-      init(_ crew: Crew, _ index: Int) { (self.crew, self.index) = (crew, index) }
-    }
-    var thread = pthread_t()
-    // SAFETY: the retained start is released once, by the thread.
-    let start = unsafe Unmanaged.passRetained(Start(self, index)).toOpaque()
-    let status = unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument = unsafe argument else { return nil }
-        let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.crew.work(start.index)
-        return nil
-      }, start)
-    precondition(status == 0, "the system starts a thread")
-    return thread
-  }
-
-  private func work(_ index: Int) {
+  func work(_ index: Int) {
     var seen: UInt32 = 0
     while true {
       wait(after: seen)
@@ -174,11 +174,9 @@ private final class Crew: @unchecked Sendable {
       if generation.load(ordering: .acquiring) != seen { return }
       ck_pause()
     }
-    unsafe pthread_mutex_lock(mutex)
-    while generation.load(ordering: .acquiring) == seen {
-      unsafe pthread_cond_wait(condition, mutex)
+    monitor.locked {
+      while generation.load(ordering: .acquiring) == seen { monitor.wait() }
     }
-    unsafe pthread_mutex_unlock(mutex)
   }
 
   func start(_ body: @escaping (Int) -> Void) {
@@ -190,9 +188,7 @@ private final class Crew: @unchecked Sendable {
     pending.store(count - 1, ordering: .relaxed)
     generation.add(1, ordering: .releasing)
     // The lock keeps a thread from falling asleep between its check and its wait.
-    unsafe pthread_mutex_lock(mutex)
-    unsafe pthread_cond_broadcast(condition)
-    unsafe pthread_mutex_unlock(mutex)
+    monitor.locked { monitor.announce() }
   }
 
   /// Waits until every other thread has done its part.
@@ -200,7 +196,7 @@ private final class Crew: @unchecked Sendable {
     var turns = 0
     while pending.load(ordering: .acquiring) != 0 {
       turns += 1
-      if turns > Self.patience { sched_yield() } else { ck_pause() }
+      if turns > Self.patience { SystemThread.giveWay() } else { ck_pause() }
     }
     job = nil
   }
@@ -212,10 +208,10 @@ private final class Crew: @unchecked Sendable {
     if let buffer = unsafe scratch[worker], buffer.floatCount >= floats {
       return unsafe buffer.address.assumingMemoryBound(to: Float.self)
     }
-    guard let buffer = try? Buffer(floats: max(floats, 1 << 16)) else {
-      preconditionFailure("memory for \(floats) floats a thread")
-    }
-    unsafe scratch[worker] = buffer
-    return unsafe buffer.address.assumingMemoryBound(to: Float.self)
+    do {
+      let buffer = try Buffer(floats: max(floats, 1 << 16))
+      unsafe scratch[worker] = buffer
+      return unsafe buffer.address.assumingMemoryBound(to: Float.self)
+    } catch { endProcess(for: error) }
   }
 }

@@ -1,7 +1,7 @@
 #if MPI
 import ByteIO
 import CMPI
-import Glibc
+import Platform
 import Tensors
 import Training
 
@@ -21,7 +21,7 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
   private static let nameLength = 64
 
   init(_ launch: Launch) throws {
-    let thread = MPIThread()
+    let thread = try MPIThread()
     var (rank, count): (Int32, Int32) = (0, 0)
     let code = thread.call { unsafe ck_mpi_initialise(&rank, &count) }
     self.thread = thread
@@ -36,7 +36,7 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
       String(decoding: name.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
     }
     let neighbours = machines.count { $0 == machines[member] }
-    let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    let processors = onlineProcessorCount()
     let share = max(1, min(availableProcessorCount(), processors / neighbours))
     threads = Int(try gather([Double(share)]).map { $0[0] }.min() ?? 1)
   }
@@ -98,7 +98,7 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
       ck_mpi_abort(status)
       return 0
     }
-    exit(status)
+    endProcess(status)
   }
 
   private func check(_ code: Int32, _ function: String) throws(MessagePassingError) {

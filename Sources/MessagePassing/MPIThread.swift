@@ -1,6 +1,6 @@
 #if MPI
 import CMPI
-import Glibc
+import Platform
 
 /// The one thread that speaks to MPI, so that communication goes on while others compute.
 ///
@@ -18,9 +18,8 @@ final class MPIThread: @unchecked Sendable {
     case end
   }
 
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  // Guarded by the mutex.
+  private let monitor = Monitor()
+  // Guarded by the monitor.
   private var jobs: [Job] = []
   private var unfinished = 0
   private var isAwaited = false
@@ -34,28 +33,9 @@ final class MPIThread: @unchecked Sendable {
   /// Microseconds between two looks at sums that nobody waits for.
   private static let pause: UInt32 = 100
 
-  init() {
-    unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(changed, nil)
-    var thread = pthread_t()
-    // SAFETY: the thread releases what is retained here when it ends.
-    let me = unsafe Unmanaged.passRetained(self).toOpaque()
-    let status = unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument = unsafe argument else { return nil }
-        unsafe Unmanaged<MPIThread>.fromOpaque(argument).takeRetainedValue().work()
-        return nil
-      }, me)
-    precondition(status == 0, "the system starts a thread")
-    pthread_detach(thread)
-  }
-
-  deinit {
-    unsafe pthread_cond_destroy(changed)
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe changed.deallocate()
-    unsafe mutex.deallocate()
+  init() throws {
+    let thread = try SystemThread { [self] in work() }
+    thread.detach()
   }
 
   /// Starts a sum, after all that was asked for before.
@@ -71,8 +51,8 @@ final class MPIThread: @unchecked Sendable {
   func wait() -> Int32 {
     locked {
       isAwaited = true
-      unsafe pthread_cond_broadcast(changed)
-      while unfinished > 0 { unsafe pthread_cond_wait(changed, mutex) }
+      monitor.announce()
+      while unfinished > 0 { monitor.wait() }
       isAwaited = false
       defer { failure = 0 }
       return failure
@@ -91,15 +71,11 @@ final class MPIThread: @unchecked Sendable {
     locked {
       jobs.append(job)
       unfinished += 1
-      unsafe pthread_cond_broadcast(changed)
+      monitor.announce()
     }
   }
 
-  private func locked<R>(_ body: () -> R) -> R {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
-    return body()
-  }
+  private func locked<R>(_ body: () -> R) -> R { monitor.locked(body) }
 
   // MARK: On the thread
 
@@ -120,7 +96,11 @@ final class MPIThread: @unchecked Sendable {
       }
       let left = test(active)
       if left.count == active.count, !left.isEmpty {
-        _ = isAwaited ? sched_yield() : usleep(Self.pause)
+        if isAwaited {
+          SystemThread.giveWay()
+        } else {
+          SystemThread.sleep(microseconds: Self.pause)
+        }
       }
       active = left
     }
@@ -129,7 +109,7 @@ final class MPIThread: @unchecked Sendable {
   /// New jobs; when there are none, waits for some if asked to.
   private func take(waiting: Bool) -> ([Job], isAwaited: Bool) {
     locked {
-      while waiting, jobs.isEmpty { unsafe pthread_cond_wait(changed, mutex) }
+      while waiting, jobs.isEmpty { monitor.wait() }
       defer { jobs = [] }
       return (jobs, isAwaited)
     }
@@ -161,7 +141,7 @@ final class MPIThread: @unchecked Sendable {
       }
       unfinished -= 1
       if failure == 0 { failure = code }
-      if unfinished == 0 { unsafe pthread_cond_broadcast(changed) }
+      if unfinished == 0 { monitor.announce() }
     }
   }
 }

@@ -1,4 +1,5 @@
 import ByteIO
+import Platform
 package import Training
 
 /// Processes that one command started together, of which this is a member.

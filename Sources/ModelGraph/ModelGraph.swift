@@ -11,16 +11,17 @@ package struct ModelGraph: Equatable, Sendable {
   /// The family's `model_type`, such as `llama` or `olmo2`; for recurrent graphs, the source's.
   package var family: String
   package var sizes: ModelSizes
-  package var style: BlockStyle
-  package var rotary: RotaryEmbedding
-  /// Added to the mean square inside every RMSNorm.
-  package var normEpsilon: Double
+  /// What is computed outside the blocks; each block has a spec of its own.
+  package var spec: ModelSpec
   /// `[vocabulary, hidden]`.
   package var embedding: Parameter
   /// `[hidden]`.
   package var finalNorm: Parameter
   /// `[vocabulary, hidden]`; nil when the head is the embedding.
   package var head: Parameter?
+  /// Whether the configuration calls the head the embedding. Where a head is stored all the same,
+  /// its bytes tell: who opens a checkpoint compares them.
+  package var saysTied = false
   package var body: Body
   /// The configuration in Hugging Face form, as it was read.
   package var config: JSONObject
@@ -28,20 +29,36 @@ package struct ModelGraph: Equatable, Sendable {
   package var notes: [Warning] = []
 
   package init(
-    family: String, sizes: ModelSizes, style: BlockStyle, rotary: RotaryEmbedding,
-    normEpsilon: Double, embedding: Parameter, finalNorm: Parameter, head: Parameter?, body: Body,
-    config: JSONObject
+    family: String, sizes: ModelSizes, spec: ModelSpec, embedding: Parameter, finalNorm: Parameter,
+    head: Parameter?, body: Body, config: JSONObject
   ) {
     self.family = family
     self.sizes = sizes
-    self.style = style
-    self.rotary = rotary
-    self.normEpsilon = normEpsilon
+    self.spec = spec
     self.embedding = embedding
     self.finalNorm = finalNorm
     self.head = head
     self.body = body
     self.config = config
+  }
+
+  /// Settles what the configuration and a stored head say differently, as transformers 5 does: a
+  /// head of other values than the embedding's is the head.
+  package mutating func resolveTiedHead(isEmbedding: Bool) {
+    guard saysTied, let stored = head else { return }
+    let name = stored.name.string
+    if isEmbedding {
+      head = nil
+      notes.append(
+        Warning("model.tied_head", "holds the embedding's values, so not taken over", tensor: name))
+    } else {
+      saysTied = false
+      notes.append(
+        Warning(
+          "model.untied_head",
+          "differs from the embedding, so it is the head, whatever tie_word_embeddings says",
+          tensor: name))
+    }
   }
 
   package enum Body: Equatable, Sendable {
@@ -67,7 +84,7 @@ package struct ModelGraph: Equatable, Sendable {
   package var parameters: [Parameter] {
     var all = [embedding] + blocks.flatMap { $0.parameters.map(\.parameter) }
     if let recurrence {
-      if let adapter = recurrence.adapter { all.append(adapter) }
+      all += recurrence.injection.ordered.map(\.parameter)
       if let norm = recurrence.coreNorm { all.append(norm) }
     }
     all.append(finalNorm)
@@ -107,70 +124,18 @@ package struct ModelSizes: Equatable, Sendable {
   package var keyValueWidth: Int { keyValueHeads * headSize }
 }
 
-/// What all blocks of a model have in common. The activation is SiLU, the MLP gated.
-package struct BlockStyle: Equatable, Sendable {
-  package enum NormPlacement: Equatable, Sendable {
-    /// x + f(norm x): Llama, Mistral, Qwen.
-    case before
-    /// x + norm(f x): OLMo-2.
-    case after
-  }
-
-  package enum QueryKeyNorm: Equatable, Sendable {
-    case none
-    /// RMSNorm over each head's vector, one scale of `[headSize]`: Qwen3.
-    case perHead
-    /// RMSNorm over the whole projected vector, before the heads are split: OLMo-2.
-    case fullWidth
-  }
-
-  package var norms: NormPlacement
-  package var queryKeyNorm: QueryKeyNorm
-  package var queryKeyValueBias: Bool
-  package var outputBias: Bool
-  package var mlpBias: Bool
-
-  package init(
-    norms: NormPlacement = .before, queryKeyNorm: QueryKeyNorm = .none,
-    queryKeyValueBias: Bool = false, outputBias: Bool = false, mlpBias: Bool = false
-  ) {
-    self.norms = norms
-    self.queryKeyNorm = queryKeyNorm
-    self.queryKeyValueBias = queryKeyValueBias
-    self.outputBias = outputBias
-    self.mlpBias = mlpBias
-  }
-}
-
-/// Rotary position embedding, split-half convention (pairs i and i + headSize/2).
-package struct RotaryEmbedding: Equatable, Sendable {
-  package enum Scaling: Equatable, Sendable {
-    case none
-    /// Positions divided by `factor`.
-    case linear(factor: Double)
-    /// Llama 3.1: low frequencies divided by `factor`, with a smooth band between.
-    case llama3(factor: Double, low: Double, high: Double, originalContext: Int)
-  }
-
-  /// Base of the frequencies: `theta^(-2i/headSize)`.
-  package var theta: Double
-  package var scaling: Scaling
-
-  package init(theta: Double, scaling: Scaling = .none) {
-    self.theta = theta
-    self.scaling = scaling
-  }
-}
-
 /// One transformer block.
 package struct Block: Equatable, Sendable {
   /// Index of the layer in the source model, from 0.
   package var sourceLayer: Int
+  /// What the block computes; it goes wherever the block goes.
+  package var spec: BlockSpec
   /// The tensors, in the order of `BlockRole`.
   package var parameters: [RoleParameter]
 
-  package init(sourceLayer: Int, parameters: [RoleParameter]) {
+  package init(sourceLayer: Int, spec: BlockSpec, parameters: [RoleParameter]) {
     self.sourceLayer = sourceLayer
+    self.spec = spec
     self.parameters = parameters
   }
 
@@ -188,32 +153,6 @@ package struct Block: Equatable, Sendable {
   package subscript(role: BlockRole) -> Parameter? {
     parameters.first { $0.role == role }?.parameter
   }
-}
-
-/// The part a tensor plays in a block. Weights are `[out, in]`.
-package enum BlockRole: String, CaseIterable, Sendable {
-  case attentionNorm  // [h]
-  case query  // [heads * headSize, h]
-  case key  // [keyValueHeads * headSize, h]
-  case value  // [keyValueHeads * headSize, h]
-  case queryKeyValue  // query, key, value by rows
-  case queryBias
-  case keyBias
-  case valueBias
-  case queryKeyValueBias
-  case queryNorm  // [headSize] or [heads * headSize]
-  case keyNorm  // [headSize] or [keyValueHeads * headSize]
-  case output  // [h, heads * headSize]
-  case outputBias
-  case mlpNorm  // [h]
-  case gate  // [m, h]
-  case up  // [m, h]
-  case gateUp  // gate, up by rows
-  case gateBias
-  case upBias
-  case gateUpBias
-  case down  // [h, m]
-  case downBias
 }
 
 /// One named tensor of a graph and the recipe that makes it.
@@ -234,21 +173,13 @@ package struct Parameter: Equatable, Sendable {
   package var elementCount: Int { shape.reduce(1, &*) }
 }
 
-/// Prelude once, core r times, coda once; the prelude's output e is injected before every pass.
-///
-/// u = A·[s ; e] or s + e, then s = core(u); state columns first.
+/// Prelude once, core r times, coda once; the prelude's output e is injected before every pass:
+/// s = core(inject(s, e)).
 package struct RecurrentBody: Equatable, Sendable {
-  package enum Injection: String, Equatable, Sendable {
-    case linear
-    case add
-  }
-
   package var prelude: [Block]
   package var core: [Block]
   package var coda: [Block]
   package var injection: Injection
-  /// `[h, 2h]`, state columns first; nil for additive injection.
-  package var adapter: Parameter?
   /// `[h]`, an RMSNorm on the state after every core pass; nil for the paper's retrofits.
   package var coreNorm: Parameter?
   package var stateStart: StateStart
@@ -257,19 +188,21 @@ package struct RecurrentBody: Equatable, Sendable {
   package var meanBackpropDepth: Int
 
   package init(
-    prelude: [Block], core: [Block], coda: [Block], injection: Injection, adapter: Parameter?,
+    prelude: [Block], core: [Block], coda: [Block], injection: Injection,
     coreNorm: Parameter?, stateStart: StateStart, meanRecurrence: Int, meanBackpropDepth: Int
   ) {
     self.prelude = prelude
     self.core = core
     self.coda = coda
     self.injection = injection
-    self.adapter = adapter
     self.coreNorm = coreNorm
     self.stateStart = stateStart
     self.meanRecurrence = meanRecurrence
     self.meanBackpropDepth = meanBackpropDepth
   }
+
+  /// The linear injection's matrix, `[h, 2h]`; nil for other kinds.
+  package var adapter: Parameter? { injection.parameters[.adapter] }
 }
 
 /// How the state s₀ begins.

@@ -16,8 +16,10 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     case unsupportedArchitecture(String)
     /// A field asks for arithmetic that is not implemented.
     case unsupportedField(String, value: String)
-    /// A field nobody here knows, whose name says that it changes the arithmetic.
+    /// A field that is not on the family's list.
     case unknownField(String, value: String)
+    /// GGUF has no hyper-parameter for something that the model computes.
+    case notInGGUF(String)
     case missingTensors([String])
     /// Tensors that play no part, and so might change the numbers.
     case leftoverTensors([String])
@@ -44,6 +46,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     case .unsupportedArchitecture: "model.unsupported_architecture"
     case .unsupportedField: "config.unsupported_field"
     case .unknownField: "config.unknown_field"
+    case .notInGGUF: "gguf.not_expressible"
     case .missingTensors: "model.missing_tensor"
     case .leftoverTensors: "model.unexpected_tensor"
     case .wrongShape: "model.wrong_shape"
@@ -55,7 +58,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
   package var kind: FailureKind {
     switch problem {
     case .unsupportedArchitecture, .unsupportedField, .unknownField, .leftoverTensors,
-      .notFloatingPoint:
+      .notFloatingPoint, .notInGGUF:
       .unsupported
     default: .malformed
     }
@@ -71,11 +74,12 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "the configuration's \(first) and \(second) disagree"
     case .unsupportedArchitecture(let name):
       "the architecture \(name) is not supported; supported: "
-        + Family.all.flatMap(\.modelTypes).joined(separator: ", ") + ", huginn_raven"
+        + Family.all.map(\.modelType).joined(separator: ", ") + ", huginn_raven"
     case .unsupportedField(let field, let value):
       "the configuration's \(field) = \(value) asks for arithmetic that is not supported"
     case .unknownField(let field, let value):
-      "the configuration's \(field) = \(value) is not understood and may change the numbers"
+      "the configuration's \(field) = \(value) is not on its family's list and may change the numbers"
+    case .notInGGUF(let part): "GGUF has no words for \(part)"
     case .missingTensors(let names): "\(Self.list(names)) missing"
     case .leftoverTensors(let names):
       "\(Self.list(names)) not understood and may change the numbers"
@@ -90,7 +94,11 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     switch problem {
     case .missingField, .wrongType, .invalidValue, .conflictingFields:
       "correct config.json, or download it again"
-    case .unknownField: "remove the field if it has no effect"
+    case .unknownField(let field, _): "if the field has no effect, --ignore-field \(field)"
+    case .unsupportedArchitecture(let name):
+      Family.nearest(to: name).map {
+        "the nearest family is \($0.modelType); docs/own-family.md tells how to add one"
+      }
     case .missingTensors: "check that all shards are there and belong to this configuration"
     default: nil
     }

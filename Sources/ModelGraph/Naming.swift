@@ -3,18 +3,34 @@ package struct Naming: Equatable, Sendable {
   package var embedding: String
   package var finalNorm: String
   package var head = "lm_head.weight"
-  package var adapter: String
+  /// Before the name of a tensor of the injection.
+  package var injection: String
   package var coreNorm: String
   /// Before the number of a block, by the part of the model it is in.
   package var groups: [BlockGroup: String]
-  /// After the number of a block.
+  /// After the number of a block; norms have running numbers where their role has no name here.
   package var suffixes: [BlockRole: String]
-  /// Whether query, key, value and gate, up are one tensor each.
-  package var isFused: Bool
+  /// Roles that are one tensor each, and not one for each of their parts.
+  package var fused: Set<BlockRole>
+
+  /// The name of the injection's tensor that plays `role`.
+  package func name(_ role: InjectionRole) -> String { injection + role.name }
 
   /// The name of the tensor that plays `role` in block `index` of `group`; nil when the dialect has
   /// no such tensor.
-  package func name(_ role: BlockRole, _ group: BlockGroup, _ index: Int) -> String? {
+  package func name(
+    _ role: BlockRole, _ spec: BlockSpec, _ group: BlockGroup, _ index: Int
+  ) -> String? {
+    if suffixes[role] == nil, let prefix = groups[group], let place = role.facts.place,
+      let number = spec.norms.firstIndex(where: { $0.place == place })
+    {
+      return "\(prefix)\(index).norm_\(number + 1).weight"
+    }
+    return name(role, group, index)
+  }
+
+  /// The same for a role whose name does not depend on the block's other parts.
+  func name(_ role: BlockRole, _ group: BlockGroup, _ index: Int) -> String? {
     guard let prefix = groups[group], let suffix = suffixes[role] else { return nil }
     return "\(prefix)\(index).\(suffix)"
   }
@@ -31,45 +47,49 @@ package enum BlockGroup: String, CaseIterable, Sendable {
 
 extension Naming {
   /// The names of the published retrofits (`formats/recurrent-package.md` lists them), with names
-  /// of ours for biases and for a norm after the core, which none of them has.
+  /// of ours for biases and for a norm after the core, which none of them has. Norms of a block are
+  /// numbered in order of execution.
   package static let raven = Naming(
     embedding: "transformer.wte.weight", finalNorm: "transformer.ln_f.weight",
-    adapter: "transformer.adapter.weight", coreNorm: "transformer.core_norm.weight",
+    injection: "transformer.", coreNorm: "transformer.core_norm.weight",
     groups: [
       .prelude: "transformer.prelude.", .core: "transformer.core_block.",
       .coda: "transformer.coda.",
     ],
-    suffixes: [
-      .attentionNorm: "norm_1.weight", .mlpNorm: "norm_2.weight",
-      .queryKeyValue: "attn.Wqkv.weight", .queryKeyValueBias: "attn.Wqkv.bias",
-      .queryNorm: "attn.q_norm.weight", .keyNorm: "attn.k_norm.weight",
-      .output: "attn.proj.weight", .outputBias: "attn.proj.bias",
-      .gateUp: "mlp.fc.weight", .gateUpBias: "mlp.fc.bias",
-      .down: "mlp.proj.weight", .downBias: "mlp.proj.bias",
-    ],
-    isFused: true)
+    suffixes: Dictionary(
+      uniqueKeysWithValues: BlockRole.allCases.compactMap { role in
+        role.facts.raven.map { (role, $0) }
+      }),
+    fused: BlockRole.fused)
 
   /// The source family's names, blocks under `prelude.`, `core.` and `coda.`.
   package static func native(family: String) -> Naming? {
-    guard let family = Family.named(family) else { return nil }
-    return Naming(
-      embedding: "embed_tokens.weight", finalNorm: "norm.weight", adapter: "adapter.weight",
-      coreNorm: "core_norm.weight",
-      groups: [.prelude: "prelude.", .core: "core.", .coda: "coda."], suffixes: family.suffixes,
-      isFused: false)
+    Family.named(family).map { Naming(native: $0) }
   }
 
   /// The names of a source model, as Hugging Face folders have them.
   package static func source(family: String) -> Naming? {
-    guard let family = Family.named(family) else { return nil }
-    return Naming(
-      embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", adapter: "",
-      coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes, isFused: false)
+    Family.named(family).map { Naming(source: $0) }
+  }
+
+  init(native family: Family) {
+    self.init(
+      embedding: "embed_tokens.weight", finalNorm: "norm.weight", injection: "",
+      coreNorm: "core_norm.weight",
+      groups: [.prelude: "prelude.", .core: "core.", .coda: "coda."],
+      suffixes: family.suffixes, fused: family.fused)
+  }
+
+  init(source family: Family) {
+    self.init(
+      embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", injection: "",
+      coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes,
+      fused: family.fused)
   }
 }
 
 extension Family {
-  static func named(_ modelType: String) -> Family? {
-    all.first { $0.modelTypes.contains(modelType) }
+  fileprivate var suffixes: [BlockRole: String] {
+    Dictionary(uniqueKeysWithValues: BlockRole.allCases.map { ($0, name($0)) })
   }
 }

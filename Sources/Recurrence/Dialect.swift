@@ -22,17 +22,17 @@ package struct Rename: GraphPass, Equatable {
     guard graph.recurrence != nil else { throw RecurrenceError(.notRecurrent) }
     let naming = dialect == .raven ? Naming.raven : Naming.native(family: graph.family)
     guard let naming else { throw RecurrenceError(.noName(part: graph.family)) }
-    let shaped =
-      naming.isFused
-      ? try FuseProjections().apply(graph) : try SplitProjections().apply(graph)
-    var result = try shaped.mapBlocks { (block, group, index) throws(RecurrenceError) in
+    var result = try ShapeProjections(fused: naming.fused).apply(graph).mapBlocks {
+      (block, group, index) throws(RecurrenceError) in
       try block.renamed(naming, group, index)
     }
     result.embedding.name = TensorName(naming.embedding)
     result.finalNorm.name = TensorName(naming.finalNorm)
     result.head?.name = TensorName(naming.head)
     return try result.changingRecurrence {
-      $0.adapter?.name = TensorName(naming.adapter)
+      for role in $0.injection.kind.roles {
+        $0.injection.parameters[role]?.name = TensorName(naming.name(role))
+      }
       $0.coreNorm?.name = TensorName(naming.coreNorm)
     }
   }
@@ -46,7 +46,7 @@ extension Block {
     var block = self
     for i in block.parameters.indices {
       let role = block.parameters[i].role
-      guard let name = naming.name(role, group, index) else {
+      guard let name = naming.name(role, spec, group, index) else {
         throw RecurrenceError(.noName(part: role.rawValue))
       }
       block.parameters[i].parameter.name = TensorName(name)

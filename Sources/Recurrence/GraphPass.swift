@@ -47,7 +47,7 @@ extension ModelGraph {
     graph.finalNorm = change(finalNorm)
     graph.head = head.map(change)
     if case .recurrent(var body) = graph.body {
-      body.adapter = body.adapter.map(change)
+      body.injection.parameters = body.injection.parameters.mapValues(change)
       body.coreNorm = body.coreNorm.map(change)
       graph.body = .recurrent(body)
     }

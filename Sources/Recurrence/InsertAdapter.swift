@@ -67,8 +67,7 @@ package struct InsertAdapter: GraphPass, Equatable {
         recipe: Recipe(recipe.content, as: storedType == type ? nil : type))
     }
     return try graph.changingRecurrence {
-      $0.adapter = adapter
-      $0.injection = adapter == nil ? .add : .linear
+      $0.injection = adapter.map { Injection(.linear, [.adapter: $0]) } ?? Injection(.add)
     }
   }
 

@@ -19,13 +19,14 @@ extension ModelGraph {
     }
     let own = dialect == .raven ? ravenFields(body) : nativeFields
     for member in own.members { fields[member.key] = member.value }
+    for member in layerLists.members { fields[member.key] = member.value }
     return fields.sorted
   }
 
   /// Fields that each dialect spells its own way, and those that describe the source's files.
   private static let replaced = [
     "_attn_implementation_autoset", "_name_or_path", "architectures", "auto_map", "dtype",
-    "head_dim", "hidden_act", "hidden_size", "max_sequence_length", "model_type", "n_embd",
+    "head_dim", "hidden_size", "max_sequence_length", "model_type", "n_embd",
     "n_heads", "n_layers", "nonlin_name", "norm_eps", "num_attention_heads", "num_hidden_layers",
     "num_key_value_heads", "rms_norm_eps", "rope_base", "rope_parameters", "rope_scaling",
     "rope_theta", "tie_embeddings", "tie_word_embeddings", "torch_dtype", "transformers_version",
@@ -45,7 +46,7 @@ extension ModelGraph {
       "mean_recurrence": JSONValue(body.meanRecurrence),
       "mean_backprop_depth": JSONValue(body.meanBackpropDepth),
       "sampling_scheme": "poisson-lognormal-filling",
-      "injection_type": .string(body.injection.rawValue),
+      "injection_type": .string(body.injection.kind.rawValue),
       "adapter_concat_order": "state_first", "adapter_bias": false,
       "state_init": "like-init",
       "initial_state_mode": body.stateStart == .embedding ? "embed-init" : "random",
@@ -53,12 +54,18 @@ extension ModelGraph {
       "intermediate_size": JSONValue(sizes.intermediate),
       "num_key_value_heads": JSONValue(sizes.keyValueHeads),
       "head_dim": JSONValue(sizes.headSize), "max_position_embeddings": JSONValue(sizes.context),
-      "norm_eps": number(normEpsilon), "rope_theta": number(rotary.theta),
-      "rope_scaling": rotary.scalingFields.map { .object($0) } ?? .null,
+      "norm_eps": number(spec.finalNorm.epsilon),
       "vocab_size": config["vocab_size"] ?? JSONValue(sizes.vocabulary),
       "padded_vocab_size": JSONValue(sizes.vocabulary), "torch_dtype": type, "dtype": type,
       "tie_embeddings": .bool(head == nil),
     ]
+    switch rotaryFields {
+    case .one(let rotary?):
+      fields["rope_theta"] = number(rotary.theta)
+      fields["rope_scaling"] = rotary.scalingFields(sizes).map { .object($0) } ?? .null
+    case .one(nil): break
+    case .byLayerType(let parameters): fields["rope_parameters"] = .object(parameters)
+    }
     if let adapterStart { fields["adapter_init"] = .string(adapterStart) }
     return fields
   }
@@ -88,7 +95,7 @@ extension ModelGraph {
     [
       "architectures": ["RavenForCausalLM"], "model_type": "huginn_raven",
       "n_embd": JSONValue(sizes.hidden), "n_heads": JSONValue(sizes.heads),
-      "n_layers": JSONValue(blocks.count), "rope_base": number(rotary.theta),
+      "n_layers": JSONValue(blocks.count), "rope_base": number(rotaryBase),
       "block_size": JSONValue(sizes.context),
       "effective_expected_depth": JSONValue(expectedDepth(body)), "bias": false, "qk_bias": false,
       "architecture_class_name": "RecurrentGPT", "block_class_name": "SandwichBlock",
@@ -99,30 +106,37 @@ extension ModelGraph {
     ]
   }
 
+  /// What a reader of `rope_base` takes for the base of the frequencies; ours do not read it.
+  private var rotaryBase: Double {
+    blocks.lazy.compactMap(\.spec.attention.rotary).first?.theta ?? 10_000
+  }
+
   private var nativeFields: JSONObject {
-    var parameters = rotary.scalingFields ?? ["rope_type": "default"]
-    parameters["rope_theta"] = number(rotary.theta)
-    return [
+    var fields: JSONObject = [
       "architectures": ["RecurrentForCausalLM"], "model_type": .string("recurrent_" + family),
       "hidden_size": JSONValue(sizes.hidden), "num_attention_heads": JSONValue(sizes.heads),
-      "num_hidden_layers": JSONValue(blocks.count), "hidden_act": "silu",
-      "rms_norm_eps": number(normEpsilon), "rope_parameters": .object(parameters.sorted),
+      "num_hidden_layers": JSONValue(blocks.count),
+      "rms_norm_eps": number(spec.finalNorm.epsilon),
       "tie_word_embeddings": .bool(head == nil),
     ]
+    if case .one(let rotary?) = rotaryFields {
+      fields["rope_parameters"] = .object(rotary.parameters(sizes))
+    }
+    return fields
   }
 }
 
-extension RotaryEmbedding {
-  /// `rope_scaling` as Hugging Face writes it; nil when there is none.
-  package var scalingFields: JSONObject? {
-    switch scaling {
-    case .none: nil
-    case .linear(let factor): ["factor": number(factor), "rope_type": "linear"]
-    case .llama3(let factor, let low, let high, let original):
-      [
-        "factor": number(factor), "high_freq_factor": number(high), "low_freq_factor": number(low),
-        "original_max_position_embeddings": JSONValue(original), "rope_type": "llama3",
-      ]
+extension ModelGraph {
+  /// Reads a package's configuration again: it must say what this model computes.
+  func check(_ config: JSONObject, _ dialect: Dialect) throws(RecurrenceError) {
+    let again: ModelGraph
+    do {
+      again = try ModelGraph.read(config: config, parameters: parameters)
+    } catch {
+      throw RecurrenceError(.notExpressible(dialect, error.message))
+    }
+    guard again.spec == spec, again.blocks.map(\.spec) == blocks.map(\.spec) else {
+      throw RecurrenceError(.notExpressible(dialect, "its fields have other numbers"))
     }
   }
 }

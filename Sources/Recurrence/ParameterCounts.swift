@@ -27,7 +27,7 @@ package struct ParameterCounts: Equatable, Sendable {
       prelude = count(body.prelude)
       core = count(body.core)
       coda = count(body.coda)
-      adapter = body.adapter?.elementCount ?? 0
+      adapter = body.injection.parameters.values.reduce(0) { $0 + $1.elementCount }
       coreNorm = body.coreNorm?.elementCount ?? 0
     }
   }

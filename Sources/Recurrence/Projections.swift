@@ -1,24 +1,22 @@
 package import ModelGraph
 import Tensors
 
-/// Tensors that a fused one holds, by rows in this order.
-private let fusions: [(fused: BlockRole, parts: [BlockRole])] = [
-  (.queryKeyValue, [.query, .key, .value]),
-  (.queryKeyValueBias, [.queryBias, .keyBias, .valueBias]),
-  (.gateUp, [.gate, .up]),
-  (.gateUpBias, [.gateBias, .upBias]),
-]
+/// Roles that stand for several, with those that they stand for, by rows in this order.
+private let fusions = BlockRole.allCases.filter(\.facts.isFused).map { ($0, $0.parts) }
 
 /// Makes query, key, value and gate, up one tensor each, by putting their rows one after another.
 package struct FuseProjections: GraphPass, Equatable {
-  package init() {}
+  package var roles: Set<BlockRole>
+
+  /// - Parameter roles: The roles to be made of their parts.
+  package init(_ roles: Set<BlockRole> = BlockRole.fused) { self.roles = roles }
 
   package var description: String { "fuse query, key, value and gate, up" }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
       var block = block
-      for (fused, roles) in fusions {
+      for (fused, roles) in fusions where self.roles.contains(fused) {
         let parts = roles.compactMap { block[$0] }
         guard parts.count == roles.count else { continue }
         block.parameters.removeAll { roles.contains($0.role) }
@@ -50,21 +48,40 @@ package struct FuseProjections: GraphPass, Equatable {
   }
 }
 
+/// Fuses the projections that a dialect has as one tensor, and takes the others apart.
+package struct ShapeProjections: GraphPass, Equatable {
+  package var fused: Set<BlockRole>
+
+  package init(fused: Set<BlockRole>) { self.fused = fused }
+
+  package var description: String {
+    fused.isEmpty ? "split all projections" : "fuse \(fused.map(\.rawValue).sorted())"
+  }
+
+  package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
+    try SplitProjections(BlockRole.fused.subtracting(fused)).apply(
+      try FuseProjections(fused).apply(graph))
+  }
+}
+
 /// Takes fused projections apart again.
 package struct SplitProjections: GraphPass, Equatable {
-  package init() {}
+  package var roles: Set<BlockRole>
+
+  /// - Parameter roles: The fused roles to be taken apart.
+  package init(_ roles: Set<BlockRole> = BlockRole.fused) { self.roles = roles }
 
   package var description: String { "split query, key, value and gate, up" }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     try graph.mapBlocks { (block, _, _) throws(RecurrenceError) in
       var block = block
-      for (fused, roles) in fusions {
+      for (fused, roles) in fusions where self.roles.contains(fused) {
         guard let whole = block[fused] else { continue }
         block.parameters.removeAll { $0.role == fused }
         var start = 0
         for role in roles {
-          let count = graph.style.shape(of: role, graph.sizes)[0]
+          let count = block.spec.shape(of: role, graph.sizes)[0]
           block.parameters.append(.init(role, try Self.slice(whole, start..<(start + count))))
           start += count
         }

@@ -24,6 +24,8 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case notRecurrent
     /// The dialect has no name for a tensor of this part.
     case noName(part: String)
+    /// The dialect's configuration cannot say what the model computes.
+    case notExpressible(Dialect, String)
     /// Rows of a tensor that is computed cannot be taken apart.
     case cannotSplit(TensorName)
     /// No tensor of the file can be the adapter.
@@ -48,6 +50,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "retrofit.already_recurrent"
     case .notRecurrent: "retrofit.not_recurrent"
     case .noName: "retrofit.no_name"
+    case .notExpressible: "retrofit.not_expressible"
     case .cannotSplit: "retrofit.cannot_split"
     case .noAdapter: "retrofit.no_adapter"
     }
@@ -55,7 +58,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .noName, .cannotSplit: .unsupported
+    case .noName, .notExpressible, .cannotSplit: .unsupported
     case .noAdapter: .malformed
     default: .usage
     }
@@ -79,6 +82,8 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "the model is recurrent already, so layers cannot be selected from it"
     case .notRecurrent: "the model is not recurrent, and no layers are selected"
     case .noName(let part): "the dialect has no name for \(part)"
+    case .notExpressible(let dialect, let reason):
+      "the \(dialect.rawValue) dialect cannot say what this model computes: \(reason)"
     case .cannotSplit(let name): "\(name) is computed and cannot be taken apart"
     case .noAdapter(let file, let shape):
       "\(file) has no tensor of shape \(shape) that is alone or called adapter"

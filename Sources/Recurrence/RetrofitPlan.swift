@@ -55,6 +55,7 @@ package struct RetrofitPlan: Equatable, Sendable {
     let start =
       options.selection == nil ? source.config["adapter_init"]?.string : options.adapter.name
     config = try result.packageConfig(options.dialect, adapterStart: start)
+    try result.check(config, options.dialect)
     parameters = result.parameters.sorted { $0.name < $1.name }
   }
 

@@ -19,9 +19,8 @@ package struct SelectLayers: GraphPass, Equatable {
     result.body = .recurrent(
       RecurrentBody(
         prelude: selection.prelude.map { blocks[$0] }, core: selection.core.map { blocks[$0] },
-        coda: selection.coda.map { blocks[$0] }, injection: .add, adapter: nil, coreNorm: nil,
+        coda: selection.coda.map { blocks[$0] }, injection: Injection(.add), coreNorm: nil,
         stateStart: .huginn, meanRecurrence: 32, meanBackpropDepth: 8))
-    result.config = reindexed(graph.config, layers: blocks.count)
     return result
   }
 }

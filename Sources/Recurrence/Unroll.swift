@@ -21,7 +21,7 @@ package struct Unroll: GraphPass, Equatable {
     var plain = graph
     let core = Array(repeating: body.core, count: repeats).flatMap(\.self)
     plain.body = .plain(body.prelude + core + body.coda)
-    var result = try SplitProjections().apply(plain).mapBlocks {
+    var result = try ShapeProjections(fused: naming.fused).apply(plain).mapBlocks {
       (block, group, index) throws(RecurrenceError) in
       try block.renamed(naming, group, index)
     }

@@ -12,7 +12,7 @@ struct ModelCard {
   var repository: String?
   let toolVersion: String
 
-  var text: String { frontMatter + "\n" + body }
+  func text() throws(FileError) -> String { try frontMatter() + "\n" + body() }
 
   /// The source's name: as its configuration has it, or its folder's.
   private var base: String {
@@ -22,8 +22,8 @@ struct ModelCard {
     return isRepository ? stated : baseName(checkpoint.path)
   }
 
-  private var frontMatter: String {
-    let license = SourceLicense(of: checkpoint)
+  private func frontMatter() throws(FileError) -> String {
+    let license = try SourceLicense(of: checkpoint)
     var lines = ["---", "base_model: \(quoted(base))", "base_model_relation: finetune"]
     if let license { lines += ["license: \(quoted(license.id))"] + license.details }
     lines += [
@@ -33,7 +33,8 @@ struct ModelCard {
     return lines.joined(separator: "\n")
   }
 
-  private var body: String {
+  private func body() throws(FileError) -> String {
+    let healing = try healing()
     let counts = plan.counts
     let recurrence = plan.result.recurrence
     let layers = plan.layerMap.split(separator: "/")
@@ -57,7 +58,7 @@ struct ModelCard {
     }
     text += "| embedding and head | | \(counts.embedding + counts.head) |\n"
     text += "| all | | \(counts.total) |\n"
-    if let notice = SourceLicense(of: checkpoint)?.notice { text += "\n\(notice).\n" }
+    if let notice = try SourceLicense(of: checkpoint)?.notice { text += "\n\(notice).\n" }
     text += """
 
       State: \(recurrence.map { SetStateStart($0.stateStart).description } ?? ""). Recurrences when
@@ -76,11 +77,11 @@ struct ModelCard {
 
   /// What is known of the model's training, and an empty line; nothing of a recurrent model whose
   /// own card does not tell.
-  private var healing: String {
+  private func healing() throws(FileError) -> String {
     if plan.options.selection != nil { return Self.unhealed + "\n\n" }
     let file = checkpoint.sideFiles.first { $0.name == "README.md" }
-    let bytes = try? file?.region.contents(limit: 1 << 24)
-    let card = String(decoding: bytes ?? [], as: UTF8.self)
+    let bytes = try file?.region.contents(limit: 1 << 24) ?? []
+    let card = String(decoding: bytes, as: UTF8.self)
     let lines = card.split(separator: "\n", omittingEmptySubsequences: false)
     guard let first = lines.firstIndex(where: Self.tellsOfHealing) else { return "" }
     return lines[first...].prefix { $0.hasPrefix(">") }.joined(separator: "\n") + "\n\n"

@@ -11,6 +11,7 @@ extension RecurrentPackage {
     to destination: String, compression: Compression?, force: Bool,
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> Int {
+    try requireOutsidePackages(destination)
     let members = orderedMembers
     let count = WriteProgress(total: 2 * byteCount, report: progress)
     if let problem = try integrityProblems(count).first { throw problem }
@@ -47,8 +48,10 @@ extension RecurrentPackage {
       try output.finish()
     }
     for file in files { try file.region.requireUnchanged() }
+    // What can fail comes before the output has its name.
+    let written = try ByteRegion(path: staged.temporary).byteCount
     try staged.publish()
-    return try ByteRegion(path: destination).byteCount
+    return written
   }
 
   /// The manifest, then the other files in byte order.
@@ -62,13 +65,17 @@ extension RecurrentPackage {
   /// Writes the files of the archive at `source`, compressed or not, to a folder, after every rule
   /// and digest was checked.
   ///
-  /// - Parameter progress: Called with the bytes read and written so far, and those there are.
+  /// - Parameters:
+  ///   - limit: Most bytes that a compressed archive may have decompressed; nil for a hundred times
+  ///     its own, which weights never reach, or 64 MiB.
+  ///   - progress: Called with the bytes read and written so far, and those there are.
+  /// - Returns: The package as the archive has it, whose bytes the folder's are.
   package static func unpack(
-    _ source: String, to destination: String, force: Bool,
+    _ source: String, to destination: String, force: Bool, limit: Int? = nil,
     progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
   ) throws -> RecurrentPackage {
     let region = try ByteRegion(path: source)
-    if TarArchive.isArchive(region) {
+    if try TarArchive.isArchive(region) {
       return try unpack(
         archive: region, from: source, to: destination, force: force,
         progress: progress)
@@ -78,7 +85,14 @@ extension RecurrentPackage {
     let stream = try DecompressedStream(source)
     var output = try OutputFile(creating: plain.temporary)
     var buffer: [UInt8] = []
+    let (hundredfold, overflow) = region.byteCount.multipliedReportingOverflow(by: 100)
+    let most = limit ?? (overflow ? .max : max(64 << 20, hundredfold))
     while try stream.read(1 << 20, into: &buffer) {
+      // What is no package is not decompressed to its end.
+      if output.byteCount == 0 { try TarArchive.requireStart(buffer, path: source) }
+      guard stream.position <= most else {
+        throw PackageError(.decompressesTooFar(limit: most), path: source)
+      }
       try output.write(buffer.rawSpan)
       buffer.removeAll(keepingCapacity: true)
     }
@@ -107,14 +121,14 @@ extension RecurrentPackage {
     }
     try archive.requireUnchanged()
     try staged.publish()
-    return try RecurrentPackage.open(destination)
+    return package
   }
 
   private static func makeFolders(above name: String, in root: String) throws {
     let parts = name.split(separator: "/").dropLast()
     for count in 0..<parts.count {
       let folder = root + "/" + parts.prefix(count + 1).joined(separator: "/")
-      if linkKind(folder) == nil { try createFolder(folder) }
+      if try linkKind(folder) == nil { try createFolder(folder) }
     }
   }
 }

@@ -20,7 +20,7 @@ extension PackageContents {
     let card = ModelCard(
       plan: plan, checkpoint: checkpoint, repository: repository, toolVersion: toolVersion)
     let fresh = [
-      SideFile(name: "README.md", text: card.text),
+      SideFile(name: "README.md", text: try card.text()),
       SideFile(name: "generation_config.json", text: generation),
     ]
     var record: JSONObject = [
@@ -43,7 +43,7 @@ extension PackageContents {
   /// Things that a user should know before a package is made of the source in this way.
   package static func warnings(
     for plan: RetrofitPlan, of checkpoint: Checkpoint
-  ) -> [Warning] {
+  ) throws(FileError) -> [Warning] {
     let names = checkpoint.sideFiles.map(\.name)
     var warnings: [Warning] = []
     if !SideFiles.hasTokenizer(names) {
@@ -60,7 +60,7 @@ extension PackageContents {
           "the published modelling code has the names of this package, but does not know "
             + unknown.joined(separator: ", ") + "; load it with ckpt, or an exported folder"))
     }
-    if let license = SourceLicense(of: checkpoint), let notice = license.notice {
+    if let license = try SourceLicense(of: checkpoint), let notice = license.notice {
       warnings.append(
         Warning(
           "source.license_notice",

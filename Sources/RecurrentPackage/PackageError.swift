@@ -38,6 +38,8 @@ package struct PackageError: DiagnosedError, Equatable {
     case differsFromSource(String)
     // The archive
     case archive(TarProblem)
+    /// A compressed archive has more bytes decompressed than it may.
+    case decompressesTooFar(limit: Int)
   }
 
   package var problem: Problem
@@ -75,6 +77,7 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongTensorDigest: "package.wrong_tensor_digest"
     case .differsFromSource: "package.differs_from_source"
     case .archive(let problem): problem.code
+    case .decompressesTooFar: "package.decompresses_too_far"
     }
   }
 
@@ -84,7 +87,7 @@ package struct PackageError: DiagnosedError, Equatable {
       .missingFile, .unlistedFile, .wrongTensorTable:
       .checkFailed
     case .unknownSchema: .unsupported
-    case .archive(.tooManyMembers): .resourceLimit
+    case .archive(.tooManyMembers), .decompressesTooFar: .resourceLimit
     default: .malformed
     }
   }
@@ -102,6 +105,7 @@ package struct PackageError: DiagnosedError, Equatable {
       "\"\(first)\" and \"\(second)\" are one file on some systems"
     case .missingFile: "listed in the manifest, but not there"
     case .unlistedFile: "there, but not listed in the manifest"
+    case .decompressesTooFar(let limit): "decompressed it has more than \(limit) bytes"
     case .notRegular: "neither a regular file nor a folder"
     case .wrongSize(let found, let wanted): "\(found) bytes, but the manifest says \(wanted)"
     case .wrongDigest(let found, let wanted):
@@ -119,6 +123,7 @@ package struct PackageError: DiagnosedError, Equatable {
     switch problem {
     case .overflow: "choose a wider type, or pass --allow-overflow"
     case .noManifest: "make a package with ckpt retrofit"
+    case .decompressesTooFar: "if you trust the file, raise --max-size"
     case .wrongSize, .wrongDigest, .wrongTensorDigest, .missingFile:
       "fetch the package again from where it came from"
     default: nil

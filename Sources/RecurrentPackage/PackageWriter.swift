@@ -60,7 +60,7 @@ package struct PackageWriter: Sendable {
     // The manifest is a kilobyte or so for each tensor.
     let needed = byteCount + 4096 * (contents.parameters.count + 16)
     let staged = try StagedOutput(
-      at: destination, isFolder: true, force: options.force, inputs: inputPaths, needed: needed)
+      at: destination, isFolder: true, force: options.force, inputs: inputPaths(), needed: needed)
     var files: [Manifest.File] = []
     for file in small { files.append(try writeSmall(file, to: staged)) }
     let schedule = WriteSchedule(
@@ -86,10 +86,10 @@ package struct PackageWriter: Sendable {
   }
 
   /// The source's files and every folder that they are in: replacing one of those would remove them.
-  private var inputPaths: [String] {
+  private func inputPaths() throws(FileError) -> [String] {
     var paths: Set<String> = []
     for region in contents.sources {
-      guard case .file(let file) = region.storage, var path = resolvedPath(file.path) else {
+      guard case .file(let file) = region.storage, var path = try resolvedPath(file.path) else {
         continue
       }
       while let slash = path.lastIndex(of: "/"), paths.insert(path).inserted {

@@ -24,17 +24,18 @@ package struct RecurrentPackage: Sendable {
   /// Throws `PackageError(.noManifest)` when this is no package. Digests are not looked at: that is
   /// what `integrityProblems` does.
   package static func open(_ path: String) throws -> RecurrentPackage {
-    if pathKind(path) == .folder { return try RecurrentPackage(folder: path) }
+    if try pathKind(path) == .folder { return try RecurrentPackage(folder: path) }
     return try RecurrentPackage(archive: ByteRegion(path: path))
   }
 
   /// Whether what is at `path` is a file that starts as a package's tar does.
-  package static func isArchive(_ path: String) -> Bool {
-    pathKind(path) == .file && ((try? ByteRegion(path: path)).map(TarArchive.isArchive) ?? false)
+  package static func isArchive(_ path: String) throws(FileError) -> Bool {
+    guard try pathKind(path) == .file else { return false }
+    return try TarArchive.isArchive(ByteRegion(path: path))
   }
 
   private init(folder path: String) throws {
-    guard pathKind(path + "/" + Manifest.name) == .file else {
+    guard try pathKind(path + "/" + Manifest.name) == .file else {
       throw PackageError(.noManifest, path: path)
     }
     self.path = path
@@ -65,8 +66,8 @@ package struct RecurrentPackage: Sendable {
     while let folder = pending.popLast() {
       for entry in try folderEntries(folder.isEmpty ? root : root + "/" + folder) {
         let name = folder.isEmpty ? entry : folder + "/" + entry
-        if StagedOutput.isTemporary(name, of: Manifest.report) { continue }
-        switch linkKind(root + "/" + name) {
+        if StagingFolder.isOne(name, of: Manifest.report) { continue }
+        switch try linkKind(root + "/" + name) {
         case .folder: pending.append(name)
         case .file: files.append(File(name: name, region: try ByteRegion(path: root + "/" + name)))
         default: throw PackageError(.notRegular, path: root + "/" + name)

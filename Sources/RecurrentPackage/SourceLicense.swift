@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 package import Checkpoint
 import JSON
 
@@ -19,14 +19,14 @@ package struct SourceLicense: Equatable, Sendable {
 
   /// The licence that the source's card states, or its GGUF metadata, or the one whose text it
   /// carries; nil when there is none of these.
-  package init?(of checkpoint: Checkpoint) {
-    if let stated = Self.card(checkpoint) {
+  package init?(of checkpoint: Checkpoint) throws(FileError) {
+    if let stated = try Self.card(checkpoint) {
       self = stated
       return
     }
-    guard let id = checkpoint.metadata?["general.license"]?.string ?? Self.text(checkpoint) else {
-      return nil
-    }
+    let stated = checkpoint.metadata?["general.license"]?.string
+    let id = if let stated { stated } else { try Self.text(checkpoint) }
+    guard let id else { return nil }
     self.id = id
   }
 
@@ -36,8 +36,8 @@ package struct SourceLicense: Equatable, Sendable {
   }
 
   /// The front matter of the source's README.md.
-  private static func card(_ checkpoint: Checkpoint) -> SourceLicense? {
-    guard let text = start(checkpoint, { $0 == "README.md" }) else { return nil }
+  private static func card(_ checkpoint: Checkpoint) throws(FileError) -> SourceLicense? {
+    guard let text = try start(checkpoint, { $0 == "README.md" }) else { return nil }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
       .map { $0.filter { $0 != "\r" } }
     guard lines.first == "---", let end = lines.dropFirst().firstIndex(of: "---") else {
@@ -55,9 +55,9 @@ package struct SourceLicense: Equatable, Sendable {
   }
 
   /// What the title of a licence file says.
-  private static func text(_ checkpoint: Checkpoint) -> String? {
+  private static func text(_ checkpoint: Checkpoint) throws(FileError) -> String? {
     guard
-      let text = start(
+      let text = try start(
         checkpoint,
         {
           $0.uppercased().hasPrefix("LICEN") || $0.uppercased().hasPrefix("COPYING")
@@ -73,10 +73,11 @@ package struct SourceLicense: Equatable, Sendable {
   }
 
   /// The first bytes of the first side file whose name fits, as text.
-  private static func start(_ checkpoint: Checkpoint, _ fits: (String) -> Bool) -> String? {
-    guard let file = checkpoint.sideFiles.first(where: { fits($0.name) }),
-      let bytes = try? file.region.bytes(0..<min(file.region.byteCount, 1 << 16))
-    else { return nil }
+  private static func start(
+    _ checkpoint: Checkpoint, _ fits: (String) -> Bool
+  ) throws(FileError) -> String? {
+    guard let file = checkpoint.sideFiles.first(where: { fits($0.name) }) else { return nil }
+    let bytes = try file.region.bytes(0..<min(file.region.byteCount, 1 << 16))
     return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -27,11 +27,16 @@ struct TarArchive {
     self.members = members
   }
 
+  /// Throws what is wrong with bytes that do not begin as a tar archive.
+  static func requireStart(_ bytes: [UInt8], path: String) throws {
+    if bytes.count >= 262, bytes[257..<262].elementsEqual("ustar".utf8) { return }
+    _ = try TarArchive(ByteRegion(bytes, path: path))
+  }
+
   /// Whether a file starts as an archive of ours does.
-  static func isArchive(_ region: ByteRegion) -> Bool {
-    guard let start = try? region.bytes(0..<min(512, region.byteCount)), start.count == 512 else {
-      return false
-    }
+  static func isArchive(_ region: ByteRegion) throws(FileError) -> Bool {
+    guard region.byteCount >= 512 else { return false }
+    let start = try region.bytes(0..<512)
     return start[257..<262].elementsEqual("ustar".utf8)
       && start[0..<100].elementsEqual(
         Array(Manifest.name.utf8) + [UInt8](repeating: 0, count: 100 - Manifest.name.utf8.count))

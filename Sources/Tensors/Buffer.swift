@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 
 /// Zeroed memory of our own, aligned to a page, freed with its last reference.
 ///
@@ -22,16 +22,12 @@ package final class Buffer: @unchecked Sendable {
     let padding = isLarge ? Self.hugePage : 0
     self.byteCount = byteCount
     mappedByteCount = max(byteCount, 1) + padding
-    // SAFETY: a new private mapping of that many bytes, owned by this object until `deinit`.
-    let memory = unsafe mmap(
-      nil, mappedByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
-      throw MemoryError(byteCount)
-    }
+    // SAFETY: the mapping is owned by this object until `deinit`.
+    guard let memory = unsafe mapMemory(mappedByteCount) else { throw MemoryError(byteCount) }
     unsafe mapping = memory
     // SAFETY: the padding holds the rounding up.
     unsafe address = isLarge ? memory.alignedUp(toMultipleOf: Self.hugePage) : memory
-    if isLarge { _ = unsafe madvise(memory, mappedByteCount, MADV_HUGEPAGE) }
+    if isLarge { unsafe preferHugePages(memory, mappedByteCount) }
   }
 
   /// Room for `floats` values, all 0.
@@ -41,7 +37,7 @@ package final class Buffer: @unchecked Sendable {
     try self.init(byteCount: bytes)
   }
 
-  deinit { unsafe munmap(mapping, mappedByteCount) }
+  deinit { unsafe unmapMemory(mapping, mappedByteCount) }
 
   /// Number of whole floats.
   package var floatCount: Int { byteCount / 4 }

@@ -32,6 +32,20 @@ extension [UInt8] {
 }
 
 extension Span<UInt8> {
+  /// How often `pattern` occurs, each place after the one before.
+  func count(of pattern: [UInt8]) -> Int {
+    var (found, i) = (0, 0)
+    while i + pattern.count <= count {
+      if pattern.indices.allSatisfy({ self[i + $0] == pattern[$0] }) {
+        found += 1
+        i += pattern.count
+      } else {
+        i += 1
+      }
+    }
+    return found
+  }
+
   var allASCII: Bool {
     var bits: UInt8 = 0
     for i in indices { bits |= self[i] }

@@ -191,6 +191,9 @@ package struct GGUFTokenizerFields: Equatable, Sendable {
       normalizers.insert(["type": "Prepend", "prepend": .string(mark)], at: 0)
       decoders.append(["type": "Strip", "content": " ", "start": 1, "stop": 0])
     }
+    for (id, token) in tokens.enumerated() {
+      try Tokenizer.checkLength(of: "tokenizer.ggml.tokens[\(id)]", token.count)
+    }
     let mergeable = tokens.indices.map { [.normal, .userDefined, .unused].contains(type(of: $0)) }
     let merges = ScoredMerges.pairs(tokens: tokens, scores: scores, isMergeable: mergeable).map {
       JSONValue.array([.string(spelled[$0.left]), .string(spelled[$0.right])])

@@ -25,6 +25,13 @@ struct JSONField {
 
   func bytes() throws(TokenizerError) -> [UInt8] { Array(try string().utf8) }
 
+  /// The bytes of a text that is looked for: an empty one would be found everywhere.
+  func nonemptyBytes() throws(TokenizerError) -> [UInt8] {
+    let bytes = try bytes()
+    guard !bytes.isEmpty else { throw invalid("a text of at least one character") }
+    return bytes
+  }
+
   func bool() throws(TokenizerError) -> Bool {
     guard let bool = value.bool else { throw invalid("true or false") }
     return bool

@@ -37,6 +37,7 @@ extension UnigramModel {
       guard let pair = pair.array, pair.count == 2, let token = pair[0].string,
         let score = pair[1].double, score.isFinite
       else { throw TokenizerError(.invalid("\(list.path)[\(id)]", wanted: "a token and a score")) }
+      try Tokenizer.checkLength(of: "\(list.path)[\(id)]", token.utf8.count)
       entries.append((token, id))
       scores.append(score)
     }

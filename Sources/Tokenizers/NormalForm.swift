@@ -105,13 +105,21 @@ enum NormalForm: String, Sendable {
   /// Sorts each run of combining characters by class, stably.
   private static func order(_ parts: inout [UInt32]) {
     let combining = NormalizationTable.shared.combining
-    for i in parts.indices.dropFirst() {
-      guard let own = combining[parts[i]] else { continue }
-      var j = i
-      while j > 0, let other = combining[parts[j - 1]], other > own {
-        parts.swapAt(j, j - 1)
-        j -= 1
+    var i = 0
+    while i < parts.count {
+      guard combining[parts[i]] != nil else {
+        i += 1
+        continue
       }
+      // A run may be as long as the text: it is sorted by class, then by place.
+      var run: [(own: UInt8, place: Int, scalar: UInt32)] = []
+      let start = i
+      while i < parts.count, let own = combining[parts[i]] {
+        run.append((own, i, parts[i]))
+        i += 1
+      }
+      if run.count > 1 { run.sort { ($0.own, $0.place) < ($1.own, $1.place) } }
+      for (offset, element) in run.enumerated() { parts[start + offset] = element.scalar }
     }
   }
 

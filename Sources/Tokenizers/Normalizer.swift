@@ -37,6 +37,24 @@ enum Normalizer: Equatable, Sendable {
     }
   }
 
+  /// The most bytes that the step makes of a text with so many, or more than `limit`.
+  func bound(_ text: [UInt8]) -> Int {
+    switch self {
+    // No character has more than 18 compatible ones: these steps cannot make a text explode.
+    case .form, .lowercase: return text.count
+    case .stripAccents, .strip: return text.count
+    case .prepend(let prefix): return text.count + prefix.count
+    case .replace(let old, let new):
+      if new.count <= old.count { return text.count }
+      let (added, overflow) = (text.count / old.count).multipliedReportingOverflow(by: new.count)
+      guard overflow || added > 1 << 20 else { return text.count + added }
+      // The worst is far away from most texts: count.
+      let places = text.span.count(of: old)
+      let (exact, isTooMuch) = places.multipliedReportingOverflow(by: new.count)
+      return isTooMuch ? .max : text.count + min(exact, .max - text.count)
+    }
+  }
+
   private static func mapScalars(_ text: [UInt8], _ body: (Unicode.Scalar) -> String) -> [UInt8] {
     String(decoding: text, as: UTF8.self).unicodeScalars.flatMap { body($0).utf8 }
   }

@@ -51,7 +51,7 @@ extension PreTokenizer {
       case "Whitespace": steps.append(.split(.wordsAndSigns, .removed, invert: true))
       case "WhitespaceSplit": steps.append(.split(.scalars(.space), .removed, invert: false))
       case "CharDelimiterSplit":
-        let delimiter = try step.required("delimiter").bytes()
+        let delimiter = try step.required("delimiter").nonemptyBytes()
         steps.append(.split(.literal(delimiter), .removed, invert: false))
       case "Metaspace": steps.append(try metaspace(step))
       default: throw step.unsupported(type)
@@ -63,7 +63,7 @@ extension PreTokenizer {
   private static func metaspace(_ step: JSONField) throws(TokenizerError) -> PreTokenizer {
     let scheme = try PrependScheme(reading: step)
     return .metaspace(
-      replacement: try step.required("replacement").bytes(), scheme,
+      replacement: try step.required("replacement").nonemptyBytes(), scheme,
       split: try step.flag("split", default: true))
   }
 }
@@ -99,6 +99,10 @@ extension TextPattern {
       return
     }
     let text = try regex.string()
+    if let cased = CasedPattern.named[text] {
+      self = .casedWords(cased)
+      return
+    }
     guard let words = WordPattern.named[text] else { throw regex.unsupported("\"\(text)\"") }
     self = .words(words)
   }
@@ -106,10 +110,7 @@ extension TextPattern {
   /// The bytes of a `{"String": …}` pattern.
   static func literalBytes(_ field: JSONField) throws(TokenizerError) -> [UInt8] {
     if let regex = field["Regex"] { throw regex.unsupported("\"\(try regex.string())\"") }
-    let text = try field.required("String")
-    let bytes = try text.bytes()
-    guard !bytes.isEmpty else { throw text.invalid("a text of at least one character") }
-    return bytes
+    return try field.required("String").nonemptyBytes()
   }
 }
 
@@ -133,7 +134,8 @@ extension TokenDecoder {
         let scheme = try PreTokenizer.PrependScheme(reading: step)
         steps.append(
           .metaspace(
-            replacement: try step.required("replacement").bytes(), dropsFirst: scheme != .never))
+            replacement: try step.required("replacement").nonemptyBytes(),
+            dropsFirst: scheme != .never))
       case let type: throw step.unsupported(type)
       }
     }

@@ -1,6 +1,7 @@
 /// What a `Split` or a similar step looks for.
 enum TextPattern: Equatable, Sendable {
   case words(WordPattern)
+  case casedWords(CasedPattern)
   /// Each occurrence of these bytes.
   case literal([UInt8])
   /// Each single character of a class.
@@ -35,6 +36,7 @@ enum TextPattern: Equatable, Sendable {
   private func step(in text: Span<UInt8>, from position: Int) -> (end: Int, isMatch: Bool) {
     switch self {
     case .words(let pattern): return (pattern.end(in: text, from: position), true)
+    case .casedWords(let pattern): return (pattern.end(in: text, from: position), true)
     case .literal(let bytes):
       let end = position + bytes.count
       if end <= text.count, bytes.indices.allSatisfy({ text[position + $0] == bytes[$0] }) {

@@ -38,9 +38,15 @@ enum TokenDecoder: Equatable, Sendable {
   ) -> [UInt8] {
     guard !content.isEmpty else { return token }
     var rest = token[...]
-    for _ in 0..<start where rest.starts(with: content) { rest = rest.dropFirst(content.count) }
-    for _ in 0..<stop where rest.suffix(content.count) == content[...] {
+    var taken = 0
+    while taken < start, rest.starts(with: content) {
+      rest = rest.dropFirst(content.count)
+      taken += 1
+    }
+    taken = 0
+    while taken < stop, rest.suffix(content.count) == content[...] {
       rest = rest.dropLast(content.count)
+      taken += 1
     }
     return Array(rest)
   }

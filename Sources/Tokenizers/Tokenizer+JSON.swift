@@ -43,7 +43,7 @@ extension Tokenizer {
     }
     normalizers = try Normalizer.read(root["normalizer"])
     decoders = try root["decoder"].map(TokenDecoder.read)
-    setAddedTokens(added)
+    try setAddedTokens(added)
     try readPostProcessor(root["post_processor"])
   }
 

@@ -52,12 +52,13 @@ package struct Tokenizer: Sendable {
 
   /// Takes the added tokens, after the normalizers: tokens to be found in normalized text are
   /// normalized, too.
-  mutating func setAddedTokens(_ tokens: [AddedToken]) {
+  mutating func setAddedTokens(_ tokens: [AddedToken]) throws(TokenizerError) {
     addedTokens = tokens.sorted { $0.id < $1.id }
     for token in addedTokens {
+      try Self.checkLength(of: "added token \(token.id)", token.content.count)
       if token.special { specialIDs.insert(token.id) }
       if token.normalized {
-        normalizedTokens.add(token, spelled: normalized(token.content))
+        normalizedTokens.add(token, spelled: try normalized(token.content))
       } else {
         literalTokens.add(token, spelled: token.content)
       }
@@ -100,7 +101,7 @@ package struct Tokenizer: Sendable {
     var (text, whole) = (text, range)
     let startsInput = range.lowerBound == 0
     if !normalizers.isEmpty {
-      text = normalized(Array(text[range]))
+      text = try normalized(Array(text[range]))
       whole = 0..<text.count
     }
     for (range, token) in normalizedTokens.segments(of: text.span, whole) {
@@ -130,8 +131,28 @@ package struct Tokenizer: Sendable {
     if isShort { scratch.cache.remember(word, output, from: start) }
   }
 
-  private func normalized(_ text: [UInt8]) -> [UInt8] {
-    normalizers.reduce(text) { $1.apply(to: $0) }
+  private func normalized(_ text: [UInt8]) throws(TokenizerError) -> [UInt8] {
+    let limit = Self.normalizedLimit + 32 * text.count
+    var text = text
+    for normalizer in normalizers {
+      guard normalizer.bound(text) <= limit else {
+        throw TokenizerError(.textTooLong(limit: limit))
+      }
+      text = normalizer.apply(to: text)
+    }
+    return text
+  }
+
+  /// Bytes that normalizers may make of a short text, beside some of each byte of a long one.
+  private static let normalizedLimit = 16 << 20
+
+  /// Longest token, in bytes, that is looked for at every place of a text.
+  private static let longestToken = 1024
+
+  static func checkLength(of field: String, _ count: Int) throws(TokenizerError) {
+    guard count <= longestToken else {
+      throw TokenizerError(.tokenTooLong(field, bytes: count, limit: longestToken))
+    }
   }
 
   // MARK: Decoding

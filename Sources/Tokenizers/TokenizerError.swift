@@ -25,12 +25,12 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case unknownToken(String, token: String)
     /// An id to decode, or one that a setting names, is none of the vocabulary's.
     case idOutOfRange(Int, vocabularySize: Int)
+    /// A token is longer than those that are looked for at every place of a text.
+    case tokenTooLong(String, bytes: Int, limit: Int)
+    /// The steps of the tokenizer make too much of a text.
+    case textTooLong(limit: Int)
     /// A character has no token, and the model no token for unknown characters.
     case noUnknownToken
-    /// A chat template fails at a line.
-    case template(line: Int, TemplateProblem)
-    /// A chat template does not show an answer in its place; counted from 1.
-    case answerNotFound(number: Int)
   }
 
   package var problem: Problem
@@ -48,7 +48,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
-    case .template(_, let problem): problem.kind
+    case .tokenTooLong, .textTooLong: .resourceLimit
     default: .malformed
     }
   }
@@ -66,9 +66,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .unequalCounts: "tokenizer.unequal_counts"
     case .unknownToken: "tokenizer.unknown_token"
     case .idOutOfRange: "tokenizer.id_out_of_range"
+    case .tokenTooLong, .textTooLong: "tokenizer.limit"
     case .noUnknownToken: "tokenizer.no_unknown_token"
-    case .template(_, let problem): problem.code
-    case .answerNotFound: "tokenizer.answer_not_found"
     }
   }
 
@@ -90,11 +89,11 @@ package struct TokenizerError: DiagnosedError, Equatable {
       "\(field) names the token \"\(token)\", which the vocabulary does not hold"
     case .idOutOfRange(let id, let size):
       "token id \(id) is out of range: the vocabulary has ids 0 to \(size - 1)"
+    case .tokenTooLong(let field, let bytes, let limit):
+      "\(field) has \(bytes) bytes, at most \(limit) are looked for"
+    case .textTooLong(let limit): "the normalizers make more than \(limit) bytes of the text"
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
-    case .template(let line, let problem): "chat template, line \(line): \(problem.message)"
-    case .answerNotFound(let number):
-      "the chat template does not show the assistant's answer \(number) where its other answers stand"
     }
   }
 

@@ -26,15 +26,20 @@ struct UnicodeClass: OptionSet, Sendable {
   init(of scalar: UInt32) { self = Self.table[Int(scalar)] }
 
   /// Every code point's classes: expanded once, then one load each.
-  private static let table: [UnicodeClass] = {
-    var table: [UnicodeClass] = []
+  private static let table = expanded(UnicodeClassTable.runs, UnicodeClassTable.masks).map {
+    UnicodeClass(rawValue: $0)
+  }
+
+  /// A mask for every code point.
+  fileprivate static func expanded(_ runs: String, _ masks: [UInt8]) -> [UInt8] {
+    var table: [UInt8] = []
     table.reserveCapacity(0x110000)
     var length = 0
-    for byte in UnicodeClassTable.runs.utf8 {
+    for byte in runs.utf8 {
       switch byte {
       case UInt8(ascii: "A")...UInt8(ascii: "Z"):
-        let mask = UnicodeClassTable.masks[Int(byte - UInt8(ascii: "A"))]
-        table.append(contentsOf: repeatElement(UnicodeClass(rawValue: mask), count: length))
+        let mask = masks[Int(byte - UInt8(ascii: "A"))]
+        table.append(contentsOf: repeatElement(mask, count: length))
         length = 0
       case UInt8(ascii: "0")...UInt8(ascii: "9"): length = length * 32 + Int(byte) - 48
       default: length = length * 32 + Int(byte) - 87
@@ -42,7 +47,29 @@ struct UnicodeClass: OptionSet, Sendable {
     }
     precondition(table.count == 0x110000, "the runs cover every code point")
     return table
-  }()
+  }
+}
+
+/// More classes, which newer splitting expressions ask for.
+struct UnicodeKind: OptionSet, Sendable {
+  let rawValue: UInt8
+
+  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: what a word may begin with in capitals.
+  static let upper = UnicodeKind(rawValue: 1)
+  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what it may go on with.
+  static let lower = UnicodeKind(rawValue: 2)
+  /// `\p{M}`.
+  static let mark = UnicodeKind(rawValue: 4)
+  /// `[\p{P}\p{S}]`.
+  static let sign = UnicodeKind(rawValue: 8)
+
+  init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  init(of scalar: UInt32) { self = Self.table[Int(scalar)] }
+
+  private static let table = UnicodeClass.expanded(
+    UnicodeKindTable.runs, UnicodeKindTable.masks
+  ).map { UnicodeKind(rawValue: $0) }
 }
 
 /// A scalar read from valid UTF-8.
@@ -51,6 +78,7 @@ struct DecodedScalar {
   var width: Int
 
   var classes: UnicodeClass { UnicodeClass(of: value) }
+  var kinds: UnicodeKind { UnicodeKind(of: value) }
 
   /// The scalar that starts at `offset`; `text` must be valid UTF-8.
   @inline(__always)

@@ -73,7 +73,8 @@ struct Vocabulary: Sendable {
   ) -> TokenizerError {
     let known = Set(entries.lazy.map(\.id)).union(tokens.lazy.map { Int($0.id) })
     let missing = (0...known.count).first { !known.contains($0) } ?? 0
-    return TokenizerError(.missingID(missing, vocabularySize: (known.max() ?? 0) + 1))
+    let last = min(known.max() ?? 0, .max - 1)
+    return TokenizerError(.missingID(missing, vocabularySize: last + 1))
   }
 
   /// The id of the model's token that these bytes spell.

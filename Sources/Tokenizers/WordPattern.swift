@@ -17,6 +17,8 @@ struct WordPattern: Equatable, Sendable {
   var longestNumber: Int?
   /// Punctuation takes the line ends after it, and white space splits after its last line end.
   var lineEndsSplit: Bool
+  /// Slashes count with the line ends that punctuation takes.
+  var slashEndsSigns = false
 
   static let gpt2 = WordPattern(
     contractions: .lowercase, wordTakesAnyLead: false, longestNumber: nil, lineEndsSplit: false)
@@ -28,6 +30,11 @@ struct WordPattern: Equatable, Sendable {
   /// The expression of Qwen2.
   static let oneDigit = words + #"|\p{N}"# + tail
 
+  /// cl100k as tiktoken spells it: it takes the same, and never tries again what it took.
+  private static let possessive =
+    #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}"#
+    + #"| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"#
+
   /// The scanners by the exact text of their regular expression.
   static let named: [String: WordPattern] = {
     func modern(_ digits: Int) -> WordPattern {
@@ -36,7 +43,7 @@ struct WordPattern: Equatable, Sendable {
     }
     return [
       #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#: gpt2,
-      threeDigits: modern(3), oneDigit: modern(1),
+      threeDigits: modern(3), oneDigit: modern(1), possessive: modern(3),
     ]
   }()
 
@@ -73,7 +80,23 @@ struct WordPattern: Equatable, Sendable {
     return isSpace ? spaceEnd(in: text, from: start) : punctuationEnd(in: text, from: second)
   }
 
-  private func contractionEnd(in text: Span<UInt8>, from start: Int) -> Int {
+  /// `end`, of a text that starts with no word.
+  func endBesideWords(in text: Span<UInt8>, from start: Int) -> Int {
+    let first = DecodedScalar(in: text, at: start)
+    let second = start + first.width
+    if first.classes.contains(.number) { return numberEnd(in: text, from: second) }
+    if first.value == 0x20, second < text.count {
+      let following = DecodedScalar(in: text, at: second)
+      if following.classes.isDisjoint(with: [.space, .letter, .number]) {
+        return punctuationEnd(in: text, from: second + following.width)
+      }
+    }
+    return first.classes.contains(.space)
+      ? spaceEnd(in: text, from: start) : punctuationEnd(in: text, from: second)
+  }
+
+  func contractionEnd(in text: Span<UInt8>, from start: Int) -> Int {
+    guard start < text.count, text[start] == UInt8(ascii: "'") else { return start }
     func letter(_ offset: Int) -> UInt8 {
       guard start + offset < text.count else { return 0 }
       let byte = text[start + offset]
@@ -121,7 +144,11 @@ struct WordPattern: Equatable, Sendable {
       guard scalar.classes.isDisjoint(with: [.space, .letter, .number]) else { break }
       end += scalar.width
     }
-    while lineEndsSplit, end < text.count, text[end] == 0x0A || text[end] == 0x0D { end += 1 }
+    while lineEndsSplit, end < text.count,
+      text[end] == 0x0A || text[end] == 0x0D || slashEndsSigns && text[end] == UInt8(ascii: "/")
+    {
+      end += 1
+    }
     return end
   }
 

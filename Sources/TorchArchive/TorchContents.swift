@@ -27,7 +27,7 @@ struct TorchContents {
     case .zip: try self.init(zip: region)
     case .pickle: try self.init(legacy: region)
     case .tar: try self.init(tar: region)
-    case nil where ZipEnd.isPresent(in: region): try self.init(zip: region)
+    case nil where try ZipEnd.isPresent(in: region): try self.init(zip: region)
     default: throw TorchError(.notTorch(signature), in: region)
     }
     try checkPersistentIDs()

@@ -34,11 +34,10 @@ struct ZipEnd {
   }
 
   /// Whether the bytes end as a zip archive does.
-  static func isPresent(in region: ByteRegion) -> Bool {
+  static func isPresent(in region: ByteRegion) throws(TorchError) -> Bool {
     let position = region.byteCount - byteCount
-    guard position >= 0, let bytes = try? region.bytes(position..<region.byteCount) else {
-      return false
-    }
+    guard position >= 0 else { return false }
+    let bytes = try region.torchBytes(position..<region.byteCount)
     return number(bytes, at: 0, UInt32.self) == signature
   }
 

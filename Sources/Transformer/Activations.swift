@@ -18,7 +18,7 @@ struct Activations: Sendable {
   }
 
   private static func widths(_ network: Network) -> [Int] {
-    let after = network.style.norms == .after ? network.sizes.hidden : 0
+    let after = network.hasOutputNorms ? network.sizes.hidden : 0
     return [
       network.fusedWidth, network.sizes.heads, after, network.sizes.hidden,
       2 * network.sizes.intermediate, after,
@@ -28,7 +28,7 @@ struct Activations: Sendable {
   /// - Parameter middle: The stream itself, where nothing is kept for a gradient.
   init(_ network: Network, rows: Int, in arena: inout Arena, middle: Matrix? = nil) {
     let sizes = network.sizes
-    let isAfter = network.style.norms == .after
+    let isAfter = network.hasOutputNorms
     fused = arena.matrix(rows, network.fusedWidth)
     logSums = arena.matrix(sizes.heads, rows)
     attended = isAfter ? arena.matrix(rows, sizes.hidden) : nil
@@ -42,21 +42,22 @@ struct Activations: Sendable {
 struct Workspace: Sendable {
   let normed: Matrix  // [T, h]
   let rotated: Matrix?  // [T, query and key width]; only where these have norms
+  let branch: Matrix?  // [T, h] what a half adds to the stream; only where a factor is put on it
   let mixed: Matrix  // [T, heads * headSize] result of the attention
   let activated: Matrix  // [T, m]
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
     [
-      network.sizes.hidden, hasNorms(network) ? network.rotatedWidth : 0, network.queryWidth,
+      network.sizes.hidden, network.hasQueryKeyNorms ? network.rotatedWidth : 0,
+      network.scalesResiduals ? network.sizes.hidden : 0, network.queryWidth,
       network.sizes.intermediate,
     ].reduce(0) { $0 + Arena.rounded($1 * rows) }
   }
 
-  private static func hasNorms(_ network: Network) -> Bool { network.style.queryKeyNorm != .none }
-
   init(_ network: Network, rows: Int, in arena: inout Arena) {
     normed = arena.matrix(rows, network.sizes.hidden)
-    rotated = Self.hasNorms(network) ? arena.matrix(rows, network.rotatedWidth) : nil
+    rotated = network.hasQueryKeyNorms ? arena.matrix(rows, network.rotatedWidth) : nil
+    branch = network.scalesResiduals ? arena.matrix(rows, network.sizes.hidden) : nil
     mixed = arena.matrix(rows, network.queryWidth)
     activated = arena.matrix(rows, network.sizes.intermediate)
   }

@@ -53,8 +53,8 @@ package struct Batch: Equatable, Sendable {
 
   /// Checks tokens and length against a model.
   func check(_ network: Network) throws(TransformerError) {
-    guard length <= network.sizes.context else {
-      throw TransformerError(.contextTooLong(length: length, limit: network.sizes.context))
+    guard length <= network.contextLimit else {
+      throw TransformerError(.contextTooLong(length: length, limit: network.contextLimit))
     }
     try checkTokens(tokens, network)
   }

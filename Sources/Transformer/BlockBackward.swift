@@ -4,7 +4,7 @@ import ModelGraph
 /// Room that the gradient of every block uses and none keeps.
 struct BackwardWorkspace: Sendable {
   let dNormed: Matrix  // [T, h]
-  let dBranch: Matrix?  // [T, h] gradient before a norm that follows
+  let dBranch: Matrix?  // [T, h] gradient of what a half adds to the stream, where that is not d
   let dMixed: Matrix  // [T, heads * headSize]
   let dFused: Matrix  // [T, W]
   let partial: (dk: Matrix, dv: Matrix)  // [T, key and value width] each
@@ -12,15 +12,18 @@ struct BackwardWorkspace: Sendable {
   static func floatCount(_ network: Network, rows: Int) -> Int {
     let (hidden, keyValueWidth) = (network.sizes.hidden, network.sizes.keyValueWidth)
     return [
-      hidden, network.style.norms == .after ? hidden : 0, network.queryWidth, network.fusedWidth,
+      hidden, Self.hasBranch(network) ? hidden : 0, network.queryWidth, network.fusedWidth,
       keyValueWidth, keyValueWidth,
     ].reduce(0) { $0 + Arena.rounded($1 * rows) }
   }
 
+  private static func hasBranch(_ network: Network) -> Bool {
+    network.hasOutputNorms || network.scalesResiduals
+  }
+
   init(_ network: Network, rows: Int, in arena: inout Arena) {
     dNormed = arena.matrix(rows, network.sizes.hidden)
-    dBranch =
-      network.style.norms == .after ? arena.matrix(rows, network.sizes.hidden) : nil
+    dBranch = Self.hasBranch(network) ? arena.matrix(rows, network.sizes.hidden) : nil
     dMixed = arena.matrix(rows, network.queryWidth)
     dFused = arena.matrix(rows, network.fusedWidth)
     let width = network.sizes.keyValueWidth
@@ -47,7 +50,7 @@ struct BlockGradient {
     if let bias { addBiasBackward(bias, dy, on: workers) }
   }
 
-  func norm(_ role: BlockRole, _ gradient: Matrix?) -> Matrix? {
+  func norm(_ role: BlockRole, _ gradient: Norm?) -> Norm? {
     isTrained(role) ? gradient : nil
   }
 }
@@ -73,9 +76,11 @@ extension BlockContext {
   ) {
     let (weights, gradients) = (block.weights, block.gradients)
     let dBranch = branchGradient(
-      d, kept.fed, weights.mlpNorm, block.norm(.mlpNorm, gradients.mlpNorm), backward)
+      weights, d, kept.fed, weights.mlpOutputNorm,
+      block.norm(.mlpOutputNorm, gradients.mlpOutputNorm), backward)
     multiplyByWeight(work.activated, dBranch, weights.down)
-    swiGLUBackward(kept.gateUp, work.activated, work.activated, kept.gateUp, on: workers)
+    gatedBackward(
+      kept.gateUp, work.activated, work.activated, kept.gateUp, by: weights.activation, on: workers)
     block.add(
       .down, gradients.down, bias: gradients.downBias, dBranch, work.activated, on: workers)
     let source = preNormed(work.normed, kept.middle, weights.mlpNorm)
@@ -92,8 +97,8 @@ extension BlockContext {
   ) {
     let (weights, gradients) = (block.weights, block.gradients)
     let dBranch = branchGradient(
-      d, kept.attended, weights.attentionNorm,
-      block.norm(.attentionNorm, gradients.attentionNorm), backward)
+      weights, d, kept.attended, weights.attentionOutputNorm,
+      block.norm(.attentionOutputNorm, gradients.attentionOutputNorm), backward)
     multiplyByWeight(backward.dMixed, dBranch, weights.output)
     let rotated = rotatedQueriesAndKeys(weights, kept.fused, work)
     let dFused = backward.dFused
@@ -101,19 +106,17 @@ extension BlockContext {
       dq: queries(dFused), dk: keys(dFused), dv: values(dFused),
       partial: backward.partial, y: work.mixed, dy: backward.dMixed,
       logSums: kept.logSums, q: queries(rotated), k: keys(rotated), v: values(kept.fused),
-      network.shape, visibility, on: workers)
+      weights.shape, visible(weights), on: workers)
     block.add(
       .output, gradients.output, bias: gradients.outputBias, dBranch, work.mixed, on: workers)
     let dRotated = dFused.columns(0..<network.rotatedWidth)
-    rotate(dRotated, dRotated, table, positions: positions, inverse: true, on: workers)
-    if let queryNorm = weights.queryNorm, let keyNorm = weights.keyNorm {
-      rmsNormBackward(
-        queries(dFused), block.norm(.queryNorm, gradients.queryNorm), queries(dFused),
-        queries(kept.fused), scale: queryNorm, epsilon: epsilon, adding: false, on: workers)
-      rmsNormBackward(
-        keys(dFused), block.norm(.keyNorm, gradients.keyNorm), keys(dFused), keys(kept.fused),
-        scale: keyNorm, epsilon: epsilon, adding: false, on: workers)
-    }
+    turn(weights, dRotated, inverse: true)
+    weights.queryNorm?.backward(
+      queries(dFused), block.norm(.queryNorm, gradients.queryNorm), queries(dFused),
+      queries(kept.fused), on: workers)
+    weights.keyNorm?.backward(
+      keys(dFused), block.norm(.keyNorm, gradients.keyNorm), keys(dFused), keys(kept.fused),
+      on: workers)
     let source = preNormed(work.normed, x, weights.attentionNorm)
     block.add(
       .queryKeyValue, gradients.queryKeyValue, bias: gradients.queryKeyValueBias, dFused, source,
@@ -123,28 +126,31 @@ extension BlockContext {
       block.norm(.attentionNorm, gradients.attentionNorm), backward)
   }
 
-  /// Gradient of what a half adds to the stream, before the norm that follows it, if any.
+  /// Gradient of a half's last projection: before the factor and the norm that follow it, if any.
   private func branchGradient(
-    _ d: Matrix, _ projected: Matrix?, _ scale: Matrix, _ dScale: Matrix?,
+    _ block: BlockWeights, _ d: Matrix, _ projected: Matrix?, _ norm: Norm?, _ dNorm: Norm?,
     _ backward: BackwardWorkspace
   ) -> Matrix {
-    guard let projected, let dBranch = backward.dBranch else { return d }
-    rmsNormBackward(
-      dBranch, dScale, d, projected, scale: scale, epsilon: epsilon, adding: false, on: workers)
+    guard let dBranch = backward.dBranch, norm != nil || block.residual != 1 else { return d }
+    if block.residual != 1 {
+      copy(dBranch, d, on: workers)
+      scale(dBranch, by: block.residual, on: workers)
+    }
+    if let norm, let projected {
+      let dy = block.residual == 1 ? d : dBranch
+      norm.backward(dBranch, dNorm, dy, projected, on: workers)
+    }
     return dBranch
   }
 
   /// Adds to `d` what comes back through a half's first projection, and through the norm before it.
   private func addToStream(
-    _ d: Matrix, _ dy: Matrix, _ weight: Weight, _ x: Matrix, _ scale: Matrix, _ dScale: Matrix?,
+    _ d: Matrix, _ dy: Matrix, _ weight: Weight, _ x: Matrix, _ norm: Norm?, _ dNorm: Norm?,
     _ backward: BackwardWorkspace
   ) {
-    if network.style.norms == .after {
-      return multiplyByWeight(d, dy, weight, adding: true)
-    }
+    guard let norm else { return multiplyByWeight(d, dy, weight, adding: true) }
     multiplyByWeight(backward.dNormed, dy, weight)
-    rmsNormBackward(
-      d, dScale, backward.dNormed, x, scale: scale, epsilon: epsilon, adding: true, on: workers)
+    norm.backward(d, dNorm, backward.dNormed, x, adding: true, on: workers)
   }
 
   /// `dx = dy · w`, the gradient of a linear layer's input.

@@ -5,13 +5,12 @@ import Tensors
 /// What the blocks of one pass have in common: the network, where its rows stand, the threads.
 struct BlockContext {
   let network: Network
-  let table: RotationTable
+  /// One for each of the network's rotary embeddings.
+  let tables: [RotationTable]
   /// Position of each row in its sequence, `[T]`.
   let positions: [Int32]
   let visibility: Visibility
   let workers: Workers
-
-  var epsilon: Float { network.epsilon }
 }
 
 /// Keys and values of one execution of a block, for all tokens so far.
@@ -21,7 +20,7 @@ struct CacheEntry: Sendable {
 }
 
 extension BlockContext {
-  /// One block: `y = x + attention + MLP`.
+  /// One block: `y = x + attention + MLP`, as its spec says.
   ///
   /// - Parameters:
   ///   - y: `[T, h]`, overwritten; may be `x` when `kept.middle` is too.
@@ -53,18 +52,19 @@ extension BlockContext {
     }
     attention(
       work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
-      v: values, network.shape, visibility, on: workers)
+      v: values, block.shape, visible(block), on: workers)
     join(
-      kept.middle, x, work.mixed, block.output, block.outputBias, norm: block.attentionNorm,
-      kept.attended)
+      block, kept.middle, x, work.mixed, block.output, block.outputBias,
+      norm: block.attentionOutputNorm, kept.attended, work)
   }
 
   /// MLP half: from `kept.middle` to `y`.
   func feed(_ block: BlockWeights, _ y: Matrix, keeping kept: Activations, _ work: Workspace) {
     expand(block, keeping: kept, work)
-    swiGLU(work.activated, kept.gateUp, on: workers)
+    gated(work.activated, kept.gateUp, by: block.activation, on: workers)
     join(
-      y, kept.middle, work.activated, block.down, block.downBias, norm: block.mlpNorm, kept.fed)
+      block, y, kept.middle, work.activated, block.down, block.downBias,
+      norm: block.mlpOutputNorm, kept.fed, work)
   }
 
   /// Fills `kept.gateUp` from `kept.middle`.
@@ -74,24 +74,37 @@ extension BlockContext {
     if let bias = block.gateUpBias { addBias(kept.gateUp, bias, on: workers) }
   }
 
-  /// `x`, normalised into `target` where the style puts norms before.
-  func preNormed(_ target: Matrix, _ x: Matrix, _ scale: Matrix) -> Matrix {
-    guard network.style.norms == .before else { return x }
-    rmsNorm(target, x, scale: scale, epsilon: epsilon, on: workers)
+  /// The keys that the block's window leaves visible.
+  func visible(_ block: BlockWeights) -> Visibility {
+    var visibility = visibility
+    visibility.window = block.window
+    return visibility
+  }
+
+  /// `x`, normalised into `target` where a norm stands before.
+  func preNormed(_ target: Matrix, _ x: Matrix, _ norm: Norm?) -> Matrix {
+    guard let norm else { return x }
+    norm.apply(target, x, on: workers)
     return target
   }
 
-  /// Adds a projection of `input` to the stream: `y = x + input · wᵀ`, or its norm.
+  /// Adds a projection of `input` to the stream: `y = x + m · norm(input · wᵀ + bias)`.
+  ///
+  /// - Parameter projected: Keeps the projection, where a norm follows.
   private func join(
-    _ y: Matrix, _ x: Matrix, _ input: Matrix, _ weight: Weight, _ bias: Matrix?, norm: Matrix,
-    _ projected: Matrix?
+    _ block: BlockWeights, _ y: Matrix, _ x: Matrix, _ input: Matrix, _ weight: Weight,
+    _ bias: Matrix?, norm: Norm?, _ projected: Matrix?, _ work: Workspace
   ) {
     if y.offset != x.offset || y.buffer !== x.buffer { copy(y, x, on: workers) }
-    let target = projected ?? y
-    linear(target, input, weight, adding: projected == nil, on: workers)
+    let isScaled = block.residual != 1
+    let target = (norm == nil ? (isScaled ? work.branch : y) : projected) ?? y
+    linear(target, input, weight, adding: norm == nil && !isScaled, on: workers)
     if let bias { addBias(target, bias, on: workers) }
-    if let projected {
-      rmsNorm(y, projected, scale: norm, epsilon: epsilon, adding: true, on: workers)
+    if isScaled, let branch = work.branch {
+      norm?.apply(branch, target, on: workers)
+      addScaled(y, branch, by: block.residual, on: workers)
+    } else {
+      norm?.apply(y, target, adding: true, on: workers)
     }
   }
 
@@ -102,8 +115,16 @@ extension BlockContext {
   ) -> Matrix {
     let plain = fused.columns(0..<network.rotatedWidth)
     let target = normQueriesAndKeys(block, fused, work) ?? plain
-    rotate(target, target, table, positions: positions, on: workers)
+    turn(block, target)
     return target
+  }
+
+  /// Rotates queries and keys by their positions, in place; nothing where the block knows none.
+  func turn(_ block: BlockWeights, _ target: Matrix, inverse: Bool = false) {
+    guard let rotation = block.rotation else { return }
+    rotate(
+      target, target, tables[rotation], headSize: network.sizes.headSize, positions: positions,
+      inverse: inverse, on: workers)
   }
 
   /// What `rotateQueriesAndKeys` gave for the same `fused`, again.
@@ -111,18 +132,18 @@ extension BlockContext {
     guard let target = normQueriesAndKeys(block, fused, work) else {
       return fused.columns(0..<network.rotatedWidth)
     }
-    rotate(target, target, table, positions: positions, on: workers)
+    turn(block, target)
     return target
   }
 
-  /// Nil where the style has no norms of queries and keys.
+  /// Nil where the block has no norms of queries and keys.
   private func normQueriesAndKeys(
     _ block: BlockWeights, _ fused: Matrix, _ work: Workspace
   ) -> Matrix? {
     guard let queryNorm = block.queryNorm, let keyNorm = block.keyNorm, let target = work.rotated
     else { return nil }
-    rmsNorm(queries(target), queries(fused), scale: queryNorm, epsilon: epsilon, on: workers)
-    rmsNorm(keys(target), keys(fused), scale: keyNorm, epsilon: epsilon, on: workers)
+    queryNorm.apply(queries(target), queries(fused), on: workers)
+    keyNorm.apply(keys(target), keys(fused), on: workers)
     return target
   }
 

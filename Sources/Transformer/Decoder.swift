@@ -1,3 +1,4 @@
+import ByteIO
 package import Kernels
 import ModelGraph
 import Tensors
@@ -70,7 +71,7 @@ package final class Decoder {
   private var workers: Workers { model.workers }
 
   /// The most tokens of a sequence.
-  package var contextLength: Int { network.sizes.context }
+  package var contextLength: Int { network.contextLimit }
 
   /// Executions of blocks that keep keys and values of a token.
   package var entryCount: Int {
@@ -124,9 +125,7 @@ package final class Decoder {
     for start in stride(from: 0, to: tokens.count, by: Self.mostRows) {
       let range = start..<min(start + Self.mostRows, tokens.count)
       let room = try step(Array(tokens[range]), exit: nil)
-      rmsNorm(
-        room.work.normed, room.stream, scale: network.finalNorm, epsilon: network.epsilon,
-        on: workers)
+      network.finalNorm.apply(room.work.normed, room.stream, on: workers)
       losses += try model.labelLosses(of: room.work.normed, labels: Array(labels[range]))
     }
     return losses
@@ -146,9 +145,9 @@ package final class Decoder {
       throw TransformerError(
         .raggedBatch(count: tokens.count, sequences: sequences, length: count))
     }
-    guard length + count <= network.sizes.context else {
+    guard length + count <= network.contextLimit else {
       throw TransformerError(
-        .contextTooLong(length: length + count, limit: network.sizes.context))
+        .contextTooLong(length: length + count, limit: network.contextLimit))
     }
     try checkTokens(tokens, network)
     return count
@@ -165,9 +164,9 @@ package final class Decoder {
     let room = try model.room(visibility.rows)
     setPositions(count)
     let context = BlockContext(
-      network: network, table: try model.rotation(length + count), positions: positions,
+      network: network, tables: try model.rotation(length + count), positions: positions,
       visibility: visibility, workers: workers)
-    embed(room.stream, tokens: tokens, table: network.embedding, on: workers)
+    network.embed(room.stream, tokens, on: workers)
     run(context, network.preludeBlocks, room, caches: 0)
     if let recurrence = network.recurrence {
       try runCore(context, recurrence, room, exit: exit)
@@ -193,6 +192,7 @@ package final class Decoder {
     try context.start(recurrence, room, .seeded(seed), bypassesAdapter: false)
     depth = 0
     while depth < passes {
+      try Interruption.check()
       if exit != nil { copy(earlierState, room.state, on: workers) }
       context.inject(recurrence, room, bypassesAdapter: false)
       run(context, recurrence.core, room, caches: coreCache(depth))
@@ -226,8 +226,8 @@ package final class Decoder {
       let row = (b + 1) * count - 1
       copy(last.rows(b..<(b + 1)), room.stream.rows(row..<(row + 1)), on: workers)
     }
-    rmsNorm(last, last, scale: network.finalNorm, epsilon: network.epsilon, on: workers)
-    linear(logits, last, network.head, on: workers)
+    network.finalNorm.apply(last, last, on: workers)
+    network.predict(logits, last, on: workers)
   }
 
   private func run(_ context: BlockContext, _ blocks: Range<Int>, _ room: Room, caches: Int) {
@@ -265,7 +265,7 @@ package final class Decoder {
   /// Makes room for `count` tokens a sequence, doubling.
   private func grow(to count: Int) throws {
     if count <= capacity { return }
-    let newCapacity = min(network.sizes.context, max(count + Self.slack, 2 * capacity))
+    let newCapacity = min(network.contextLimit, max(count + Self.slack, 2 * capacity))
     let width = network.sizes.keyValueWidth
     func grown(_ old: Matrix?) throws -> Matrix {
       let new = try Matrix(rows: sequences * newCapacity, columns: width)

@@ -8,7 +8,7 @@ package struct Field: Sendable {
   package enum Role: Hashable, Sendable {
     case embedding
     case block(Int, BlockRole)
-    case adapter
+    case injection(InjectionRole)
     case coreNorm
     case finalNorm
     case head
@@ -36,23 +36,17 @@ package struct Field: Sendable {
   package static func all(of graph: ModelGraph) -> [Field] {
     var fields = [Field(.embedding, [graph.embedding])]
     for (index, block) in graph.blocks.enumerated() {
-      for (role, split) in Self.roles {
-        let parts = block[role].map { [$0] } ?? split.compactMap { block[$0] }
+      for role in BlockRole.canonical {
+        let parts = block[role].map { [$0] } ?? role.parts.compactMap { block[$0] }
         if !parts.isEmpty { fields.append(Field(.block(index, role), parts)) }
       }
     }
-    if let adapter = graph.recurrence?.adapter { fields.append(Field(.adapter, [adapter])) }
+    for (role, parameter) in graph.recurrence?.injection.ordered ?? [] {
+      fields.append(Field(.injection(role), [parameter]))
+    }
     if let norm = graph.recurrence?.coreNorm { fields.append(Field(.coreNorm, [norm])) }
     fields.append(Field(.finalNorm, [graph.finalNorm]))
     if let head = graph.head { fields.append(Field(.head, [head])) }
     return fields
   }
-
-  /// Canonical roles in order of use, and the roles that make them up when the source splits them.
-  private static let roles: [(BlockRole, [BlockRole])] = [
-    (.attentionNorm, []), (.queryKeyValue, [.query, .key, .value]),
-    (.queryKeyValueBias, [.queryBias, .keyBias, .valueBias]), (.queryNorm, []), (.keyNorm, []),
-    (.output, []), (.outputBias, []), (.mlpNorm, []), (.gateUp, [.gate, .up]),
-    (.gateUpBias, [.gateBias, .upBias]), (.down, []), (.downBias, []),
-  ]
 }

@@ -4,7 +4,7 @@ package enum GradientStage: Hashable, Sendable {
   case output
   case block(Int)
   case coreNorm
-  case adapter
+  case injection
   case embedding
 
   init(_ role: Field.Role) {
@@ -13,7 +13,7 @@ package enum GradientStage: Hashable, Sendable {
       case .finalNorm, .head: .output
       case .block(let index, _): .block(index)
       case .coreNorm: .coreNorm
-      case .adapter: .adapter
+      case .injection: .injection
       case .embedding: .embedding
       }
   }
@@ -32,7 +32,7 @@ extension TrainableModel {
     }
     let order =
       [.output] + blocks(network.codaBlocks) + [.coreNorm] + blocks(network.coreBlocks)
-      + [.adapter] + blocks(network.preludeBlocks) + [.embedding]
+      + [.injection] + blocks(network.preludeBlocks) + [.embedding]
     var ranges: [GradientStage: [Range<Int>]] = [:]
     for tensor in tensors where tensor.isTrained {
       ranges[GradientStage(tensor.role), default: []].append(

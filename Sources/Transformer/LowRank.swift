@@ -21,20 +21,18 @@ package struct LowRank: Equatable, Sendable {
 
   package var scale: Double { alpha / Double(rank) }
 
-  /// The matrices that may be adapted, and the rows of the network's field that each is.
-  static func places(in sizes: ModelSizes) -> [(
+  /// The matrices of a block that may be adapted, and the rows of the network's field that each is.
+  static func places(in spec: BlockSpec, _ sizes: ModelSizes) -> [(
     role: BlockRole, field: BlockRole, rows: Range<Int>
   )] {
-    let (query, keyValue, middle) = (sizes.queryWidth, sizes.keyValueWidth, sizes.intermediate)
-    return [
-      (.query, .queryKeyValue, 0..<query),
-      (.key, .queryKeyValue, query..<(query + keyValue)),
-      (.value, .queryKeyValue, (query + keyValue)..<(query + 2 * keyValue)),
-      (.output, .output, 0..<sizes.hidden),
-      (.gate, .gateUp, 0..<middle),
-      (.up, .gateUp, middle..<(2 * middle)),
-      (.down, .down, 0..<sizes.hidden),
-    ]
+    BlockRole.canonical.flatMap { field in
+      var start = 0
+      return (field.parts.isEmpty ? [field] : field.parts).compactMap { role in
+        let rows = start..<(start + (spec.shape(of: role, sizes).first ?? 0))
+        start = rows.upperBound
+        return role.facts.lowRank == nil ? nil : (role, field, rows)
+      }
+    }
   }
 }
 
@@ -66,7 +64,7 @@ package struct LowRankFactors: Sendable {
   /// adapted model starts as the model itself.
   func start(in buffer: Buffer, seed: UInt64) {
     let bound = 1 / Double(columns).squareRoot()
-    let number = UInt64(block) << 8 | UInt64(BlockRole.allCases.firstIndex(of: role) ?? 0)
+    let number = UInt64(block) << 8 | UInt64(role.facts.lowRank ?? 0)
     let random = RandomStream(seed: seed, stream: Self.startStream &+ number)
     for i in 0..<(rank * columns) {
       buffer[offsetA + i] = Float(Double(random.symmetric(at: UInt64(i))) * bound)

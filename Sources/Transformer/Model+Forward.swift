@@ -1,3 +1,4 @@
+import ByteIO
 package import Kernels
 import ModelGraph
 package import Tensors
@@ -58,7 +59,7 @@ extension Model {
   ///   overwrites it.
   package func forward(
     _ batch: Batch, _ options: ForwardOptions = ForwardOptions(),
-    afterPass: (_ state: Matrix) throws -> Void = { _ in }
+    afterPass: (_ state: Matrix) throws -> Void = { _ in try Interruption.check() }
   ) throws -> ForwardResult {
     try batch.check(network)
     let passes = try passes(options.recurrence)
@@ -69,7 +70,7 @@ extension Model {
     let context = try context(visibility)
     let executed = blocks.count + passes * network.coreBlocks.count + network.codaBlocks.count
     var trace = try options.keepsHidden ? Trace(room, layers: executed) : nil
-    embed(room.stream, tokens: batch.tokens, table: network.embedding, on: workers)
+    network.embed(room.stream, batch.tokens, on: workers)
     trace?.append(room.stream, on: workers)
     context.run(blocks, room, trace: &trace)
     var latent: Matrix?
@@ -86,14 +87,15 @@ extension Model {
       latent = try copied(room.state)
       context.run(Array(network.codaBlocks), room, trace: &trace)
     }
-    rmsNorm(
-      room.work.normed, room.stream, scale: network.finalNorm, epsilon: network.epsilon,
-      on: workers)
+    network.finalNorm.apply(room.work.normed, room.stream, on: workers)
     if options.normsLastHidden { trace?.replaceLast(room.work.normed, on: workers) }
     return ForwardResult(
       logits: try logits(options.logits, room.work.normed, batch), hidden: trace?.hidden,
       latent: latent, normed: room.work.normed)
   }
+
+  /// Most passes through the core that are run: more is a slip or an attack, and takes hours.
+  package static let mostRecurrences = 10_000
 
   /// The number of passes through the core; 0 for a plain model.
   func passes(_ wanted: Int?) throws(TransformerError) -> Int {
@@ -102,13 +104,15 @@ extension Model {
       return 0
     }
     let passes = wanted ?? recurrence.mean
-    guard passes > 0 else { throw TransformerError(.recurrenceOutOfRange(passes)) }
+    guard (1...Model.mostRecurrences).contains(passes) else {
+      throw TransformerError(.recurrenceOutOfRange(passes))
+    }
     return passes
   }
 
   func context(_ visibility: Visibility) throws(MemoryError) -> BlockContext {
     BlockContext(
-      network: network, table: try rotation(visibility.past + visibility.queries),
+      network: network, tables: try rotation(visibility.past + visibility.queries),
       positions: (0..<visibility.rows).map {
         Int32(visibility.past + $0 % visibility.queries)
       }, visibility: visibility, workers: workers)
@@ -133,7 +137,7 @@ extension Model {
   /// `[rows, V]`: the head over rows that the final norm has seen.
   package func logits(of normed: Matrix) throws(MemoryError) -> Matrix {
     let logits = try Matrix(rows: normed.rows, columns: network.sizes.vocabulary)
-    linear(logits, normed, network.head, on: workers)
+    network.predict(logits, normed, on: workers)
     return logits
   }
 
@@ -161,33 +165,26 @@ extension BlockContext {
     bypassesAdapter: Bool
   ) throws(TransformerError) {
     copy(room.embedded, room.stream, on: workers)
-    if let adapter = recurrence.adapter, !bypassesAdapter {
-      // The same at every pass, so it is computed once.
-      linear(room.injected, room.embedded, adapter.prelude, on: workers)
-    } else {
-      copy(room.injected, room.embedded, on: workers)
+    if !bypassesAdapter {
+      recurrence.injector.prepare(room.injected, room.embedded, on: workers)
     }
     try state.fill(
       room.state, embedded: room.embedded, recurrence.start, visibility,
       firstSequence: firstSequence, on: workers)
   }
 
-  /// Makes the core's input from the state: u = A·[s ; e], or s + e.
+  /// Makes the core's input from the state and the prelude's output; or from the latter alone.
   func inject(_ recurrence: Network.Recurrence, _ room: Room, bypassesAdapter: Bool) {
-    copy(room.stream, room.injected, on: workers)
-    if bypassesAdapter { return }
-    if let adapter = recurrence.adapter {
-      linear(room.stream, room.state, adapter.state, adding: true, on: workers)
+    if bypassesAdapter {
+      copy(room.stream, room.embedded, on: workers)
     } else {
-      add(room.stream, room.state, on: workers)
+      recurrence.injector.inject(room.stream, room.state, room.injected, on: workers)
     }
   }
 
   /// Takes the core's output as the new state.
   func finishPass(_ recurrence: Network.Recurrence, _ room: Room) {
-    if let norm = recurrence.coreNorm {
-      rmsNorm(room.stream, room.stream, scale: norm, epsilon: epsilon, on: workers)
-    }
+    recurrence.coreNorm?.apply(room.stream, room.stream, on: workers)
     copy(room.state, room.stream, on: workers)
   }
 }

@@ -11,7 +11,7 @@ package final class Model {
   package let network: Network
   package let workers: Workers
   private let weights: [Field.Role: Weight]
-  private var table: RotationTable?
+  private var rotation = RotationTables()
   private var room: Room?
 
   /// Loads every weight of the graph.
@@ -63,14 +63,10 @@ package final class Model {
     return try Model(graph.withoutCoreNorm, weights, on: workers)
   }
 
-  /// Cosines and sines for at least `count` positions.
-  func rotation(_ count: Int) throws(MemoryError) -> RotationTable {
-    if let table, table.positions >= count { return table }
-    let new = try RotationTable(
-      frequencies: graph.rotary.frequencies(headSize: network.sizes.headSize),
-      positions: max(count, 2 * (table?.positions ?? 32)))
-    table = new
-    return new
+  /// Cosines and sines for sequences of `length` tokens.
+  func rotation(_ length: Int) throws(MemoryError) -> [RotationTable] {
+    try rotation.prepare(network, length: length, isGrowing: true)
+    return rotation.tables
   }
 
   /// Buffers for `rows` tokens, kept for the next call of the same size.

@@ -8,22 +8,22 @@ import Tensors
 /// intermediate, T rows (all tokens of a batch), W width of query, key and value together.
 package struct Network: Sendable {
   package let sizes: ModelSizes
-  package let style: BlockStyle
-  package let epsilon: Float
-  package let shape: AttentionShape
+  package let spec: ModelSpec
+  /// The rotary embeddings of the blocks, each once.
+  let rotaries: [RotaryEmbedding]
   package let embedding: Weight  // [V, h]
   package let blocks: [BlockWeights]
-  package let finalNorm: Matrix  // [1, h]
+  package let finalNorm: Norm
   package let head: Weight  // [V, h]
+  /// What makes logits of the head's results.
+  package let logitForm: LogitForm
   package let recurrence: Recurrence?
 
   /// What is special about a recurrent network; its prelude and coda are the blocks around `core`.
   package struct Recurrence: Sendable {
     package let core: Range<Int>
-    /// The adapter's columns that meet the state, and those that meet the prelude's output; nil for
-    /// additive injection.
-    package let adapter: (state: Weight, prelude: Weight)?  // [h, h] each
-    package let coreNorm: Matrix?  // [1, h]
+    package let injector: Injector
+    package let coreNorm: Norm?
     package let start: StateStart
     package let mean: Int
   }
@@ -33,10 +33,7 @@ package struct Network: Sendable {
     _ graph: ModelGraph, weight: (Field.Role) -> Weight?
   ) throws(TransformerError) {
     sizes = graph.sizes
-    style = graph.style
-    epsilon = Float(graph.normEpsilon)
-    shape = AttentionShape(
-      heads: sizes.heads, keyValueHeads: sizes.keyValueHeads, headSize: sizes.headSize)
+    spec = graph.spec
     func need(_ role: Field.Role) throws(TransformerError) -> Weight {
       guard let weight = weight(role) else {
         throw TransformerError(.missingParameter(role: "\(role)"))
@@ -44,30 +41,35 @@ package struct Network: Sendable {
       return weight
     }
     embedding = try need(.embedding)
+    var rotaries: [RotaryEmbedding] = []
     var blocks: [BlockWeights] = []
-    for index in graph.blocks.indices {
-      blocks.append(try BlockWeights(style) { weight(.block(index, $0)) })
+    for (index, block) in graph.blocks.enumerated() {
+      let rotation = block.spec.attention.rotary.map { rotary in
+        if let known = rotaries.firstIndex(of: rotary) { return known }
+        rotaries.append(rotary)
+        return rotaries.count - 1
+      }
+      blocks.append(
+        try BlockWeights(block.spec, sizes, rotation: rotation) { weight(.block(index, $0)) })
     }
     self.blocks = blocks
+    self.rotaries = rotaries
     guard let norm = try need(.finalNorm).matrix else {
       throw TransformerError(.missingParameter(role: "finalNorm"))
     }
-    finalNorm = norm
+    finalNorm = Norm(norm, spec.finalNorm)
     head = weight(.head) ?? embedding
-    if let body = graph.recurrence {
-      let adapter = weight(.adapter)
-      if body.injection == .linear, adapter == nil {
-        throw TransformerError(.missingParameter(role: "adapter"))
-      }
-      recurrence = Recurrence(
-        core: body.prelude.count..<(body.prelude.count + body.core.count),
-        adapter: adapter.map {
-          ($0.columns(0..<$0.columns / 2), $0.columns($0.columns / 2..<$0.columns))
-        }, coreNorm: weight(.coreNorm)?.matrix,
-        start: body.stateStart, mean: body.meanRecurrence)
-    } else {
+    logitForm = LogitForm(divisor: spec.logitsDivisor, softcap: spec.logitSoftcap)
+    guard let body = graph.recurrence else {
       recurrence = nil
+      return
     }
+    recurrence = Recurrence(
+      core: body.prelude.count..<(body.prelude.count + body.core.count),
+      injector: try Injector(body.injection.kind) { weight(.injection($0)) },
+      coreNorm: (weight(.coreNorm)?.matrix).map {
+        Norm($0, NormSpec(epsilon: graph.spec.finalNorm.epsilon))
+      }, start: body.stateStart, mean: body.meanRecurrence)
   }
 
   package var queryWidth: Int { sizes.queryWidth }
@@ -80,50 +82,58 @@ package struct Network: Sendable {
   package var preludeBlocks: Range<Int> { 0..<(recurrence?.core.lowerBound ?? blocks.count) }
   package var coreBlocks: Range<Int> { recurrence?.core ?? blocks.count..<blocks.count }
   package var codaBlocks: Range<Int> { coreBlocks.upperBound..<blocks.count }
+
+  /// The most tokens of a sequence.
+  package var contextLimit: Int {
+    rotaries.map { $0.reach(context: sizes.context) }.min() ?? sizes.context
+  }
+
+  /// The first block's input: rows of the embedding, times the model's factor.
+  func embed(_ stream: Matrix, _ tokens: [Int32], on workers: Workers) {
+    Kernels.embed(stream, tokens: tokens, table: embedding, on: workers)
+    let factor = Float(spec.embeddingMultiplier)
+    if factor != 1 { scale(stream, by: factor, on: workers) }
+  }
+
+  /// Logits `[rows, V]` of what the final norm gave, `[rows, h]`.
+  func predict(_ logits: Matrix, _ normed: Matrix, on workers: Workers) {
+    linear(logits, normed, head, on: workers)
+    logitForm.apply(logits, on: workers)
+  }
+
+  // What some block needs room for.
+  var hasOutputNorms: Bool {
+    blocks.contains { $0.attentionOutputNorm != nil || $0.mlpOutputNorm != nil }
+  }
+  var hasQueryKeyNorms: Bool { blocks.contains { $0.queryNorm != nil } }
+  var scalesResiduals: Bool { blocks.contains { $0.residual != 1 } }
 }
 
-/// The weights of one block, or their gradients. Norms and biases are float32.
-package struct BlockWeights: Sendable {
-  package let attentionNorm: Matrix  // [1, h]
-  package let queryKeyValue: Weight  // [W, h]
-  package let queryKeyValueBias: Matrix?  // [1, W]
-  package let queryNorm: Matrix?  // [1, headSize] or [1, heads * headSize]
-  package let keyNorm: Matrix?  // [1, headSize] or [1, keyValueHeads * headSize]
-  package let output: Weight  // [h, heads * headSize]
-  package let outputBias: Matrix?  // [1, h]
-  package let mlpNorm: Matrix  // [1, h]
-  package let gateUp: Weight  // [2m, h]
-  package let gateUpBias: Matrix?  // [1, 2m]
-  package let down: Weight  // [h, m]
-  package let downBias: Matrix?  // [1, h]
+/// An RMSNorm's weight, or that weight's gradient, with the norm's constants.
+package struct Norm: Sendable {
+  package let weight: Matrix  // [1, width]
+  let offset: Float
+  let epsilon: Float
 
-  init(_ style: BlockStyle, weight: (BlockRole) -> Weight?) throws(TransformerError) {
-    func matrix(_ role: BlockRole) throws(TransformerError) -> Weight {
-      guard let weight = weight(role) else {
-        throw TransformerError(.missingParameter(role: role.rawValue))
-      }
-      return weight
-    }
-    func vector(_ role: BlockRole, if isNeeded: Bool) throws(TransformerError) -> Matrix? {
-      isNeeded ? try matrix(role).matrix : nil
-    }
-    func vector(_ role: BlockRole) throws(TransformerError) -> Matrix {
-      guard let vector = try matrix(role).matrix else {
-        throw TransformerError(.missingParameter(role: role.rawValue))
-      }
-      return vector
-    }
-    attentionNorm = try vector(.attentionNorm)
-    queryKeyValue = try matrix(.queryKeyValue)
-    queryKeyValueBias = try vector(.queryKeyValueBias, if: style.queryKeyValueBias)
-    queryNorm = try vector(.queryNorm, if: style.queryKeyNorm != .none)
-    keyNorm = try vector(.keyNorm, if: style.queryKeyNorm != .none)
-    output = try matrix(.output)
-    outputBias = try vector(.outputBias, if: style.outputBias)
-    mlpNorm = try vector(.mlpNorm)
-    gateUp = try matrix(.gateUp)
-    gateUpBias = try vector(.gateUpBias, if: style.mlpBias)
-    down = try matrix(.down)
-    downBias = try vector(.downBias, if: style.mlpBias)
+  init(_ weight: Matrix, _ spec: NormSpec) {
+    self.weight = weight
+    offset = Float(spec.offset)
+    epsilon = Float(spec.epsilon)
+  }
+
+  /// `y = norm(x)`, or `y += norm(x)`.
+  func apply(_ y: Matrix, _ x: Matrix, adding: Bool = false, on workers: Workers) {
+    rmsNorm(
+      y, x, scale: weight, offset: offset, epsilon: epsilon, adding: adding, on: workers)
+  }
+
+  /// Gradient of `apply`; adds to that of the weight where it is wanted.
+  func backward(
+    _ dx: Matrix, _ dWeight: Norm?, _ dy: Matrix, _ x: Matrix, adding: Bool = false,
+    on workers: Workers
+  ) {
+    rmsNormBackward(
+      dx, dWeight?.weight, dy, x, scale: weight, offset: offset, epsilon: epsilon, adding: adding,
+      on: workers)
   }
 }

@@ -39,7 +39,7 @@ struct TrainableLayout {
   private mutating func place(_ lowRank: LowRank, _ graph: ModelGraph) {
     for field in fields {
       guard case .block(let block, let role) = field.role else { continue }
-      for place in LowRank.places(in: graph.sizes)
+      for place in LowRank.places(in: graph.blocks[block].spec, graph.sizes)
       where place.field == role && lowRank.roles.contains(place.role) {
         let offsetB = count + Arena.rounded(lowRank.rank * field.columns)
         factors.append(

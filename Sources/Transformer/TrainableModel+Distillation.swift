@@ -34,7 +34,7 @@ extension TrainableModel {
   /// - Returns: The cross-entropy with the labels, and the divergence from the teacher.
   package func lossAndGradient(
     _ batch: Batch, labels: [Int32], from teacher: Teacher, noGradSteps: Int = 0,
-    gradSteps: Int = 0, state: InitialState = .seeded(0)
+    gradSteps: Int = 0, state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> (labels: LossSum, teacher: LossSum) {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
     var (own, taught) = (LossSum(nats: 0, count: count), LossSum(nats: 0, count: count))
@@ -42,9 +42,11 @@ extension TrainableModel {
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
       try pass.forward(state.part(part, width: network.sizes.hidden))
-      let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)).normed
+      // A signal lets the step end, so the teacher's passes do not look for one.
+      let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)) { _ in }
+        .normed
       let sums = pass.loss(
-        labels, teacher, hidden, weight: 1 / Float(count),
+        labels, teacher, hidden, weight: Float(scale / Double(count)),
         teacherLogits: try teacherLogits(as: pass.room.logits))
       own.nats += sums.crossEntropy
       taught.nats += sums.divergence
@@ -72,9 +74,11 @@ extension TrainingPass {
         preconditionFailure("trained weights are float32")
       }
       return distillation(
-        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head, teacherHidden: taught,
-        teacherHead: teacher.model.network.head, labels: labels, teacher.mix, weight: weight,
-        logits: room.logits, teacherLogits: teacherLogits, on: model.workers)
+        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head,
+        form: model.network.logitForm, teacherHidden: taught,
+        teacherHead: teacher.model.network.head, teacherForm: teacher.model.network.logitForm,
+        labels: labels, teacher.mix, weight: weight, logits: room.logits,
+        teacherLogits: teacherLogits, on: model.workers)
     }
   }
 }

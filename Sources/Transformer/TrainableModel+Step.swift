@@ -55,7 +55,7 @@ extension TrainableModel {
         .raggedBatch(count: labels.count, sequences: batch.sequences, length: batch.length))
     }
     try checkLabels(labels, network)
-    guard (passes > 0) == (network.recurrence != nil) else {
+    guard (passes > 0) == (network.recurrence != nil), passes <= Model.mostRecurrences else {
       throw TransformerError(
         network.recurrence == nil ? .notRecurrent : .recurrenceOutOfRange(passes))
     }
@@ -79,7 +79,7 @@ extension TrainableModel {
       lowRankRoom = nil
       lowRankRoom = try LowRankRoom(rows: plan.rows, rank: lowRank.rank)
     }
-    let table = try rotation(batch.length)
+    let tables = try rotation(batch.length)
     let positions = (0..<plan.rows).map { Int32($0 % batch.length) }
     for first in stride(from: 0, to: batch.sequences, by: plan.sequences) {
       let part = batch.part(first..<(first + plan.sequences))
@@ -87,7 +87,7 @@ extension TrainableModel {
       let visibility = Visibility(
         sequences: slice.sequences, queries: slice.length, first: slice.firstVisible)
       let context = BlockContext(
-        network: network, table: table, positions: positions, visibility: visibility,
+        network: network, tables: tables, positions: positions, visibility: visibility,
         workers: workers)
       try body(
         TrainingPass(

@@ -48,7 +48,7 @@ package final class TrainableModel {
   var room: TrainingRoom?
   var lowRankRoom: LowRankRoom?
   var teacherLogits: Matrix?
-  private var table: RotationTable?
+  private var rotation = RotationTables()
 
   /// Loads the parameters.
   ///
@@ -131,13 +131,10 @@ package final class TrainableModel {
       budget: activationBudget)
   }
 
-  /// Cosines and sines for at least `count` positions.
-  func rotation(_ count: Int) throws(MemoryError) -> RotationTable {
-    if let table, table.positions >= count { return table }
-    let new = try RotationTable(
-      frequencies: graph.rotary.frequencies(headSize: network.sizes.headSize), positions: count)
-    table = new
-    return new
+  /// Cosines and sines for sequences of `length` tokens.
+  func rotation(_ length: Int) throws(MemoryError) -> [RotationTable] {
+    try rotation.prepare(network, length: length)
+    return rotation.tables
   }
 
   /// Block `index` with its gradients.

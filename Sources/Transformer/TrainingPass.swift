@@ -38,14 +38,10 @@ struct TrainingPass {
   func forward(_ state: InitialState) throws(TransformerError) {
     let output = network.recurrence == nil ? room.final : room.embedded
     let first = room.preludeInputs.first ?? output
-    embed(first, tokens: batch.tokens, table: network.embedding, on: workers)
+    network.embed(first, batch.tokens, on: workers)
     run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
     guard let recurrence = network.recurrence else { return }
-    if let adapter = recurrence.adapter {
-      linear(room.injected, room.embedded, adapter.prelude, on: workers)
-    } else {
-      copy(room.injected, room.embedded, on: workers)
-    }
+    recurrence.injector.prepare(room.injected, room.embedded, on: workers)
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
       firstSequence: batch.firstSequence, on: workers)
@@ -65,21 +61,11 @@ struct TrainingPass {
     }
   }
 
-  /// u = A·[s ; e], or s + e.
-  private func inject(_ target: Matrix, _ state: Matrix, _ recurrence: Network.Recurrence) {
-    copy(target, room.injected, on: workers)
-    if let adapter = recurrence.adapter {
-      linear(target, state, adapter.state, adding: true, on: workers)
-    } else {
-      add(target, state, on: workers)
-    }
-  }
-
   /// The state in `room.states[0]` moves on by one pass, in place.
   private func passWithoutGradient(_ recurrence: Network.Recurrence) {
     // The last slot's own execution is still to come.
     let slot = room.slots[room.slots.count - 1]
-    inject(room.stream, room.states[0], recurrence)
+    recurrence.injector.inject(room.stream, room.states[0], room.injected, on: workers)
     for block in recurrence.core {
       context.forward(
         network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
@@ -90,7 +76,7 @@ struct TrainingPass {
 
   private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
-    inject(inputs[0], room.states[step], recurrence)
+    recurrence.injector.inject(inputs[0], room.states[step], room.injected, on: workers)
     let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
     run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
     if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
@@ -98,7 +84,7 @@ struct TrainingPass {
 
   private func finish(_ state: Matrix, _ output: Matrix, _ recurrence: Network.Recurrence) {
     if let norm = recurrence.coreNorm {
-      rmsNorm(state, output, scale: norm, epsilon: network.epsilon, on: workers)
+      norm.apply(state, output, on: workers)
     } else {
       copy(state, output, on: workers)
     }
@@ -111,19 +97,18 @@ struct TrainingPass {
     guard let weight else {
       normFinal()
       return crossEntropy(
-        dHidden: nil, dHead: nil, hidden: room.normed, head: network.head, labels: labels,
-        weight: 0, logits: room.logits, on: workers)
+        dHidden: nil, dHead: nil, hidden: room.normed, head: network.head,
+        form: network.logitForm, labels: labels, weight: 0, logits: room.logits, on: workers)
     }
     return lossThroughFinalNorm { dHidden, dHead in
       crossEntropy(
-        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: network.head, labels: labels,
-        weight: weight, logits: room.logits, on: workers)
+        dHidden: dHidden, dHead: dHead, hidden: room.normed, head: network.head,
+        form: network.logitForm, labels: labels, weight: weight, logits: room.logits, on: workers)
     }
   }
 
   private func normFinal() {
-    rmsNorm(
-      room.normed, room.final, scale: network.finalNorm, epsilon: network.epsilon, on: workers)
+    network.finalNorm.apply(room.normed, room.final, on: workers)
   }
 
   /// Takes the gradient that `head` computes of `room.normed` back to `room.d`.
@@ -136,9 +121,9 @@ struct TrainingPass {
     normFinal()
     let sums = head(
       room.dOther, model.trained.contains(headRole) ? gradients.head.matrix : nil)
-    rmsNormBackward(
+    network.finalNorm.backward(
       room.d, model.trained.contains(.finalNorm) ? gradients.finalNorm : nil, room.dOther,
-      room.final, scale: network.finalNorm, epsilon: network.epsilon, adding: false, on: workers)
+      room.final, on: workers)
     return sums
   }
 
@@ -153,11 +138,13 @@ struct TrainingPass {
       if gradSteps == 0 { return }
       for step in (0..<gradSteps).reversed() { passBackward(recurrence, step) }
       injectionBackward(recurrence)
-      model.stageCompleted?(.adapter)
+      model.stageCompleted?(.injection)
     }
     guard model.isPreludeTrained else { return }
     backward(network.preludeBlocks, room.preludeInputs, from: 0)
     if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
+      let factor = Float(network.spec.embeddingMultiplier)
+      if factor != 1 { scale(room.d, by: factor, on: workers) }
       embedBackward(dTable, room.d, tokens: batch.tokens, on: workers)
     }
     model.stageCompleted?(.embedding)
@@ -178,7 +165,7 @@ struct TrainingPass {
 
   /// What the gradient reads of a block, again; its output is not needed.
   private func recompute(_ block: BlockWeights, _ x: Matrix, keeping kept: Activations) {
-    if kept.fed != nil {
+    if block.mlpOutputNorm != nil {
       // The norm after the MLP wants the MLP's result.
       context.forward(block, room.dOther, x, keeping: kept, room.work)
     } else {
@@ -189,11 +176,10 @@ struct TrainingPass {
 
   private func passBackward(_ recurrence: Network.Recurrence, _ step: Int) {
     if let norm = recurrence.coreNorm {
-      rmsNormBackward(
+      norm.backward(
         room.d,
         model.trained.contains(.coreNorm) ? model.gradientNetwork.recurrence?.coreNorm : nil,
-        room.d, room.coreOutputs[step], scale: norm, epsilon: network.epsilon, adding: false,
-        on: workers)
+        room.d, room.coreOutputs[step], on: workers)
     }
     if step == 0 { model.stageCompleted?(.coreNorm) }
     backward(
@@ -204,17 +190,19 @@ struct TrainingPass {
     } else {
       add(room.dInjected, room.d, on: workers)
     }
-    guard let adapter = recurrence.adapter else { return }
-    if model.trained.contains(.adapter),
-      let gradient = model.gradientNetwork.recurrence?.adapter?.state.matrix
-    {
-      multiply(
-        gradient, room.d.transposed, Operand(room.states[step]), adding: true, on: workers)
+    if let gradients = injectorGradients {
+      recurrence.injector.addStateGradients(
+        to: gradients, room.d, room.states[step], on: workers)
     }
     if step > 0 || startsFromEmbedding(recurrence) {
-      context.multiplyByWeight(room.dOther, room.d, adapter.state)
-      copy(room.d, room.dOther, on: workers)
+      recurrence.injector.stateBackward(room.d, room: room.dOther, on: workers)
     }
+  }
+
+  /// Where the gradients of the injection's parameters go; nil where these are not trained.
+  private var injectorGradients: Injector? {
+    model.trained.contains { if case .injection = $0 { true } else { false } }
+      ? model.gradientNetwork.recurrence?.injector : nil
   }
 
   /// Whether a gradient flows through s₀ into the prelude: not where passes without gradient stand
@@ -225,21 +213,11 @@ struct TrainingPass {
 
   /// `room.d` becomes the gradient of the prelude's output, over all injections.
   private func injectionBackward(_ recurrence: Network.Recurrence) {
-    let addsStart = startsFromEmbedding(recurrence)
-    guard let adapter = recurrence.adapter else {
-      if addsStart {
-        add(room.d, room.dInjected, on: workers)
-      } else {
-        copy(room.d, room.dInjected, on: workers)
-      }
-      return
+    if let gradients = injectorGradients {
+      recurrence.injector.addPreludeGradients(
+        to: gradients, room.dInjected, room.embedded, on: workers)
     }
-    if model.trained.contains(.adapter),
-      let gradient = model.gradientNetwork.recurrence?.adapter?.prelude.matrix
-    {
-      multiply(
-        gradient, room.dInjected.transposed, Operand(room.embedded), adding: true, on: workers)
-    }
-    context.multiplyByWeight(room.d, room.dInjected, adapter.prelude, adding: addsStart)
+    recurrence.injector.preludeBackward(
+      room.d, room.dInjected, adding: startsFromEmbedding(recurrence), on: workers)
   }
 }

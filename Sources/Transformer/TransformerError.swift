@@ -17,7 +17,7 @@ package struct TransformerError: DiagnosedError, Equatable {
     case contextTooLong(length: Int, limit: Int)
     /// The start state has not a value for each token and channel.
     case stateSize(found: Int, expected: Int)
-    /// A recurrent model runs its core at least once.
+    /// A recurrent model runs its core at least once, and not for ever.
     case recurrenceOutOfRange(Int)
     /// Recurrences were asked of a model without a recurrent core.
     case notRecurrent
@@ -82,7 +82,8 @@ package struct TransformerError: DiagnosedError, Equatable {
       "a sequence of \(length) tokens; the model's context is \(limit)"
     case .stateSize(let found, let expected):
       "the start state has \(found) values, the tokens need \(expected)"
-    case .recurrenceOutOfRange(let count): "\(count) recurrences; at least 1 is needed"
+    case .recurrenceOutOfRange(let count):
+      "\(count) recurrences; from 1 to \(Model.mostRecurrences) are possible"
     case .notRecurrent: "recurrences were asked of a model that has no recurrent core"
     case .noLabels: "no token has a label to learn from"
     case .otherVocabulary(let teacher, let student):

@@ -5,12 +5,11 @@ import ModelGraph
 import Recurrence
 
 extension ExportedFolder.Source {
-  /// Text of the model's own card, and its front matter; nil when it has none that can be read.
-  fileprivate var card: (frontMatter: [Substring], body: Substring)? {
-    guard let region = checkpoint.sideFiles.first(where: { $0.name == "README.md" })?.region,
-      let bytes = try? region.contents(limit: 1 << 20)
+  /// Text of the model's own card, and its front matter; nil when it has none.
+  fileprivate func card() throws(FileError) -> (frontMatter: [Substring], body: Substring)? {
+    guard let region = checkpoint.sideFiles.first(where: { $0.name == "README.md" })?.region
     else { return nil }
-    let text = String(decoding: bytes, as: UTF8.self)
+    let text = String(decoding: try region.contents(limit: 1 << 20), as: UTF8.self)
     guard text.hasPrefix("---\n"), let end = text.dropFirst(4).firstRange(of: "\n---\n") else {
       return ([], text[...])
     }
@@ -21,9 +20,11 @@ extension ExportedFolder.Source {
   }
 
   /// The front matter of the model's own card, changed to what transformers loads.
-  fileprivate func frontMatter(tags: [String], without dropped: [String] = []) -> String {
+  fileprivate func frontMatter(
+    tags: [String], without dropped: [String] = []
+  ) throws(FileError) -> String {
     let left = ["library_name:", "pipeline_tag:"] + (tags + dropped).map { "- " + $0 }
-    var lines = card?.frontMatter.map(String.init) ?? []
+    var lines = try card()?.frontMatter.map(String.init) ?? []
     lines.removeAll { line in left.contains { line == $0 || line.hasPrefix($0 + " ") } }
     lines += ["library_name: transformers", "pipeline_tag: text-generation"]
     let items = tags.map { "- " + $0 }
@@ -44,12 +45,12 @@ struct RecurrentCard {
 
   private static let heading = "## With transformers"
 
-  var text: String {
+  func text() throws(FileError) -> String {
     let depth = source.graph.recurrence?.meanRecurrence ?? 1
-    let body = source.card?.body ?? "\n# A depth-recurrent model\n"
+    let body = try source.card()?.body ?? "\n# A depth-recurrent model\n"
     // A folder that is exported again has the section already.
     let own = body.firstRange(of: "\n" + Self.heading).map { body[..<$0.lowerBound] } ?? body
-    return source.frontMatter(tags: ["custom_code", "depth-recurrent"]) + own + """
+    return try source.frontMatter(tags: ["custom_code", "depth-recurrent"]) + own + """
 
       \(Self.heading)
 
@@ -84,8 +85,8 @@ struct PlainCard {
   let form: PlainForm
   let graph: ModelGraph
 
-  var text: String {
-    source.frontMatter(tags: [], without: ["custom_code", "depth-recurrent"]) + """
+  func text() throws(FileError) -> String {
+    try source.frontMatter(tags: [], without: ["custom_code", "depth-recurrent"]) + """
 
       # A depth-recurrent model at r = \(recurrence), as plain layers
 

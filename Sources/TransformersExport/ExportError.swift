@@ -7,8 +7,10 @@ package struct ExportError: DiagnosedError, Equatable {
     case notRecurrent
     /// No class of transformers is known for the family.
     case unknownFamily(String)
-    /// The family's class has no place for these biases.
-    case biases(String)
+    /// The family's configuration in transformers cannot say what the model computes.
+    case notExpressible(String, String)
+    /// The exported modelling code does not compute something that a block does.
+    case notInModellingCode(String)
     /// Plain layers cannot compute what the recurrence computes.
     case notPlain(recurrence: Int, reason: String)
   }
@@ -27,7 +29,8 @@ package struct ExportError: DiagnosedError, Equatable {
     switch problem {
     case .notRecurrent: "export.not_recurrent"
     case .unknownFamily: "export.unknown_family"
-    case .biases: "export.biases"
+    case .notExpressible: "export.not_expressible"
+    case .notInModellingCode: "export.not_in_code"
     case .notPlain: "export.not_plain"
     }
   }
@@ -36,8 +39,10 @@ package struct ExportError: DiagnosedError, Equatable {
     switch problem {
     case .notRecurrent: "the model is not recurrent"
     case .unknownFamily(let family): "no class of transformers is known for \(family)"
-    case .biases(let family):
-      "the model has biases that the configuration of \(family) in transformers cannot say"
+    case .notExpressible(let family, let reason):
+      "the configuration of \(family) in transformers cannot say what this model computes: \(reason)"
+    case .notInModellingCode(let part):
+      "the exported modelling code does not compute \(part) yet"
     case .notPlain(let recurrence, let reason):
       "plain layers cannot compute this model at r = \(recurrence): \(reason)"
     }

@@ -43,7 +43,7 @@ package struct ExportedFolder: Sendable {
     guard source.graph.recurrence != nil else {
       throw ExportError(.notRecurrent, file: source.checkpoint.path)
     }
-    let family = try FamilyClass.of(source.graph)
+    try source.graph.checkModellingCode()
     var options = RetrofitOptions()
     options.head = .keep
     options.type = source.type
@@ -57,13 +57,13 @@ package struct ExportedFolder: Sendable {
     ]
     // How the adapter started is no claim that training elsewhere would keep true.
     config["adapter_init"] = nil
-    if family.biasIsField {
-      config["attention_bias"] = .bool(source.graph.style.queryKeyValueBias)
-      config["mlp_bias"] = .bool(source.graph.style.mlpBias)
+    if source.graph.hasField("attention_bias"), let spec = source.graph.blocks.first?.spec {
+      config["attention_bias"] = .bool(spec.attention.queryKeyValueBias)
+      config["mlp_bias"] = .bool(spec.mlp.bias)
     }
     return ExportedFolder(
       contents: try source.contents(
-        plan.parameters, config: config, card: RecurrentCard(source).text,
+        plan.parameters, config: config, card: RecurrentCard(source).text(),
         more: ModellingCode.sideFiles, record: ["to": "transformers"]),
       graph: plan.result, reason: nil)
   }
@@ -73,7 +73,6 @@ package struct ExportedFolder: Sendable {
     guard let body = source.graph.recurrence else {
       throw ExportError(.notRecurrent, file: source.checkpoint.path)
     }
-    let family = try FamilyClass.of(source.graph)
     let values = try InjectionValues(body, from: source.checkpoint)
     let form: PlainForm
     do { form = try PlainForm(body, values, recurrence: recurrence) } catch {
@@ -82,11 +81,13 @@ package struct ExportedFolder: Sendable {
     var passes: [any GraphPass] = [Unroll(repeats: form.repeats)]
     if let type = source.type { passes.append(Cast(to: type)) }
     let graph = try source.graph.applying(passes)
+    let config = try graph.plainConfig()
     let card = PlainCard(
-      source: source, className: family.name, recurrence: recurrence, form: form, graph: graph)
+      source: source, className: graph.className ?? graph.family, recurrence: recurrence,
+      form: form, graph: graph)
     return ExportedFolder(
       contents: try source.contents(
-        graph.parameters, config: graph.plainConfig(family), card: card.text, more: [],
+        graph.parameters, config: config, card: card.text(), more: [],
         record: ["to": "unrolled", "recurrence": JSONValue(recurrence)]),
       graph: graph, reason: form.reason)
   }

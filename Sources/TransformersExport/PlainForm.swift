@@ -54,7 +54,7 @@ package struct PlainForm: Equatable, Sendable {
       case .embedding: "a state that starts as the prelude's output"
       }
     let passes = recurrence == 1 ? "at the only pass" : "at each of \(recurrence) passes"
-    guard body.injection == .linear else {
+    guard body.injection.kind == .linear else {
       return "the prelude's output is added to \(start), \(passes)"
     }
     return "the adapter mixes the prelude's output with \(start), \(passes); its state columns "

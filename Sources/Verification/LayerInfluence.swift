@@ -1,6 +1,6 @@
-import Glibc
 import Kernels
 import ModelGraph
+import Platform
 package import Transformer
 
 /// How much one layer changes the hidden states that pass through it.

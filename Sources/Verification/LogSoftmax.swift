@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 
 func exponential(_ x: Double) -> Double { exp(x) }
 

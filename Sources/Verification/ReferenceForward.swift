@@ -1,5 +1,5 @@
-import Glibc
 import ModelGraph
+import Platform
 import Tensors
 
 /// The textbook formulas of a decoder in Double, one loop a sum: slow, and with nothing in common
@@ -33,7 +33,10 @@ struct ReferenceForward {
         adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
       }
       for block in body.core { stream = try run(block, stream) }
-      if let norm { stream = stream.map { normalised($0, norm) } }
+      if let norm {
+        let spec = NormSpec(epsilon: graph.spec.finalNorm.epsilon)
+        stream = stream.map { normalised($0, norm, spec) }
+      }
       state = stream
     }
     return state
@@ -46,49 +49,73 @@ struct ReferenceForward {
       try reader.readFloats(
         graph.embedding.recipe, shape: graph.embedding.shape, rows: Int(token)..<(Int(token) + 1),
         into: &span)
-      return row.map(Double.init)
+      return row.map { Double($0) * graph.spec.embeddingMultiplier }
     }
   }
 
   /// One block over all positions.
   private func run(_ block: Block, _ input: [[Double]]) throws -> [[Double]] {
-    let before = graph.style.norms == .before
-    let attentionNorm = try vector(need(block, .attentionNorm))
-    let attended = try attention(
-      block, before ? input.map { normalised($0, attentionNorm) } : input)
-    let middle = zip(input, attended).map { x, a in
-      zip(x, before ? a : normalised(a, attentionNorm)).map(+)
+    let middle = try half(block, input, .attentionInput, .attentionOutput, attention)
+    return try half(block, middle, .mlpInput, .mlpOutput, mlp)
+  }
+
+  /// x + m · norm(f(norm(x))), where a place without a norm is left as it is.
+  private func half(
+    _ block: Block, _ input: [[Double]], _ before: BlockNorm.Place, _ after: BlockNorm.Place,
+    _ function: (Block, [[Double]]) throws -> [[Double]]
+  ) throws -> [[Double]] {
+    let result = try normalised(function(block, normalised(input, block, before)), block, after)
+    return zip(input, result).map { x, f in
+      zip(x, f).map { $0 + block.spec.residualMultiplier * $1 }
     }
-    let mlpNorm = try vector(need(block, .mlpNorm))
-    let fed = try mlp(block, before ? middle.map { normalised($0, mlpNorm) } : middle)
-    return zip(middle, fed).map { x, f in zip(x, before ? f : normalised(f, mlpNorm)).map(+) }
+  }
+
+  private func normalised(
+    _ rows: [[Double]], _ block: Block, _ place: BlockNorm.Place
+  ) throws -> [[Double]] {
+    guard let spec = block.spec.norm(place) else { return rows }
+    let role: BlockRole =
+      switch place {
+      case .attentionInput: .attentionNorm
+      case .attentionOutput: .attentionOutputNorm
+      case .mlpInput: .mlpNorm
+      case .mlpOutput: .mlpOutputNorm
+      }
+    let weight = try vector(need(block, role))
+    return rows.map { normalised($0, weight, spec) }
   }
 
   private func attention(_ block: Block, _ input: [[Double]]) throws -> [[Double]] {
-    let sizes = graph.sizes
+    let (sizes, spec) = (graph.sizes, block.spec.attention)
     let fused = try projected(
       block, input, fused: (.queryKeyValue, .queryKeyValueBias),
       parts: [(.query, .queryBias), (.key, .keyBias), (.value, .valueBias)])
     let queryNorm = try block[.queryNorm].map(vector)
     let keyNorm = try block[.keyNorm].map(vector)
     let (wide, narrow) = (sizes.queryWidth, sizes.keyValueWidth)
-    let queries = fused.enumerated().map { heads(Array($1[..<wide]), queryNorm, at: $0) }
+    let turn = ReferenceRotation(spec.rotary, headSize: sizes.headSize, length: input.count)
+    let queries = fused.enumerated().map {
+      heads(Array($1[..<wide]), queryNorm, spec).map(turn.turned(at: $0))
+    }
     let keys = fused.enumerated().map {
-      heads(Array($1[wide..<(wide + narrow)]), keyNorm, at: $0)
+      heads(Array($1[wide..<(wide + narrow)]), keyNorm, spec).map(turn.turned(at: $0))
     }
     let values = fused.map { split(Array($0[(wide + narrow)...])) }
     let group = sizes.heads / sizes.keyValueHeads
     let mixed = input.indices.map { position in
-      (0..<sizes.heads).flatMap { head -> [Double] in
-        let scores = (0...position).map { past in
-          dot(queries[position][head], keys[past][head / group])
-            / Double(sizes.headSize).squareRoot()
+      let first = if case .window(let n) = spec.visible { max(0, position - n + 1) } else { 0 }
+      return (0..<sizes.heads).flatMap { head -> [Double] in
+        let scores = (first...position).map { past in
+          let score = dot(queries[position][head], keys[past][head / group]) * spec.scale
+          return spec.softcap.map { $0 * tanh(score / $0) } ?? score
         }
         let top = scores.max() ?? 0
         let weights = scores.map { exp($0 - top) }
         let total = weights.reduce(0, +)
         return (0..<sizes.headSize).map { i in
-          (0...position).reduce(0.0) { $0 + weights[$1] * values[$1][head / group][i] } / total
+          weights.indices.reduce(0.0) {
+            $0 + weights[$1] * values[first + $1][head / group][i]
+          } / total
         }
       }
     }
@@ -99,10 +126,18 @@ struct ReferenceForward {
     let width = graph.sizes.intermediate
     let both = try projected(
       block, input, fused: (.gateUp, .gateUpBias), parts: [(.gate, .gateBias), (.up, .upBias)])
-    let gated = both.map { row in
-      (0..<width).map { row[$0] / (1 + exp(-row[$0])) * row[width + $0] }
+    let active = both.map { row in
+      (0..<width).map { activated(row[$0], block.spec.mlp.activation) * row[width + $0] }
     }
-    return try projected(block, gated, fused: (.down, .downBias), parts: [])
+    return try projected(block, active, fused: (.down, .downBias), parts: [])
+  }
+
+  private func activated(_ x: Double, _ kind: Activation) -> Double {
+    switch kind {
+    case .silu: x / (1 + exp(-x))
+    case .gelu: x * (1 + erf(x / 2.0.squareRoot())) / 2
+    case .geluTanh: x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x))) / 2
+    }
   }
 
   /// `W x + b`, where the rows of W lie in one tensor or in several.
@@ -121,14 +156,14 @@ struct ReferenceForward {
     return input.map { x in zip(product(weights, x), biases).map(+) }
   }
 
-  /// Splits into heads, normalises as the style says, and rotates for `position`.
-  private func heads(_ row: [Double], _ norm: [Double]?, at position: Int) -> [[Double]] {
-    let whole =
-      graph.style.queryKeyNorm == .fullWidth ? norm.map { normalised(row, $0) } ?? row : row
-    return split(whole).map { head in
-      let normed =
-        graph.style.queryKeyNorm == .perHead ? norm.map { normalised(head, $0) } ?? head : head
-      return rotated(normed, at: position)
+  /// Splits into heads, normalised as the spec says.
+  private func heads(
+    _ row: [Double], _ weight: [Double]?, _ spec: AttentionSpec
+  ) -> [[Double]] {
+    guard let weight, let norm = spec.queryKeyNorm else { return split(row) }
+    return switch norm.extent {
+    case .all: split(normalised(row, weight, norm.spec))
+    case .head: split(row).map { normalised($0, weight, norm.spec) }
     }
   }
 
@@ -138,40 +173,12 @@ struct ReferenceForward {
     }
   }
 
-  /// Turns the pairs (i, i + size / 2) by the position times the pair's frequency.
-  private func rotated(_ head: [Double], at position: Int) -> [Double] {
-    let half = head.count / 2
-    var result = head
-    for i in 0..<half {
-      let angle = Double(position) * frequency(i, of: half)
-      let (x, y) = (head[i], head[i + half])
-      result[i] = x * cos(angle) - y * sin(angle)
-      result[i + half] = y * cos(angle) + x * sin(angle)
-    }
-    return result
-  }
-
-  private func frequency(_ i: Int, of half: Int) -> Double {
-    let plain = pow(graph.rotary.theta, -Double(i) / Double(half))
-    switch graph.rotary.scaling {
-    case .none: return plain
-    case .linear(let factor): return plain / factor
-    case .llama3(let factor, let low, let high, let original):
-      // Llama 3.1: how often the pair turns within the original context decides.
-      let turns = Double(original) * plain / (2 * Double.pi)
-      if turns < low { return plain / factor }
-      if turns > high { return plain }
-      let share = (turns - low) / (high - low)
-      return (1 - share) * plain / factor + share * plain
-    }
-  }
-
   // MARK: Numbers
 
-  private func normalised(_ row: [Double], _ scale: [Double]) -> [Double] {
+  private func normalised(_ row: [Double], _ weight: [Double], _ spec: NormSpec) -> [Double] {
     let square = row.reduce(0) { $0 + $1 * $1 } / Double(row.count)
-    let inverse = 1 / (square + graph.normEpsilon).squareRoot()
-    return zip(row, scale).map { $0 * inverse * $1 }
+    let inverse = 1 / (square + spec.epsilon).squareRoot()
+    return zip(row, weight).map { $0 * inverse * (spec.offset + $1) }
   }
 
   private func product(_ rows: [[Double]], _ x: [Double]) -> [Double] { rows.map { dot($0, x) } }

@@ -69,11 +69,12 @@ struct FileTests {
     try FileManager.default.createSymbolicLink(
       atPath: folder.file("tree/link"), withDestinationPath: folder.file("kept"))
     #expect(try folderEntries(folder.file("tree")) == ["Z", "a", "link", "é"])
-    #expect(resolvedPath(folder.file("tree/link/file")) == resolvedPath(folder.file("kept/file")))
-    #expect(resolvedPath(folder.file("nothing")) == nil)
-    removeTree(folder.file("tree"))
-    #expect(pathKind(folder.file("tree")) == nil)
-    #expect(pathKind(folder.file("kept/file")) == .file)
+    #expect(
+      try resolvedPath(folder.file("tree/link/file")) == resolvedPath(folder.file("kept/file")))
+    #expect(try resolvedPath(folder.file("nothing")) == nil)
+    try removeTree(folder.file("tree"))
+    #expect(try pathKind(folder.file("tree")) == nil)
+    #expect(try pathKind(folder.file("kept/file")) == .file)
   }
 
   static let signatures: [(FileSignature, [UInt8])] = [
@@ -94,5 +95,51 @@ struct FileTests {
     #expect(try FileSignature(of: ByteRegion(bytes)) == expected)
     #expect(FileSignature([]) == nil)
     #expect(FileSignature(Array("plain text".utf8)) == nil)
+  }
+
+  @Test("only what is not there is absent: what cannot be looked at is an error")
+  func absence() throws {
+    let file = try folder.write([1], to: "file")
+    #expect(try pathKind(folder.file("nothing")) == nil)
+    #expect(try linkKind(folder.file("nothing")) == nil)
+    #expect(try resolvedPath(folder.file("nothing")) == nil)
+    for look in [{ _ = try pathKind($0) }, { _ = try linkKind($0) }, { _ = try resolvedPath($0) }]
+      as [(String) throws -> Void]
+    {
+      let error = #expect(throws: FileError.self) { try look(file + "/below") }
+      #expect(error?.code == "io.failed")
+      #expect(error?.kind == .inputOutput)
+    }
+  }
+
+  @Test("what is discarded is gone with all it holds; nothing may be there")
+  func discarding() throws {
+    try folder.write([1], to: "tree/a/b")
+    try discard(folder.file("tree"))
+    try discard(folder.file("tree"))
+    #expect(try folderEntries(folder.path).isEmpty)
+  }
+
+  @Test("a lock has one holder at a time")
+  func lock() throws {
+    let path = folder.file("lock")
+    do {
+      let first = try FileLock(path)
+      #expect(throws: FileError(path, .inUse)) { _ = try FileLock(path) }
+      withExtendedLifetime(first) {}
+    }
+    #expect(throws: Never.self) { _ = try FileLock(path) }
+  }
+
+  @Test("what a terminal would obey is spelled out; our own codes are not")
+  func printedText() {
+    #expect(PrintedText.shown("plain\ttext\n") == "plain\ttext\n")
+    #expect(
+      PrintedText.shown("\u{1B}]0;x\u{7}\r\u{9B}\u{7F}")
+        == "\\u001B]0;x\\u0007\\u000D\\u009B\\u007F")
+    #expect(PrintedText.shown("\u{202E}a\u{2066}b\u{200F}") == "\\u202Ea\\u2066b\\u200F")
+    #expect(PrintedText.onOneLine("a\nb") == "a\\u000Ab")
+    let colored = PrintedText.color(31) + "x" + PrintedText.plain
+    #expect(PrintedText.shown(colored) == "\u{1B}[31mx\u{1B}[0m")
   }
 }

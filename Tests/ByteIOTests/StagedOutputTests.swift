@@ -31,7 +31,7 @@ struct StagedOutputTests {
     let output = try stage("out")
     try write("new", to: output.temporary)
     #expect(try folderEntries(folder.path).count == 1)
-    #expect(pathKind(folder.file("out")) == nil)
+    #expect(try pathKind(folder.file("out")) == nil)
     try output.publish()
     #expect(try folderEntries(folder.path) == ["out"])
     #expect(try text("out") == "new")
@@ -60,26 +60,70 @@ struct StagedOutputTests {
 
   @Test("what a killed run left is removed, what a live one writes is not")
   func stale() throws {
-    // No process has a number above the kernel's limit, 2²²; the first one always runs.
-    try folder.write([1], to: ".out.ckpt-4194305.partial/file")
-    try folder.write([1], to: ".out.ckpt-4194306.partial")
+    // A process that has died holds no lock, whatever its number is now.
+    try folder.write([1], to: ".out.ckpt-0123456789abcdef.partial/lock")
+    try folder.write([1], to: ".out.ckpt-0123456789abcdef.partial/out/file")
+    let alive = try stage("out")
     let kept = [
-      ".out.ckpt-1.partial", ".out.ckpt-x.partial", ".out.ckpt-4194305.other",
-      ".other.ckpt-4194305.partial",
+      ".out.ckpt-0123456789abcdeg.partial/lock", ".out.ckpt-0123456789abcdef.other/lock",
+      ".out.ckpt-1.partial/lock", ".other.ckpt-0123456789abcdef.partial/lock",
+      // A user's file, whatever it is called, is none of ours.
+      ".out.ckpt-00000000000000aa.partial", ".out.ckpt-00000000000000ab.partial/other",
     ]
     for name in kept { try folder.write([1], to: name) }
+    let names = Set(kept.map { String($0.split(separator: "/")[0]) })
     let output = try stage("out")
-    #expect(Set(try folderEntries(folder.path)) == Set(kept))
+    #expect(Set(try folderEntries(folder.path)).subtracting(names).count == 2)
     try write("new", to: output.temporary)
     try output.publish()
-    #expect(Set(try folderEntries(folder.path)) == Set(kept + ["out"]))
+    try write("late", to: alive.temporary)
+    #expect(throws: FileError(folder.file("out"), .exists)) { try alive.publish() }
+    #expect(try text("out") == "new")
+  }
+
+  @Test("of two writers without force, one publishes and the other is refused")
+  func twoWriters() throws {
+    let (first, second) = (try stage("out"), try stage("out"))
+    try write("first", to: first.temporary)
+    try write("second", to: second.temporary)
+    try second.publish()
+    let error = #expect(throws: FileError.self) { try first.publish() }
+    #expect(error == FileError(folder.file("out"), .exists))
+    #expect(error?.kind == .outputExists)
+    #expect(try text("out") == "second")
+  }
+
+  @Test("of two writers with force, the last one stays, whole")
+  func twoForcedWriters() throws {
+    do {
+      let (first, second) = (
+        try stage("out", isFolder: true, force: true), try stage("out", isFolder: true, force: true)
+      )
+      try write("a", to: first.path("a"))
+      try write("b", to: second.path("b"))
+      try second.publish()
+      try first.publish()
+    }
+    #expect(try folderEntries(folder.file("out")) == ["a"])
+    #expect(try folderEntries(folder.path) == ["out"])
+  }
+
+  @Test("a link that leads nowhere is an output that exists")
+  func danglingLink() throws {
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("link"), withDestinationPath: folder.file("nowhere"))
+    #expect(throws: FileError(folder.file("link"), .exists)) { _ = try stage("link") }
+    let output = try stage("link", force: true)
+    try write("new", to: output.temporary)
+    try output.publish()
+    #expect(try text("link") == "new")
   }
 
   @Test("a pipe or a device is never replaced")
   func pipe() throws {
     #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
     #expect(throws: FileError(folder.file("pipe"), .notRegular)) { try stage("pipe", force: true) }
-    #expect(pathKind(folder.file("pipe")) == .other)
+    #expect(try pathKind(folder.file("pipe")) == .other)
   }
 
   @Test("io.exists: an output that is there is refused")
@@ -139,7 +183,7 @@ struct StagedOutputTests {
   }
 
   @Test("interrupted: nothing is published")
-  func interrupted() async {
+  func interrupted() async throws {
     await #expect(processExitsWith: .exitCode(42)) {
       Interruption.install()
       let folder = TemporaryFolder()
@@ -147,11 +191,9 @@ struct StagedOutputTests {
         at: folder.file("out"), isFolder: true, force: false, inputs: [], needed: 0)
       kill(getpid(), SIGINT)
       while !Interruption.isRequested { usleep(1000) }
-      do throws(FileError) {
-        try output.publish()
-      } catch {
-        exit(error.kind == .interrupted && pathKind(folder.file("out")) == nil ? 42 : 1)
-      }
+      let error = #expect(throws: FileError.self) { try output.publish() }
+      let isThere = try pathKind(folder.file("out")) != nil
+      exit(error?.kind == .interrupted && !isThere ? 42 : 1)
     }
   }
 }

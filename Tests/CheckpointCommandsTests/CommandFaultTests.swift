@@ -64,7 +64,7 @@ struct CommandFaultTests {
     func digest(_ path: String) throws -> Digest {
       SHA256.digest(of: try ByteRegion(path: path).contents(limit: 1 << 28))
     }
-    switch pathKind(output) {
+    switch try pathKind(output) {
     case .file?: return ["": try digest(output)]
     case .folder?:
       var files: [String: Digest] = [:]
@@ -89,7 +89,7 @@ struct CommandFaultTests {
     let random = RandomStream(seed: 74)
     for moment in 0..<6 {
       // The old state: something else, of the same kind.
-      removeTree(output)
+      try removeTree(output)
       try folder.write([1, 2, 3], to: new.keys.first == "" ? "out/o" : "out/o/old")
       let old = try #require(try state())
       let delay = 1.2 * whole * random.uniform(at: UInt64(moment))

@@ -189,12 +189,31 @@ struct EvalTests {
   }
 }
 
+@Suite("ckpt eval: conversations without answers")
+struct NothingLearnedTests {
+  @Test("are refused with their count, as in training")
+  func refused() throws {
+    let folder = TemporaryFolder()
+    let model = folder.file("model")
+    try FileManager.default.copyItem(atPath: Fixtures.path("tiny-arithmetic"), toPath: model)
+    _ = try folder.write(
+      Array("{% for m in messages %}{{ m.content }}{% endfor %}".utf8),
+      to: "model/chat_template.jinja")
+    let lines = (0..<60).map { #"{"messages":[{"role":"user","content":"\#($0)+1="}]}"# }
+    let data = try folder.write(Array(lines.joined(separator: "\n").utf8), to: "none.jsonl")
+    let run = try outcome(Eval.self, [model, "--data", data, "--sequence-length", "32", "--json"])
+    #expect(run.code == 3)
+    #expect(run.json?["errors"]?.array?.first?["code"]?.string == "train.nothing_learned")
+  }
+}
+
 @Suite("the number an answer comes to")
 struct FinalNumberTests {
   static let samples: [(String, Double?)] = [
     ("It is 7, so 12.", 12), ("#### 1,234", 1234), ("so 5\n#### $18.50\nQuestion: 3", 18.5),
     ("-4", -4), ("7-3", 3), ("x = -0.5.", -0.5), ("costs $-2", -2), ("about .5", 0.5),
     ("1.2.3", 0.3), ("none", nil), ("", nil), ("a####", nil), ("12####", 12),
+    ("is \u{2212}5", -5), ("7\u{2212}3", 3), ("\u{2212}$2.50", -2.5), ("#### \u{2212}1,000", -1000),
   ]
 
   @Test("is the last, or the first after ####", arguments: samples)

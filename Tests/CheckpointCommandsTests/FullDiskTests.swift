@@ -70,7 +70,7 @@ struct FullDiskTests {
       for attempt in 1 2 3 4 5 6 7 8; do
         \(make)
         \(line(command)) &
-        until [ -e "$1/.o.ckpt-$!.partial" ] || ! kill -0 $!; do :; done
+        until compgen -G "$1/.o.ckpt-*.partial/*" >/dev/null || ! kill -0 $!; do :; done
         kill -STOP $! && head -c 100M /dev/zero >"$1/fill"
         kill -CONT $!; wait $!; code=$?; rm -f "$1/fill"
         [ $code = 0 ] || break

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -35,6 +36,26 @@ struct GenerateTests {
     }
     #expect(try text("1") == text("1"))
     #expect(try Set(["1", "2", "3", "4"].map(text)).count > 1)
+  }
+
+  @Test("rows of the embedding beyond the vocabulary are never made")
+  func padding() throws {
+    let folder = TemporaryFolder()
+    let padded = folder.file("padded")
+    try FileManager.default.copyItem(atPath: model, toPath: padded)
+    // 261 tokens for 384 rows.
+    try FileManager.default.removeItem(atPath: padded + "/tokenizer.json")
+    try FileManager.default.copyItem(
+      atPath: Fixtures.path("tokenizers/folders/tokenizer.json"), toPath: padded + "/tokenizer.json"
+    )
+    let config = #"{"eos_token": "<|end|>"}"#
+    try Data(config.utf8).write(to: URL(filePath: padded + "/tokenizer_config.json"))
+    let run = try outcome(
+      Generate.self,
+      [padded, "--prompt", "abc", "--max-tokens", "60", "--temperature", "100", "--json"])
+    #expect(run.code == 0, "\(run.notes)")
+    let ids = try #require(run.json?["ids"]?.array).compactMap(\.integer)
+    #expect(ids.count > 3 && ids.allSatisfy { $0 < 261 })
   }
 
   @Test("recurrences and chat are refused where the model has none")

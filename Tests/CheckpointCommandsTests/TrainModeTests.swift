@@ -126,8 +126,8 @@ struct TrainModeTests {
       to: "run")
     #expect(done.code == 0, "\(done.notes)")
     #expect(done.json?["package"] == .null)
-    #expect(pathKind(folder.file("run/package")) == nil)
-    #expect(pathKind(folder.file("run/checkpoints/step-1/package")) == nil)
+    #expect(try pathKind(folder.file("run/package")) == nil)
+    #expect(try pathKind(folder.file("run/checkpoints/step-1/package")) == nil)
     #expect(try folderEntries(folder.file("run/factors")).count == 2)
     #expect(try train(package, ["--factors-only"], to: "full").code == 64)
   }
@@ -176,5 +176,65 @@ struct TrainModeTests {
     let asked = try train(package, ["--preset", "two-phase"], to: "never")
     #expect(asked.code == 64)
     #expect(asked.notes.contains("--preset task"))
+  }
+
+  /// Prompts and completions of very different shares.
+  private func masked() throws -> String {
+    let lines = (0..<60).map { i in
+      let (long, short) = (String(repeating: "\(i)+1=", count: 12), "\(i % 7)")
+      return i % 2 == 0
+        ? #"{"prompt":"\#(long)","completion":"\#(short)"}"#
+        : #"{"prompt":"\#(short)","completion":"\#(long)"}"#
+    }
+    return try folder.write(Array(lines.joined(separator: "\n").utf8), to: "masked.jsonl")
+  }
+
+  @Test(
+    "with masks, loss and gradient do not depend on how a step is cut",
+    arguments: [[], ["--set", "distillation.teacher=TEACHER", "--set", "distillation.mix=0.5"]])
+  func weights(more: [String]) throws {
+    let data = try masked()
+    let more = more.map { $0.replacingOccurrences(of: "TEACHER", with: source) }
+    func steps(_ arguments: [String], to run: String) throws -> [JSONValue] {
+      let done = try outcome(
+        Train.self,
+        [source, "-o", folder.file(run), "--cache", folder.file("cache"), "--data", data]
+          + ["--batch-size", "4", "--sequence-length", "31", "--steps", "1"]
+          + ["--set", "evaluation.rows=4", "--set", "data.held_out=0.1"] + more + arguments)
+      #expect(done.code == 0, "\(done.notes)")
+      return try ByteRegion(path: folder.file(run) + "/metrics.jsonl").contents(limit: 1 << 20)
+        .split(separator: 0x0A).map { try JSONValue(parsing: Array($0)) }
+    }
+    let whole = try steps(["--micro-batch-size", "4"], to: "whole")
+    let least = try steps(["--micro-batch-size", "4", "--threads", "1"], to: "threads")
+    for (name, run) in [
+      ("threads", least), ("2", try steps(["--micro-batch-size", "2"], to: "2")),
+      ("1", try steps(["--micro-batch-size", "1"], to: "1")),
+    ] {
+      for (a, b) in zip(whole, run) {
+        for key in ["loss", "divergence", "grad_norm"] {
+          guard let x = a[key]?.double, let y = b[key]?.double else {
+            #expect(key == "divergence" && more.isEmpty)
+            continue
+          }
+          #expect(abs(x - y) < 1e-6 * max(1, x), "\(name) \(key): \(x) \(y)")
+        }
+      }
+    }
+  }
+
+  @Test("data without a single answer are refused before the run begins")
+  func nothingLearned() throws {
+    let lines = (0..<60).map { #"{"messages":[{"role":"user","content":"\#($0)+1="}]}"# }
+    let data = try folder.write(Array(lines.joined(separator: "\n").utf8), to: "none.jsonl")
+    let template = try folder.write(
+      Array("{% for m in messages %}{{ m.content }}\n{% endfor %}".utf8), to: "chat.jinja")
+    let done = try outcome(
+      Train.self,
+      [source, "-o", folder.file("none"), "--cache", folder.file("cache"), "--data", data]
+        + ["--batch-size", "2", "--sequence-length", "7", "--steps", "2"]
+        + ["--set", "data.chat_template=\(template)"])
+    #expect(done.code == 3 && done.notes.contains("train.nothing_learned"), "\(done.notes)")
+    #expect(try pathKind(folder.file("none")) == nil)
   }
 }

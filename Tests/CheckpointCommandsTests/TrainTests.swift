@@ -167,7 +167,7 @@ struct TrainTests {
         [package, "-o", folder.file("never"), "--cache", folder.file("cache")] + arguments)
       #expect(done.code == code, "\(arguments): \(done.notes)")
       #expect(done.notes.contains(words), "\(done.notes)")
-      #expect(pathKind(folder.file("never")) == nil)
+      #expect(try pathKind(folder.file("never")) == nil)
     }
   }
 
@@ -230,7 +230,7 @@ struct TrainTests {
     #expect(!page.output.contains("  tokens\n"))
     #expect(page.output.contains("Held out, r = 8"))
     #expect(page.output.contains("slow   fast"))
-    #expect(pathKind(svg) == .file)
+    #expect(try pathKind(svg) == .file)
     let json = try outcome(Runs.self, paths + ["--json"]).json
     #expect(json?["runs"]?.array?.compactMap { $0["name"]?.string } == ["slow", "fast"])
     #expect(try outcome(Runs.self, [folder.file("nowhere")]).code == 5)

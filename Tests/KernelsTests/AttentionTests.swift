@@ -6,7 +6,7 @@ import Testing
 /// Attention by its definition.
 private func textbook(
   _ q: Rows, _ k: Rows, _ v: Rows, heads: Int, keyValueHeads: Int, size: Int, sequences: Int,
-  first: [Int32]?
+  first: [Int32]?, window: Int? = nil, softcap: Double? = nil
 ) -> Rows {
   let queries = q.count / sequences
   let keys = k.count / sequences
@@ -14,12 +14,14 @@ private func textbook(
     let (b, t) = (row / queries, row % queries)
     return (0..<heads).flatMap { head -> [Double] in
       let column = head / (heads / keyValueHeads) * size
-      let seen = Int(first?[row] ?? 0)...(keys - queries + t)
+      let last = keys - queries + t
+      let seen = max(Int(first?[row] ?? 0), last + 1 - (window ?? .max / 2))...last
       let weights = seen.map { j in
-        exp(
+        let score =
           (0..<size).reduce(0.0) {
             $0 + q[row][head * size + $1] * k[b * keys + j][column + $1]
-          } / Double(size).squareRoot())
+          } / Double(size).squareRoot()
+        return exp(softcap.map { $0 * tanh(score / $0) } ?? score)
       }
       let total = weights.reduce(0, +)
       return (0..<size).map { i in
@@ -36,9 +38,11 @@ private struct TrainingPass {
   let y, again: Matrix
   let dq, dk, dv: Matrix
 
-  init(length: Int, first: [Int32]?, on workers: Workers) throws {
-    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4)
-    let visibility = Visibility(sequences: 1, queries: length, first: first)
+  init(
+    length: Int, first: [Int32]?, window: Int? = nil, softcap: Float = 0, on workers: Workers
+  ) throws {
+    let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4, softcap: softcap)
+    let visibility = Visibility(sequences: 1, queries: length, first: first, window: window)
     (q, k) = (try random(length, 8, seed: 7), try random(length, 4, seed: 8))
     (v, dy) = (try random(length, 4, seed: 9), try random(length, 8, seed: 10))
     (y, again) = (try Matrix(rows: length, columns: 8), try Matrix(rows: length, columns: 8))
@@ -55,7 +59,9 @@ private struct TrainingPass {
 
 @Suite("attention against its definition in Double")
 struct AttentionTests {
-  let workers = Workers(2)
+  let workers: Workers
+
+  init() throws { workers = try Workers(2) }
 
   @Test(
     "forward, whole and packed, short and over several tiles",
@@ -94,6 +100,46 @@ struct AttentionTests {
     #expect(relativeError(y, want) < 1e-6)
   }
 
+  @Test(
+    "windows and softcaps, over tiles and over a cache", arguments: [1, 7, 64, 200], [nil, 0.4])
+  func windows(window: Int, softcap: Double?) throws {
+    let (length, shape) = (
+      150,
+      AttentionShape(heads: 4, keyValueHeads: 2, headSize: 6, softcap: Float(softcap ?? 0))
+    )
+    let (q, k) = (try random(length, 24, seed: 4), try random(length, 12, seed: 5))
+    let v = try random(length, 12, seed: 6)
+    let y = try Matrix(rows: length, columns: 24)
+    attention(
+      y, logSums: nil, q: q, k: k, v: v, shape,
+      Visibility(sequences: 1, queries: length, window: window), on: workers)
+    let want = textbook(
+      q.doubles, k.doubles, v.doubles, heads: 4, keyValueHeads: 2, size: 6, sequences: 1,
+      first: nil, window: window, softcap: softcap)
+    #expect(relativeError(y, want) < 1e-6)
+    let last = try Matrix(rows: 1, columns: 24)
+    attention(
+      last, logSums: nil, q: q.rows(length - 1..<length), k: k, v: v, shape,
+      Visibility(sequences: 1, queries: 1, past: length - 1, window: window), on: workers)
+    #expect(relativeError(last, [want[length - 1]]) < 1e-6)
+  }
+
+  @Test("gradients through windows and softcaps")
+  func windowGradients() throws {
+    let pass = try TrainingPass(length: 19, first: nil, window: 5, softcap: 0.4, on: workers)
+    func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
+      textbook(
+        q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: nil, window: 5,
+        softcap: 0.4)
+    }
+    let (qs, ks, vs) = (pass.q.doubles, pass.k.doubles, pass.v.doubles)
+    let dy = pass.dy.doubles
+    #expect(relativeError(pass.again, run(qs, ks, vs)) < 1e-6)
+    #expect(relativeError(pass.dq, numericGradient(qs, dy) { run($0, ks, vs) }) < 1e-5)
+    #expect(relativeError(pass.dk, numericGradient(ks, dy) { run(qs, $0, vs) }) < 1e-5)
+    #expect(relativeError(pass.dv, numericGradient(vs, dy) { run(qs, ks, $0) }) < 1e-5)
+  }
+
   @Test("a score of hundreds does not overflow, wherever its key stands", arguments: [1, 5])
   func largeScore(queries: Int) throws {
     let (length, shape) = (75, AttentionShape(heads: 1, keyValueHeads: 1, headSize: 4))
@@ -130,7 +176,7 @@ struct AttentionTests {
   @Test("gradients over several tiles, along a direction", arguments: [Precision.float32, .bf16])
   func gradientsOfTiles(precision: Precision) throws {
     guard precision.isSupported else { return }
-    let workers = Workers(2, precision: precision)
+    let workers = try Workers(2, precision: precision)
     let pass = try TrainingPass(length: 230, first: nil, on: workers)
     let (operands, dy) = ([pass.q.doubles, pass.k.doubles, pass.v.doubles], pass.dy.doubles)
     for (i, gradient) in [pass.dq, pass.dk, pass.dv].enumerated() {

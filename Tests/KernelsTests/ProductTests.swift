@@ -19,7 +19,7 @@ struct ProductTests {
     [(1, 1, 1), (5, 7, 3), (65, 130, 33), (200, 90, 70)])
   func layouts(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
     let (m, n, k) = extents
-    let workers = Workers(threads)
+    let workers = try Workers(threads)
     let (a, b) = (try random(m, k, seed: 1), try random(k, n, seed: 2, stride: n + 4))
     let (at, bt) = (try random(k, m, seed: 3), try random(n, k, seed: 4))
     let c = try Matrix(rows: m, columns: n)
@@ -41,14 +41,14 @@ struct ProductTests {
     let want = zip(w.doubles, product(b.doubles, a.doubles)).map { row, change in
       zip(row, change).map { $0 + 1.5 * $1 }
     }
-    addLowRank(w, b, a, scale: 1.5, on: Workers(threads))
+    addLowRank(w, b, a, scale: 1.5, on: try Workers(threads))
     #expect(relativeError(w, want) < 1e-6)
   }
 
   @Test(
     "symmetric results, by half and mirrored", arguments: [1, 2, 3], [(1, 3), (40, 90), (133, 20)])
   func symmetric(threads: Int, extents: (n: Int, k: Int)) throws {
-    let (wide, workers) = (try random(extents.n, extents.k, seed: 9), Workers(threads))
+    let (wide, workers) = (try random(extents.n, extents.k, seed: 9), try Workers(threads))
     let c = try Matrix(rows: extents.n, columns: extents.n)
     multiplySymmetric(c, Operand(wide), wide.transposed, on: workers)
     let want = product(wide.doubles, transpose(wide.doubles))
@@ -78,7 +78,7 @@ struct ProductTests {
     let weight = Weight(buffer, rows: outputs, columns: inputs, form: form)
     let x = try random(rows, inputs, seed: 6)
     let y = try Matrix(rows: rows, columns: outputs)
-    let workers = Workers(2)
+    let workers = try Workers(2)
     linear(y, x, weight, on: workers)
     let want = product(x.doubles, transpose(values.doubles))
     #expect(relativeError(y, want) < 1e-6)
@@ -99,7 +99,7 @@ struct ProductTests {
   func rounded(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
     let (m, n, k) = extents
     let (a, b) = (try random(m, k, seed: 7), try random(k, n, seed: 8))
-    let workers = Workers(threads, precision: .bf16)
+    let workers = try Workers(threads, precision: .bf16)
     let c = try Matrix(rows: m, columns: n)
     multiply(c, a, b, on: workers)
     let want = product(rounded(a), rounded(b))
@@ -130,7 +130,7 @@ struct ProductTests {
 struct WorkersTests {
   @Test("every part is done once, whatever the number of threads", arguments: [1, 2, 3, 7])
   func parts(threads: Int) throws {
-    let workers = Workers(threads)
+    let workers = try Workers(threads)
     for count in [0, 1, 5, 100] {
       let done = try Matrix(rows: 1, columns: max(count, 1))
       workers.divide(count) { _, range in for i in range { done[0, i] += 1 } }

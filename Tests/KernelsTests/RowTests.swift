@@ -6,26 +6,37 @@ import Testing
 /// Float32 sums of a few hundred products.
 private let tolerance = 1e-6
 
-private func norm(_ x: Rows, _ scale: [Double], _ epsilon: Double) -> Rows {
+private func norm(
+  _ x: Rows, _ scale: [Double], _ epsilon: Double, offset: Double = 0
+) -> Rows {
   x.map { row in
     stride(from: 0, to: row.count, by: scale.count).flatMap { start in
       let run = row[start..<(start + scale.count)]
       let mean = run.reduce(0) { $0 + $1 * $1 } / Double(run.count)
-      return zip(run, scale).map { $0 * $1 / (mean + epsilon).squareRoot() }
+      return zip(run, scale).map { $0 * (offset + $1) / (mean + epsilon).squareRoot() }
     }
   }
 }
 
-private func swiGLU(_ x: Rows) -> Rows {
-  x.map { row in
+private func gated(_ x: Rows, by kind: ActivationKind) -> Rows {
+  func active(_ x: Double) -> Double {
+    switch kind {
+    case .silu: x / (1 + exp(-x))
+    case .gelu: x * erfc(-x / 2.0.squareRoot()) / 2
+    case .geluTanh: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * pow(x, 3))))
+    }
+  }
+  return x.map { row in
     let half = row.count / 2
-    return (0..<half).map { row[$0] / (1 + exp(-row[$0])) * row[half + $0] }
+    return (0..<half).map { active(row[$0]) * row[half + $0] }
   }
 }
 
 @Suite("row kernels against the definitions in Double")
 struct RowTests {
-  let workers = Workers(3)
+  let workers: Workers
+
+  init() throws { workers = try Workers(3) }
 
   @Test("rmsNorm and its gradient", arguments: [(1, 1, 1), (5, 16, 16), (7, 33, 33), (4, 24, 8)])
   func rmsNorms(rows: Int, width: Int, run: Int) throws {
@@ -48,19 +59,38 @@ struct RowTests {
     #expect(relativeError(dScale, wantScale) < 1e-5)
   }
 
-  @Test("SwiGLU and its gradient", arguments: [(1, 1), (3, 16), (5, 37)])
-  func gates(rows: Int, width: Int) throws {
+  @Test("rmsNorm with weights that are stored less one, and its gradient")
+  func offsetNorm() throws {
+    let (x, scale) = (try random(5, 24, seed: 1), try random(1, 8, seed: 2))
+    let y = try Matrix(rows: 5, columns: 24)
+    rmsNorm(y, x, scale: scale, offset: 1, epsilon: 1e-5, on: workers)
+    #expect(relativeError(y, norm(x.doubles, scale.doubles[0], 1e-5, offset: 1)) < tolerance)
+    let dy = try random(5, 24, seed: 3)
+    let (dx, dScale) = (try Matrix(rows: 5, columns: 24), try Matrix(rows: 1, columns: 8))
+    rmsNormBackward(
+      dx, dScale, dy, x, scale: scale, offset: 1, epsilon: 1e-5, adding: false, on: workers)
+    func run(_ x: Rows, _ scale: Rows) -> Rows { norm(x, scale[0], 1e-5, offset: 1) }
+    let (xs, scales) = (x.doubles, scale.doubles)
+    #expect(relativeError(dx, numericGradient(xs, dy.doubles) { run($0, scales) }) < 1e-5)
+    #expect(relativeError(dScale, numericGradient(scales, dy.doubles) { run(xs, $0) }) < 1e-5)
+  }
+
+  @Test(
+    "gated activations and their gradients", arguments: [(1, 1), (3, 16), (5, 37)],
+    [ActivationKind.silu, .gelu, .geluTanh])
+  func gates(extents: (rows: Int, width: Int), kind: ActivationKind) throws {
+    let (rows, width) = extents
     let x = try random(rows, 2 * width, seed: 4)
     x.assign(x.floats.map { 8 * $0 })
     let y = try Matrix(rows: rows, columns: width)
-    Kernels.swiGLU(y, x, on: workers)
-    #expect(relativeError(y, swiGLU(x.doubles)) < tolerance)
+    Kernels.gated(y, x, by: kind, on: workers)
+    #expect(relativeError(y, gated(x.doubles, by: kind)) < tolerance)
     let dy = try random(rows, width, seed: 5)
-    let want = numericGradient(x.doubles, dy.doubles, swiGLU)
+    let want = numericGradient(x.doubles, dy.doubles) { gated($0, by: kind) }
     let dx = try Matrix(rows: rows, columns: 2 * width)
-    swiGLUBackward(dx, dy, dy, x, on: workers)
+    gatedBackward(dx, dy, dy, x, by: kind, on: workers)
     #expect(relativeError(dx, want) < 1e-5)
-    #expect(relativeError(dy, swiGLU(x.doubles)) < tolerance)
+    #expect(relativeError(dy, gated(x.doubles, by: kind)) < tolerance)
   }
 
   @Test("rotation turns split-half pairs, and back")
@@ -82,6 +112,24 @@ struct RowTests {
     #expect(relativeError(y, want) < tolerance)
     rotate(y, y, table, positions: positions, inverse: true, on: workers)
     #expect(relativeError(y, x.doubles) < tolerance)
+  }
+
+  @Test("a table of fewer values than a head turns its first ones, times the table's magnitude")
+  func partialRotation() throws {
+    let table = try RotationTable(frequencies: [1, 0.25], positions: 10, magnitude: 1.5)
+    let x = try random(2, 12, seed: 6)
+    let before = x.doubles
+    rotate(x, x, table, headSize: 6, positions: [0, 9], on: workers)
+    let want = zip(before, [0.0, 9]).map { row, position in
+      (0..<12).map { column in
+        let (head, i) = (column / 6 * 6, column % 6)
+        if i >= 4 { return row[column] }
+        let angle = position * [1, 0.25][i % 2]
+        let (a, b) = (row[head + i % 2], row[head + i % 2 + 2])
+        return 1.5 * (i < 2 ? a * cos(angle) - b * sin(angle) : b * cos(angle) + a * sin(angle))
+      }
+    }
+    #expect(relativeError(x, want) < tolerance)
   }
 
   @Test("bias and its gradient")
@@ -115,6 +163,27 @@ struct RowTests {
     #expect(relativeError(each, [want.flatMap(\.self)]) < tolerance)
     let gradient = numericGradient(x, [[0.5], [0.5], [0.5], [0.5]], losses)
     #expect(relativeError(logits, gradient) < 1e-5)
+  }
+
+  @Test("cross-entropy of logits that are divided and capped, and its gradient")
+  func cappedCrossEntropies() throws {
+    let labels: [Int32] = [3, -100, 0, 6]
+    let form = LogitForm(divisor: 2, softcap: 5)
+    let results = try random(4, 7, seed: 9)
+    results.assign(results.floats.map { 20 * $0 })
+    func losses(_ x: Rows) -> Rows {
+      zip(x, labels).map { row, label in
+        let row = row.map { 5 * tanh($0 / 2 / 5) }
+        return label < 0 ? [0] : [log(row.reduce(0) { $0 + exp($1) }) - row[Int(label)]]
+      }
+    }
+    let x = results.doubles
+    form.apply(results, on: workers)
+    #expect(relativeError(results, x.map { $0.map { 5 * tanh($0 / 10) } }) < tolerance)
+    let sum = crossEntropy(results, form, labels: labels, weight: 0.5, on: workers)
+    #expect(abs(sum - losses(x).reduce(0) { $0 + $1[0] }) < 1e-5 * abs(sum))
+    let gradient = numericGradient(x, [[0.5], [0.5], [0.5], [0.5]], losses)
+    #expect(relativeError(results, gradient) < 1e-5)
   }
 
   @Test("loss against labels and a teacher, with its gradient", arguments: [1.0, 2.5])

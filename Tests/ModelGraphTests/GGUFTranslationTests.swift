@@ -95,7 +95,7 @@ struct GGUFTranslationTests {
     #expect(graph.family == architecture)
     #expect(graph.sizes.headSize == 8)
     #expect(graph.sizes.keyValueHeads == 2)
-    #expect(graph.normEpsilon == 1e-5)
+    #expect(graph.spec.finalNorm.epsilon == 1e-5)
     #expect(graph.head != nil)
     #expect(graph.blocks.count == 2)
     let query = try #require(graph.blocks[1][.query])

@@ -32,26 +32,28 @@ struct RefusalTests {
     ("num_local_experts", 8, "8"), ("sliding_window", 16, "16"), ("num_kv_shared_layers", 2, "2"),
     ("final_logit_softcapping", 30, "30"), ("embedding_multiplier", 12, "12"),
     ("attention_multiplier", 0.5, "0.5"), ("no_rope_layers", [1], "[1]"),
-    ("quantization_config", ["quant_method": "gptq"], "{\"quant_method\":\"gptq\"}"),
+    ("num_experts", 0, "0"), ("is_bidirectional", false, "false"), ("my_note", "x", "\"x\""),
   ].map { ConfigCase($0.0, $0.1, .unknownField($0.0, value: $0.2)) }
 
   static let unsupported: [ConfigCase] = [
     .init("model_type", "bert", .unsupportedArchitecture("bert")),
-    .init("hidden_act", "gelu", .unsupportedField("hidden_act", value: "\"gelu\"")),
+    .init("hidden_act", "relu", .unsupportedField("hidden_act", value: "\"relu\"")),
+    .init("is_causal", false, .unsupportedField("is_causal", value: "false")),
     .init(
-      "partial_rotary_factor", 0.5, .unsupportedField("partial_rotary_factor", value: "0.5")),
+      "use_bidirectional_attention", true,
+      .unsupportedField("use_bidirectional_attention", value: "true")),
     .init(
-      "rope_scaling", ["rope_type": "yarn", "factor": 4],
-      .unsupportedField("rope_scaling.rope_type", value: "yarn")),
+      "quantization_config", ["quant_method": "gptq"],
+      .unsupportedField("quantization_config", value: "{\"quant_method\":\"gptq\"}")),
     .init(
-      "rope_scaling", ["type": "dynamic", "factor": 4],
-      .unsupportedField("rope_scaling.rope_type", value: "dynamic")),
+      "rope_scaling", ["rope_type": "mrope", "factor": 4],
+      .unsupportedField("rope_scaling.rope_type", value: "mrope")),
+    .init(
+      "rope_scaling", ["type": "dynamic", "factor": 4, "alpha": 2],
+      .unsupportedField("rope_scaling.alpha", value: "2")),
     .init(
       "rope_scaling", ["type": "linear", "factor": 2, "attention_factor": 0.5],
       .unsupportedField("rope_scaling.attention_factor", value: "0.5")),
-    .init(
-      "use_sliding_window", true, .unsupportedField("sliding_window", value: "32"),
-      in: "tiny-qwen2/source"),
     .init(
       "injection_type", "gate", .unsupportedField("injection_type", value: "gate"),
       in: "tiny-olmo2/retrofit"),
@@ -71,7 +73,9 @@ struct RefusalTests {
     .init(
       "rope_parameters", ["rope_type": "default", "rope_theta": 5],
       .conflictingFields("rope_theta", "rope_parameters.rope_theta")),
-    .init("norm_eps", 0.5, .conflictingFields("rms_norm_eps", "norm_eps")),
+    .init(
+      "rms_norm_eps", 0.5, .conflictingFields("rms_norm_eps", "norm_eps"),
+      in: "tiny-olmo2/retrofit"),
     .init("hidden_size", "32", .wrongType(field: "hidden_size", wanted: "a whole number")),
     .init("tie_word_embeddings", false, .missingTensors(["lm_head.weight"])),
   ]
@@ -88,10 +92,6 @@ struct RefusalTests {
   @Test("fields", arguments: unknown + unsupported + malformed + invalid)
   func field(_ sample: ConfigCase) throws {
     var (config, tensors) = try golden(sample.model)
-    if sample.field == "use_sliding_window" {
-      config["sliding_window"] = 32
-      config["max_window_layers"] = 2
-    }
     config[sample.field] = sample.value
     #expect(throws: ModelGraphError(sample.problem)) {
       _ = try ModelGraph.read(config: config, tensors: tensors)
@@ -111,7 +111,8 @@ struct RefusalTests {
   @Test(
     "fields without effect are accepted",
     arguments: [
-      ("sliding_window", nil), ("embedding_multiplier", 1), ("num_experts", 0),
+      ("sliding_window", nil), ("is_causal", true), ("num_beam_groups", 1),
+      ("use_flash_attention_2", true), ("_flash_attn_2_enabled", true), ("attn_pdrop", 0.0),
       ("layer_types", .array(Array(repeating: "full_attention", count: 10))),
       ("partial_rotary_factor", 1.0), ("unsloth_fixed", true), ("dtype", "bfloat16"),
       ("rope_scaling", ["rope_type": "default"]), ("head_dim", nil), ("vocab_size", 90),
@@ -121,19 +122,53 @@ struct RefusalTests {
     config[field] = value
     let graph = try ModelGraph.read(config: config, tensors: tensors)
     #expect(graph.sizes.vocabulary == 96)
-    #expect(graph.rotary == RotaryEmbedding(theta: 100_000))
+    #expect(graph.blocks[0].spec.attention.rotary == RotaryEmbedding(theta: 100_000))
   }
 
-  @Test("a window as wide as the context is none")
-  func wideWindow() throws {
+  @Test("a field that the user says has no effect is passed over, with a note")
+  func ignored() throws {
+    var (config, tensors) = try golden("tiny-llama/source")
+    config["my_note"] = "x"
+    let graph = try ModelGraph.read(config: config, tensors: tensors, ignoring: ["my_note"])
+    #expect(graph.notes.map(\.code) == ["config.ignored"])
+    config["is_causal"] = false
+    #expect(throws: ModelGraphError(.unsupportedField("is_causal", value: "false"))) {
+      _ = try ModelGraph.read(config: config, tensors: tensors, ignoring: ["my_note", "is_causal"])
+    }
+  }
+
+  @Test("Mistral's window is the stated one, its class's where none is stated, or none")
+  func mistralWindow() throws {
     var (config, tensors) = try golden("tiny-llama/source")
     config["model_type"] = "mistral"
-    config["sliding_window"] = 64
-    #expect(try ModelGraph.read(config: config, tensors: tensors).family == "mistral")
-    config["sliding_window"] = 63
-    #expect(throws: ModelGraphError(.unsupportedField("sliding_window", value: "63"))) {
-      _ = try ModelGraph.read(config: config, tensors: tensors)
+    func visible() throws -> AttentionSpec.Visible {
+      try ModelGraph.read(config: config, tensors: tensors).blocks[0].spec.attention.visible
     }
+    #expect(try visible() == .window(4096))
+    config["sliding_window"] = 63
+    #expect(try visible() == .window(63))
+    config["sliding_window"] = .null
+    #expect(try visible() == .all)
+  }
+
+  @Test("Qwen's windows stand where the switch, the first layer and the list of layers put them")
+  func qwenWindows() throws {
+    var (config, tensors) = try golden("tiny-qwen2/source")
+    let layers = try #require(config["num_hidden_layers"]?.integer)
+    func windowed() throws -> [Int] {
+      let graph = try ModelGraph.read(config: config, tensors: tensors)
+      return graph.blocks.indices.filter { graph.blocks[$0].spec.attention.visible == .window(32) }
+    }
+    config["sliding_window"] = 32
+    config["max_window_layers"] = 2
+    #expect(try windowed().isEmpty)
+    config["use_sliding_window"] = true
+    #expect(try windowed() == Array(2..<layers))
+    config["layer_types"] = .array(
+      (0..<layers).map { $0 == 1 ? "sliding_attention" : "full_attention" })
+    #expect(try windowed() == [1])
+    config["use_sliding_window"] = false
+    #expect(throws: ModelGraphError(.missingField("sliding_window"))) { _ = try windowed() }
   }
 
   @Test("tensors: leftover, missing, misshapen, integers")
@@ -164,7 +199,7 @@ struct RefusalTests {
     }
   }
 
-  @Test("wrappers' prefixes are stripped and reported; buffers and a tied head are dropped")
+  @Test("wrappers' prefixes are stripped and reported; buffers are dropped, a stored head is kept")
   func prefixes() throws {
     var (config, tensors) = try golden("tiny-llama/source")
     config["tie_word_embeddings"] = true
@@ -176,10 +211,12 @@ struct RefusalTests {
     var head = tensors[0]
     head.name = "module._orig_mod.lm_head.weight"
     let graph = try ModelGraph.read(config: config, tensors: tensors + [buffer, head])
-    #expect(graph.parameters.count == tensors.count)
+    // Whether the head is the embedding, its bytes tell.
+    #expect(graph.saysTied && graph.head?.name.string == "module._orig_mod.lm_head.weight")
+    #expect(graph.parameters.count == tensors.count + 1)
     #expect(graph.embedding.name == "module._orig_mod.model.embed_tokens.weight")
     #expect(
-      graph.notes.map(\.code) == ["model.buffer_dropped", "model.unused_tensor", "model.prefix"])
+      graph.notes.map(\.code) == ["model.buffer_dropped", "model.prefix", "model.prefix"])
 
     let twice = TensorName(String(tensors[0].name.string.dropFirst("module.".count)))
     var double = tensors[0]

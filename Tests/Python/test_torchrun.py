@@ -141,6 +141,28 @@ def test_losses_are_those_of_the_bundled_trainer(runs, case):
     assert (script / "recipe.yaml").read_text() == (bundled / "recipe.yaml").read_text()
 
 
+def test_a_step_may_be_cut_in_any_way(trainers, retrofit, tiny_arithmetic):
+    """Loss and gradient are means over the learned tokens of the step, in masked data too."""
+    package = retrofit(tiny_arithmetic, "--prelude", 1, "--core", 2, "--coda", 1, "--state", "zero")
+    model = trainers.folder / "zero-model"
+    trainers.ckpt("export", package, "--to", "transformers", "-o", model)
+    both = Trainers(trainers.ckpt, package, model, trainers.folder)
+    settings = ["recurrence.fixed=2", "steps=1", "evaluation.rows=2", "batch_size=8"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    first = None
+    for micro, processes in [(8, 0), (4, 0), (1, 0), (2, 2)]:
+        cut = f"micro_batch_size={micro}"
+        runs = [both.script(f"cut-{micro}", processes, "--recipe", both.recipe, *options,
+                            "--set", cut)]
+        if not processes:
+            runs.append(both.bundled(f"cut-{micro}-bundled", [*settings, cut]))
+        for run in runs:
+            record = records(run)[0]
+            first = first or record
+            assert record["loss"] == pytest.approx(first["loss"], rel=1e-6)
+            assert record["grad_norm"] == pytest.approx(first["grad_norm"], rel=2e-6)
+
+
 def test_the_trained_folder_is_a_model_again(trainers, runs):
     """It opens and becomes a package, and its held-out loss is the run's last one."""
     ckpt, (bundled, script) = trainers.ckpt, runs("muon in shards")

@@ -95,7 +95,7 @@ struct GoldenRetrofitTests {
     }
     let read = try ModelGraph.read(config: plan.config, tensors: records)
     #expect(read.notes.isEmpty)
-    #expect(read.style == source.style && read.rotary == source.rotary)
+    #expect(read.spec == source.spec && read.blocks.map(\.spec) == plan.result.blocks.map(\.spec))
     #expect(read.sizes == source.sizes && read.family == source.family)
     #expect(read.blocks.map(\.sourceLayer) == plan.options.selection?.all)
     #expect(read.parameters.map(\.name) == plan.result.parameters.map(\.name))

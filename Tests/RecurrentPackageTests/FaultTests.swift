@@ -138,7 +138,7 @@ struct FaultTests {
     let path = try sparseSource(in: folder, hidden: 1024, layers: 24)
     let code = try Executable.shell(
       "\"$0\" retrofit \"$1\" --select 0/1-22/23 -o \"$2\" & "
-        + "while [ ! -e \"$3\"/.p.ckpt-$!.partial ]; do :; done; "
+        + "until compgen -G \"$3/.p.ckpt-*.partial\" || ! kill -0 $!; do :; done; "
         + "kill -INT $!; wait $!", path, folder.file("p"), folder.path)
     #expect(code == 130)
     #expect(try leftovers().isEmpty)

@@ -9,6 +9,7 @@ import Tokenizers
 enum Sample {
   static let all = [
     "gpt2", "llama3", "qwen2", "smollm2", "olmo2", "llama2", "mistral", "unigram", "unigram_plain",
+    "tekken", "o200k", "cl100k",
   ]
 
   static func bytes(_ name: String) throws -> [UInt8] {
@@ -115,5 +116,12 @@ struct TokenizersTests {
     let bytes: [UInt8] = [0x61, 0xE2, 0x82, 0x62, 0xF0, 0x9F, 0x98, 0xC0, 0xAF, 0xED, 0xA0, 0x80]
     let text = "a\u{FFFD}b" + String(repeating: "\u{FFFD}", count: 6)
     #expect(try tokenizer.encode(bytes) == tokenizer.encode(text))
+  }
+
+  @Test("the special tokens by the names that chat templates use")
+  func templateVariables() throws {
+    var tokenizer = try Sample.tokenizer("llama2")
+    try tokenizer.apply(config: ["bos_token": "<s>", "eos_token": "</s>"])
+    #expect(tokenizer.templateVariables == ["bos_token": "<s>", "eos_token": "</s>"])
   }
 }

@@ -48,7 +48,7 @@ struct ExchangeTests {
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
           coreBlocks: 1, codaBlocks: 1),
-        run: run, workers: Workers(1)
+        run: run, workers: try Workers(1)
       ) { path, _ in
         #expect(exchange.isFirst)
         try createFolders(path)
@@ -97,7 +97,7 @@ struct ExchangeTests {
     let run = RunFolder(folder.file("parts"))
     let stopped = TrainingError(.stopped(step: 6), run.path)
     #expect(errors.map { $0 as? TrainingError } == Array(repeating: stopped, count: 4))
-    #expect(run.checkpointSteps().last == 6)
+    #expect(try run.checkpointSteps().last == 6)
     let later = try train("parts", members: 2, resuming: true, signal: { $0 == 0 && $1 == 9 })
     #expect(later.allSatisfy { $0 as? TrainingError == TrainingError(.stopped(step: 9), run.path) })
     #expect(try train("parts", members: 1, resuming: true).allSatisfy { $0 == nil })

@@ -125,7 +125,7 @@ struct OptimizerTests {
   @Test("an update of Muon is nearly orthogonal, whatever the matrix's form")
   func orthogonal() throws {
     for (rows, columns) in [(48, 16), (16, 48), (20, 20)] {
-      let workers = Workers(1)
+      let workers = try Workers(1)
       let matrix = try Buffer(floats: rows * columns)
       let random = RandomStream(seed: 3)
       for i in 0..<rows * columns { matrix[i] = Float(random.normal(at: UInt64(i))) }

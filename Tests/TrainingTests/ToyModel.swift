@@ -14,6 +14,7 @@ final class ToyModel: TrainingModel {
   /// Micro-batches at which the gradient is not finite.
   var badCalls: Set<Int> = []
   private(set) var calls = 0
+  var dependsOnDraw = true
 
   init(vocabulary: Int) throws {
     self.vocabulary = vocabulary
@@ -26,12 +27,12 @@ final class ToyModel: TrainingModel {
   }
 
   func accumulate(
-    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
+    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss {
     calls += 1
     let noise = Float(RandomStream(seed: stateSeed).uniform(at: 0)) * 1e-3
-    let weight = 1 + 0.01 * Float(draw.total) + noise
-    let loss = pass(batch, weight: weight)
+    let weight = dependsOnDraw ? 1 + 0.01 * Float(draw.total) + noise : 1
+    let loss = pass(batch, weight: weight * Float(scale))
     if badCalls.contains(calls) { gradients[0] = .nan }
     return MicroBatchLoss(loss)
   }

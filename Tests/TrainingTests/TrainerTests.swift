@@ -36,7 +36,7 @@ struct TrainerTests {
       [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
       seed: settings.seed, vocabulary: model.vocabulary)
     let run = RunFolder(folder.file(name))
-    if pathKind(run.path) == nil {
+    if try pathKind(run.path) == nil {
       try run.create(force: false)
       try run.write("steps: 1\n", to: run.recipe)
     }
@@ -45,7 +45,7 @@ struct TrainerTests {
       coreBlocks: 1, codaBlocks: 1)
     var job = Trainer.Job(
       settings: settings, model: model, data: data, ledger: ledger, run: run,
-      workers: Workers(1), writePackage: writePackage)
+      workers: try Workers(1), writePackage: writePackage)
     var last = 0
     job.shouldStop = { last == stopAfter }
     return try Trainer(job) { if case .step(let record, _) = $0 { last = record.step } }
@@ -74,8 +74,8 @@ struct TrainerTests {
     let evaluations = try run.evaluationRecords()
     #expect(evaluations.map(\.step) == [0, 10, 20, 30])
     #expect(evaluations[3].meanLoss < 0.7 * evaluations[0].meanLoss)
-    #expect(pathKind(run.package) == .folder)
-    #expect(pathKind(run.curve) == .file)
+    #expect(try pathKind(run.package) == .folder)
+    #expect(try pathKind(run.curve) == .file)
     let line = try #require(
       String(decoding: ByteRegion(path: run.metrics).contents(limit: 1 << 20), as: UTF8.self)
         .split(separator: "\n").first)
@@ -98,7 +98,7 @@ struct TrainerTests {
     #expect(throws: TrainingError(.stopped(step: stop), stopped.job.run.path)) {
       try stopped.run()
     }
-    #expect(pathKind(stopped.job.run.curve) == .file)
+    #expect(try pathKind(stopped.job.run.curve) == .file)
     let resumed = try trainer("parts", Self.settings(), model: ToyModel(vocabulary: 12))
     try resumed.resume()
     #expect(resumed.progress.step == stop)
@@ -122,7 +122,7 @@ struct TrainerTests {
     }
     #expect(throws: Died.self) { try dying.run() }
     let run = dying.job.run
-    #expect(run.checkpointSteps() == [7, 10])
+    #expect(try run.checkpointSteps() == [7, 10])
     try folder.write([1], to: "run/checkpoints/.step-14.ckpt-1.partial/trash")
     let resumed = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12))
     try resumed.resume()
@@ -138,7 +138,7 @@ struct TrainerTests {
   func killedEarly() throws {
     let dying = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12), stopAfter: 3)
     #expect(throws: TrainingError.self) { try dying.run() }
-    removeTree(dying.job.run.checkpoint(3))
+    try removeTree(dying.job.run.checkpoint(3))
     let resumed = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12))
     try resumed.resume()
     #expect(try resumed.job.run.steps().isEmpty)
@@ -157,7 +157,7 @@ struct TrainerTests {
     settings.evaluation.every = 0
     let trainer = try trainer("run", settings, model: ToyModel(vocabulary: 12))
     try trainer.run()
-    #expect(trainer.job.run.checkpointSteps() == [28])
+    #expect(try trainer.job.run.checkpointSteps() == [28])
   }
 
   @Test("steps whose gradient is not finite are skipped and counted")
@@ -203,7 +203,7 @@ struct TrainerTests {
     let path = folder.file("precious")
     try folder.write([1], to: "precious/data")
     #expect(throws: FileError(path, .exists)) { try RunFolder(path).create(force: true) }
-    #expect(pathKind(path + "/data") == .file)
+    #expect(try pathKind(path + "/data") == .file)
   }
 
   @Test("the ledger counts the paper's formula and everything")

@@ -168,9 +168,10 @@ final class CachedReference {
 
   private func rotated(_ head: Row, at position: Int) -> Row {
     let half = head.count / 2
+    let theta = graph.blocks[0].spec.attention.rotary?.theta ?? 0
     var result = head
     for i in 0..<half {
-      let angle = Double(position) * pow(graph.rotary.theta, -Double(i) / Double(half))
+      let angle = Double(position) * pow(theta, -Double(i) / Double(half))
       result[i] = head[i] * cos(angle) - head[i + half] * sin(angle)
       result[i + half] = head[i + half] * cos(angle) + head[i] * sin(angle)
     }
@@ -178,7 +179,8 @@ final class CachedReference {
   }
 
   private func normalised(_ row: Row, _ scale: Row) -> Row {
-    let inverse = 1 / (dot(row, row) / Double(row.count) + graph.normEpsilon).squareRoot()
+    let inverse =
+      1 / (dot(row, row) / Double(row.count) + graph.spec.finalNorm.epsilon).squareRoot()
     return row.indices.map { row[$0] * inverse * scale[$0] }
   }
 

@@ -44,7 +44,7 @@ struct ModeTests {
 
   @Test("gradients of the factors of every matrix")
   func lowRank() throws {
-    let (model, golden) = try Self.model(wholes: [.adapter])
+    let (model, golden) = try Self.model(wholes: [.injection(.adapter)])
     let fixture = try ModeFixture("lora")
     for factor in model.factors {
       let name = "\(factor.block).\(factor.role.rawValue)"

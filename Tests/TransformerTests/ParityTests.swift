@@ -11,8 +11,9 @@ struct ParityTests {
   private func passThrough(_ golden: Golden) throws -> Model {
     var (graph, source) = try golden.checkpoint("retrofit")
     var body = try #require(graph.recurrence)
-    body.adapter?.recipe = Recipe(.initialised(.identities(state: 0, prelude: 1)), as: .f32)
-    body.adapter?.type = .f32
+    body.injection.parameters[.adapter]?.recipe = Recipe(
+      .initialised(.identities(state: 0, prelude: 1)), as: .f32)
+    body.injection.parameters[.adapter]?.type = .f32
     graph.body = .recurrent(body)
     return try Model(graph, from: source, on: Workers(2))
   }

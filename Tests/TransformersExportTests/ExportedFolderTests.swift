@@ -40,7 +40,9 @@ struct ExportedFolderTests {
     let folder = try ExportedFolder.recurrent(source)
     let read = try ModelGraph.read(
       config: folder.contents.config, parameters: folder.contents.parameters)
-    #expect(read.style == source.graph.style && read.sizes == source.graph.sizes)
+    #expect(
+      read.blocks.map(\.spec) == source.graph.blocks.map(\.spec) && read.sizes == source.graph.sizes
+    )
     #expect(read.recurrence?.stateStart == source.graph.recurrence?.stateStart)
     #expect(read.parameters.map(\.name) == source.graph.parameters.map(\.name))
     for parameter in folder.contents.parameters {

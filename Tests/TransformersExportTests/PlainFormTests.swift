@@ -48,7 +48,7 @@ private struct Adapter: RecipeSource {
       name: "adapter", shape: [width, 2 * width], type: .f32,
       recipe: .copy("adapter", rows: width))
     return RecurrentBody(
-      prelude: [], core: [], coda: [], injection: .linear, adapter: parameter,
+      prelude: [], core: [], coda: [], injection: Injection(.linear, [.adapter: parameter]),
       coreNorm: norm ? parameter : nil, stateStart: start, meanRecurrence: 4, meanBackpropDepth: 4)
   }
 }
@@ -97,8 +97,7 @@ struct PlainFormTests {
   @Test("addition is as an adapter of two identities", arguments: [random, .zero, .embedding])
   func addition(start: StateStart) throws {
     var body = Adapter(width: 2, state: 0, prelude: 0).body(start)
-    body.adapter = nil
-    body.injection = .add
+    body.injection = Injection(.add)
     let values = try InjectionValues(body, from: Adapter(width: 2, state: 0, prelude: 0))
     let same = Adapter(width: 2, state: 1, prelude: 1)
     #expect(try values == InjectionValues(same.body(start), from: same))

@@ -54,8 +54,8 @@ struct AnswerScoring {
   }
 
   private static func match(for reference: String) -> AnswerMatch {
-    reference.contains("####") || Double(reference.replacing(",", with: "")) != nil
-      ? .number : .text
+    let plain = reference.replacing(",", with: "").replacing("\u{2212}", with: "-")
+    return reference.contains("####") || Double(plain) != nil ? .number : .text
   }
 
   /// Answers every question greedily.

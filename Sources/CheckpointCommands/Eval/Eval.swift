@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import ChatTemplates
 import JSON
 import ModelGraph
 import Tokenizers
@@ -41,6 +42,11 @@ struct Eval: Verb {
   @Option(help: "What to measure; by default what the data's first record is made for.")
   var task: EvalTask?
 
+  @Option(
+    help: ArgumentHelp(
+      "Date that the chat template of a model writes into conversations.", valueName: "yyyy-mm-dd"))
+  var date: TemplateDate?
+
   @Option(help: "Tokens a window.") var sequenceLength = 256
 
   @Option(help: "Most windows; all of the text by default.") var windows: Int?
@@ -61,9 +67,12 @@ struct Eval: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if sequenceLength < 2 { throw ValidationError("--sequence-length is at least 2.") }
-    if batchSize < 1 || seeds < 1 || windows ?? 1 < 1 {
-      throw ValidationError("--batch-size, --seeds and --windows are at least 1.")
+    guard (2...1 << 24).contains(sequenceLength) else {
+      throw ValidationError("--sequence-length is from 2 to 16777216.")
+    }
+    guard (1...1 << 20).contains(batchSize), (1...1 << 20).contains(seeds), windows ?? 1 >= 1 else {
+      throw ValidationError(
+        "--batch-size and --seeds are from 1 to 1048576, --windows is at least 1.")
     }
   }
 
@@ -103,8 +112,13 @@ struct Eval: Verb {
   private func measureLoss(_ opened: OpenedModel, _ console: Console) throws -> LossReport {
     let tokenizer = try opened.tokenizer()
     let windows = try TokenWindows(
-      data, by: tokenizer, length: sequenceLength, count: self.windows)
+      data, by: tokenizer, length: sequenceLength, count: self.windows, date: date)
     guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
+      // Windows of documents are made of whatever there is.
+      if windows.areOfDocuments, !windows.windows.isEmpty {
+        let count = windows.windows.count * sequenceLength
+        throw TrainingError(.nothingLearned(tokens: count, heldOut: false), data)
+      }
       throw UsageError(
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")

@@ -1,6 +1,6 @@
 import ByteIO
-import Glibc
 import JSON
+import Platform
 import Training
 import Transformer
 

@@ -1,10 +1,10 @@
 /// The number that an answer comes to: the first one after `####`, which ends an answer in GSM8K, or
 /// else the last one of the text. Nil when there is none.
 ///
-/// Commas between digits and a dollar sign before them do not count; a minus sign counts where
+/// The minus sign of typesetting (U+2212) counts as that of the keyboard. Commas between digits and a dollar sign before them do not count; a minus sign counts where
 /// nothing that could be subtracted from stands before it.
 func finalNumber(_ text: String) -> Double? {
-  let bytes = Array(text.utf8)
+  let bytes = Array(text.replacing("\u{2212}", with: "-").utf8)
   let mark = Array("####".utf8)
   let marked = bytes.indices.last { bytes[$0...].starts(with: mark) }
   guard let marked else { return numbers(bytes[...]).last }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import ChatTemplates
 import JSON
 import Kernels
 import ModelGraph
@@ -27,6 +28,11 @@ struct Generate: Verb {
   @Flag(help: "Take the prompt as a user's message, in the model's own chat template.")
   var chat = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Date that the chat template writes; today's by default.", valueName: "yyyy-mm-dd"))
+  var date: TemplateDate?
+
   @Option(help: "Recurrences; the model's own number by default.") var recurrence: Int?
 
   @Option(help: "Most tokens to make.") var maxTokens = 64
@@ -53,7 +59,9 @@ struct Generate: Verb {
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens is at least 1.") }
-    if recurrence ?? 1 < 1 { throw ValidationError("--recurrence is at least 1.") }
+    guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
+      throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
+    }
     if topK ?? 1 < 1 { throw ValidationError("--top-k is at least 1.") }
     if !(temperature >= 0) || !(topP > 0 && topP <= 1) {
       throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")
@@ -82,7 +90,10 @@ struct Generate: Verb {
     try session.run(
       ids, limit: min(maxTokens, opened.graph.sizes.context - ids.count), exit: exit?.rule,
       sampler: &sampler
-    ) { if streams { console.write($0) } }
+    ) {
+      if streams { console.writeModelText($0) }
+      try console.requireOutput()
+    }
     if streams { console.write("\n") }
     if exit != nil, !output.quiet { console.note(session.depthLine) }
     return GenerateReport(prompt: prompt, promptTokens: ids.count, of: session)
@@ -93,7 +104,7 @@ struct Generate: Verb {
     guard let template = tokenizer.chatTemplate else {
       throw UsageError("\(model) has no chat template", hint: "leave --chat out")
     }
-    let text = try ChatTemplate(template).render(
+    let text = try ChatTemplate(template, date: date ?? .now).render(
       messages: [["role": "user", "content": .string(prompt)]], addGenerationPrompt: true,
       variables: tokenizer.templateVariables)
     // The template writes the special tokens itself.

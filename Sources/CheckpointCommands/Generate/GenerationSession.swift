@@ -1,5 +1,6 @@
 import ByteIO
 import Kernels
+import Platform
 import Tokenizers
 import Transformer
 
@@ -51,7 +52,7 @@ struct GenerationSession {
   /// Continues `prompt` until `limit` tokens, an end token, a stop text or a signal.
   mutating func run(
     _ prompt: [Int32], limit: Int, exit: ExitRule?, sampler: inout Sampler,
-    show: (String) -> Void
+    show: (String) throws -> Void
   ) throws {
     var streaming = StreamingDecoder(tokenizer, skipSpecial: true)
     // What precedes decides how the first token is spelled, so the decoder sees the prompt first.
@@ -66,7 +67,10 @@ struct GenerationSession {
         reason = .interrupted
         break
       }
-      let token = logits.withRow(0) { sampler.next($0) }
+      // Rows of the embedding beyond the vocabulary are padding, and no tokens.
+      let token = logits.withRow(0) { row in
+        sampler.next(row.extracting(..<min(row.count, tokenizer.vocabularySize)))
+      }
       if ends.contains(token) {
         reason = .endOfText
         break
@@ -80,12 +84,18 @@ struct GenerationSession {
         reason = .stop
         break
       }
-      flush(holding: longestStopPrefix(), show)
+      try flush(holding: longestStopPrefix(), show)
       step[0] = token
-      if made.count < limit { logits = try decoder.advance(step, exit: exit) }
+      if made.count == limit { break }
+      do { logits = try decoder.advance(step, exit: exit) } catch let error as FileError
+        where error.problem == .interrupted
+      {
+        reason = .interrupted
+        break
+      }
     }
     seconds = monotonicSeconds() - start
-    flush(holding: 0, show, isEnd: true)
+    try flush(holding: 0, show, isEnd: true)
   }
 
   /// Where the first stop text begins; none lies wholly in the first `known` bytes.
@@ -103,11 +113,13 @@ struct GenerationSession {
   }
 
   /// Shows what is certain: whole characters, nothing that a stop text may take back.
-  private mutating func flush(holding held: Int, _ show: (String) -> Void, isEnd: Bool = false) {
+  private mutating func flush(
+    holding held: Int, _ show: (String) throws -> Void, isEnd: Bool = false
+  ) throws {
     var end = bytes.count - held
     if !isEnd { end -= bytes[..<end].incompleteSuffix }
     guard end > shownCount else { return }
-    show(String(decoding: bytes[shownCount..<end], as: UTF8.self))
+    try show(String(decoding: bytes[shownCount..<end], as: UTF8.self))
     shownCount = end
   }
 }

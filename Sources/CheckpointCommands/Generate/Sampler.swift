@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import Tensors
 
 /// Chooses the next token from logits, which are finite.

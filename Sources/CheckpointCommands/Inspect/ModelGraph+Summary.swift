@@ -51,13 +51,10 @@ extension ModelGraph {
 
   var architectureLine: String {
     var traits = ["\(family)", "\(blocks.count) layers"]
-    traits.append(style.norms == .before ? "norms before" : "norms after")
-    switch style.queryKeyNorm {
-    case .none: break
-    case .perHead: traits.append("q/k norm per head")
-    case .fullWidth: traits.append("q/k norm over the full width")
+    // What one block has and another has not is a trait too.
+    for trait in blocks.flatMap(\.spec.traits) where !traits.contains(trait) {
+      traits.append(trait)
     }
-    if style.queryKeyValueBias { traits.append("q/k/v bias") }
     traits.append(head == nil ? "tied head" : "untied head")
     return traits.joined(separator: ", ")
   }
@@ -68,12 +65,21 @@ extension ModelGraph {
       + " of \(sizes.headSize), vocabulary \(sizes.vocabulary), context \(sizes.context)"
   }
 
+  /// Base of the rotary frequencies: a list where kinds of layers have their own.
+  private var ropeTheta: JSONValue {
+    var bases: [Double] = []
+    for base in blocks.compactMap(\.spec.attention.rotary?.theta) where !bases.contains(base) {
+      bases.append(base)
+    }
+    return bases.count == 1 ? JSONValue(bases[0]) : .array(bases.map { JSONValue($0) })
+  }
+
   /// Nil for a source model.
   var recurrenceLine: String? {
     guard let body = recurrence else { return nil }
     func layers(_ blocks: [Block]) -> String { rangeList(blocks.map(\.sourceLayer)) }
     return "prelude \(layers(body.prelude)), core \(layers(body.core)), coda \(layers(body.coda))"
-      + " of the source; \(body.injection.rawValue) injection; mean r \(body.meanRecurrence)"
+      + " of the source; \(body.injection.kind.rawValue) injection; mean r \(body.meanRecurrence)"
   }
 
   var summary: JSONValue {
@@ -82,8 +88,8 @@ extension ModelGraph {
       "hidden_size": JSONValue(sizes.hidden), "intermediate_size": JSONValue(sizes.intermediate),
       "heads": JSONValue(sizes.heads), "key_value_heads": JSONValue(sizes.keyValueHeads),
       "head_size": JSONValue(sizes.headSize), "vocabulary": JSONValue(sizes.vocabulary),
-      "context": JSONValue(sizes.context), "norm_epsilon": JSONValue(normEpsilon),
-      "rope_theta": JSONValue(rotary.theta), "tied_head": .bool(head == nil),
+      "context": JSONValue(sizes.context), "norm_epsilon": JSONValue(spec.finalNorm.epsilon),
+      "rope_theta": ropeTheta, "tied_head": .bool(head == nil),
       "parts": .object(
         JSONObject(parts.map { .init(key: $0.name, value: JSONValue($0.parameters)) })),
     ]
@@ -93,11 +99,34 @@ extension ModelGraph {
       }
       object["recurrence"] = [
         "prelude": layers(body.prelude), "core": layers(body.core), "coda": layers(body.coda),
-        "injection": .string(body.injection.rawValue),
+        "injection": .string(body.injection.kind.rawValue),
         "mean_recurrence": JSONValue(body.meanRecurrence),
         "mean_backprop_depth": JSONValue(body.meanBackpropDepth),
       ]
     }
     return .object(object)
+  }
+}
+
+extension BlockSpec {
+  /// What is not as in every block, in words.
+  fileprivate var traits: [String] {
+    var traits: [String] = []
+    let places = Set(norms.map(\.place))
+    if places.isSuperset(of: [.attentionInput, .attentionOutput]) {
+      traits.append("norms before and after")
+    } else {
+      traits.append(places.contains(.attentionOutput) ? "norms after" : "norms before")
+    }
+    switch attention.queryKeyNorm?.extent {
+    case nil: break
+    case .head: traits.append("q/k norm per head")
+    case .all: traits.append("q/k norm over the full width")
+    }
+    if attention.queryKeyValueBias { traits.append("q/k/v bias") }
+    if case .window(let width) = attention.visible { traits.append("window of \(width)") }
+    if attention.rotary == nil { traits.append("layers without positions") }
+    if mlp.activation != .silu { traits.append(mlp.activation == .gelu ? "GELU" : "GELU (tanh)") }
+    return traits
   }
 }

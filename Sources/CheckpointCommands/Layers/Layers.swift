@@ -41,7 +41,9 @@ struct Layers: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if sequenceLength < 2 { throw ValidationError("--sequence-length is at least 2.") }
+    guard (2...1 << 24).contains(sequenceLength) else {
+      throw ValidationError("--sequence-length is from 2 to 16777216.")
+    }
     if windows < 1 { throw ValidationError("--windows is at least 1.") }
     guard [0, 3].contains([prelude, core, coda].compactMap({ $0 }).count) else {
       throw ValidationError("--prelude, --core and --coda go together.")

@@ -15,7 +15,7 @@ extension Checkpoint {
     _ path: String
   ) throws -> (checkpoint: Checkpoint, inputs: [ByteRegion]) {
     try refuseRun(path)
-    if RecurrentPackage.isArchive(path) {
+    if try RecurrentPackage.isArchive(path) {
       let package = try RecurrentPackage.open(path)
       return (package.checkpoint, package.weightFiles)
     }
@@ -25,8 +25,12 @@ extension Checkpoint {
 }
 
 /// Refuses the folder of a training run: its model is the package inside.
-func refuseRun(_ path: String) throws(ModelError) {
+func refuseRun(_ path: String) throws {
+  guard try pathKind(path) == .folder else { return }
   let run = RunFolder(path)
-  guard pathKind(run.metrics) == .file, pathKind(path + "/config.json") == nil else { return }
-  throw ModelError(path, .isRun(package: pathKind(run.package) == .folder ? run.package : nil))
+  guard try pathKind(run.metrics) == .file, try pathKind(path + "/config.json") == nil else {
+    return
+  }
+  let hasPackage = try pathKind(run.package) == .folder
+  throw ModelError(path, .isRun(package: hasPackage ? run.package : nil))
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Kernels
+import Transformer
 
 /// How many threads compute.
 struct ComputeOptions: ParsableArguments {
@@ -12,7 +13,7 @@ struct ComputeOptions: ParsableArguments {
     }
   }
 
-  func workers() -> Workers { Workers(threads) }
+  func workers() throws -> Workers { try Workers(threads) }
 }
 
 /// Numbers of recurrences, such as `1,2,4,8`.
@@ -22,7 +23,9 @@ struct RecurrenceList: ExpressibleByArgument, Equatable {
   init?(argument: String) {
     let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
     values = parts.compactMap { Int($0) }
-    guard values.count == parts.count, !values.isEmpty, values.allSatisfy({ $0 > 0 }) else {
+    guard values.count == parts.count, !values.isEmpty,
+      values.allSatisfy((1...Model.mostRecurrences).contains)
+    else {
       return nil
     }
   }

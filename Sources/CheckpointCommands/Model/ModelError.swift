@@ -11,8 +11,6 @@ struct ModelError: DiagnosedError, Equatable {
     case notRecurrent
     /// The command needs a source model.
     case alreadyRecurrent
-    /// The tokenizer makes ids that the embedding has no row for.
-    case vocabularyTooSmall(embedding: Int, tokenizer: Int)
     /// The path is the folder of a training run, with this package; nil before the first is written.
     case isRun(package: String?)
   }
@@ -30,7 +28,6 @@ struct ModelError: DiagnosedError, Equatable {
     switch problem {
     case .noConfig, .noTokenizer, .isRun: .inputOutput
     case .notRecurrent, .alreadyRecurrent: .unsupported
-    case .vocabularyTooSmall: .malformed
     }
   }
 
@@ -40,7 +37,6 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "model.no_tokenizer"
     case .notRecurrent: "model.not_recurrent"
     case .alreadyRecurrent: "model.already_recurrent"
-    case .vocabularyTooSmall: "model.vocabulary_too_small"
     case .isRun: "model.is_run"
     }
   }
@@ -51,8 +47,6 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "no tokenizer.json, and no tokenizer in the weights' metadata"
     case .notRecurrent: "the model is not recurrent"
     case .alreadyRecurrent: "the model is recurrent already"
-    case .vocabularyTooSmall(let embedding, let tokenizer):
-      "the tokenizer has \(tokenizer) tokens, the embedding only \(embedding) rows"
     case .isRun: "this is the folder of a training run, not a model"
     }
   }
@@ -65,7 +59,6 @@ struct ModelError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "give the source model"
     case .isRun(let package?): "its trained model is \(package)"
     case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
-    case .vocabularyTooSmall: "use the tokenizer that belongs to this model"
     }
   }
 }

@@ -37,8 +37,33 @@ struct NamedTensors {
   }
 
   /// The model that the tensors make; nil without a config.
-  func graph() throws -> ModelGraph? {
-    try config.map { try ModelGraph.read(config: $0, parameters: parameters) }
+  ///
+  /// - Parameter ignored: Fields of the configuration that the user says have no effect.
+  func graph(ignoring ignored: Set<String> = []) throws -> ModelGraph? {
+    guard let config else { return nil }
+    var graph = try ModelGraph.read(config: config, parameters: parameters, ignoring: ignored)
+    if graph.saysTied, let head = graph.head {
+      graph.resolveTiedHead(isEmbedding: try hold(head, the: graph.embedding))
+    }
+    return graph
+  }
+
+  /// Whether two tensors hold the same values.
+  private func hold(_ a: Parameter, the b: Parameter) throws -> Bool {
+    guard a.shape == b.shape, let rows = a.shape.first, rows > 0 else { return false }
+    let width = a.elementCount / rows
+    let height = max(1, (1 << 18) / max(1, width))
+    for start in stride(from: 0, to: rows, by: height) {
+      let part = start..<min(start + height, rows)
+      var values = [[Float]](
+        repeating: [Float](repeating: 0, count: part.count * width), count: 2)
+      for (i, parameter) in [a, b].enumerated() {
+        var span = values[i].mutableSpan
+        try reader.readFloats(parameter.recipe, shape: parameter.shape, rows: part, into: &span)
+      }
+      if !zip(values[0], values[1]).allSatisfy({ $0.bitPattern == $1.bitPattern }) { return false }
+    }
+    return true
   }
 
   /// How the bytes behind `parameter` are stored: blocks too, where its own type is that of the

@@ -40,15 +40,11 @@ struct OpenedModel {
     try Model(graph, from: checkpoint, on: workers)
   }
 
-  /// The model's tokenizer, whose every id the embedding has a row for.
+  /// The model's tokenizer. It may have tokens that the embedding has no row for: a text that holds
+  /// one is refused where it enters the model.
   func tokenizer() throws -> Tokenizer {
     guard let tokenizer = try Tokenizer(of: checkpoint) else {
       throw ModelError(path, .noTokenizer)
-    }
-    let rows = graph.embedding.shape.first ?? 0
-    guard tokenizer.vocabularySize <= rows else {
-      throw ModelError(
-        path, .vocabularyTooSmall(embedding: rows, tokenizer: tokenizer.vocabularySize))
     }
     return tokenizer
   }

@@ -1,5 +1,6 @@
 import Archives
 import ByteIO
+import ChatTemplates
 import Tokenizers
 import Training
 
@@ -14,12 +15,17 @@ struct TokenWindow {
 
 extension TokenWindows {
   /// Windows over a file of text or of records; what it is, its content says.
-  init(_ path: String, by tokenizer: Tokenizer, length: Int, count: Int?) throws {
+  ///
+  /// - Parameter date: What a chat template writes as today's date.
+  init(
+    _ path: String, by tokenizer: Tokenizer, length: Int, count: Int?, date: TemplateDate? = nil
+  ) throws {
     let kind = try DataSniffer(path).kind
     if kind.isTokens { throw DataError(.notDocuments(kind), path) }
     self =
       kind.isRecords
-      ? try TokenWindows(documents: path, kind, by: tokenizer, length: length, count: count)
+      ? try TokenWindows(
+        documents: path, kind, by: tokenizer, length: length, count: count, date: date)
       : try TokenWindows(text: path, by: tokenizer, length: length, count: count)
   }
 }
@@ -31,6 +37,8 @@ struct TokenWindows {
   private(set) var windows: [TokenWindow] = []
   /// Bytes of text that the windows' tokens stand for.
   private(set) var byteCount = 0
+  /// Whether they are packed from records, and not cut from a text.
+  private(set) var areOfDocuments = false
 
   /// Tokenises as much of a text as the windows need; a last, shorter stretch is left out.
   ///
@@ -86,13 +94,17 @@ struct TokenWindows {
   /// Packs the documents of a file of records, none of which sees another; the last window is filled up
   /// with tokens that nothing sees.
   ///
-  /// - Parameter count: Most windows; nil takes all.
+  /// - Parameters:
+  ///   - count: Most windows; nil takes all.
+  ///   - date: What a chat template writes as today's date.
   /// - Throws: `DataError` for a bad record.
   init(
-    documents path: String, _ kind: DataKind, by tokenizer: Tokenizer, length: Int, count: Int?
+    documents path: String, _ kind: DataKind, by tokenizer: Tokenizer, length: Int, count: Int?,
+    date: TemplateDate? = nil
   ) throws {
     self.length = length
-    let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer) }
+    areOfDocuments = true
+    let chat = try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
     var reader = try DocumentReader(path, format: TextFormat(kind), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {

@@ -1,4 +1,5 @@
 import ByteIO
+import Platform
 
 /// A bar on standard error that tells how far a piece of work is.
 struct Progress: Sendable {
@@ -54,13 +55,13 @@ struct Progress: Sendable {
       let filled = total > 0 ? min(width, done * width / total) : width
       let bar =
         String(repeating: "━", count: filled) + String(repeating: "╌", count: width - filled)
-      console.noteRaw("\r\u{1B}[K\(label) \(bar) \(tail)")
+      console.noteRaw("\(PrintedText.clearLine)\(label) \(bar) \(tail)")
     }
   }
 
   /// Clears the bar.
   func finish() {
-    if style == .bar, lastDrawn > 0 { console.noteRaw("\r\u{1B}[K") }
+    if style == .bar, lastDrawn > 0 { console.noteRaw(PrintedText.clearLine) }
   }
 
   private func remaining(_ time: Double) -> String {

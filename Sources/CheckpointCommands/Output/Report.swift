@@ -12,6 +12,8 @@ protocol Report {
   /// The page a person reads, ending with a line break; empty when there is nothing to say.
   var text: String { get }
   var warnings: [Warning] { get }
+  /// Whether the text is a model's own, which is given as it is.
+  var isModelText: Bool { get }
   /// Whether another process of a group says it.
   var isSilent: Bool { get }
 }
@@ -19,6 +21,7 @@ protocol Report {
 extension Report {
   var isOK: Bool { true }
   var warnings: [Warning] { [] }
+  var isModelText: Bool { false }
   var isSilent: Bool { false }
 }
 
@@ -48,8 +51,9 @@ extension Warning {
     var place = file.map { [$0] } ?? []
     if let offset { place.append("byte \(offset)") }
     if let tensor { place.append("tensor \(tensor)") }
-    return "warning: " + (place.isEmpty ? "" : place.joined(separator: ", ") + ": ")
-      + message + " [\(code)]"
+    return "warning: "
+      + PrintedText.onOneLine(
+        (place.isEmpty ? "" : place.joined(separator: ", ") + ": ") + message + " [\(code)]")
   }
 }
 

@@ -1,3 +1,5 @@
+import ByteIO
+
 /// Rows of text in aligned columns.
 struct TextTable {
   enum Alignment {
@@ -20,7 +22,7 @@ struct TextTable {
     rows = []
   }
 
-  mutating func add(_ cells: [String]) { rows.append(cells) }
+  mutating func add(_ cells: [String]) { rows.append(cells.map(PrintedText.onOneLine)) }
 
   /// The table's lines, each ended by a line break and indented by `indent` spaces.
   func text(indent: Int = 0) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import JSON
+import Platform
 
 /// A subcommand: does its work and gives a report, which is rendered here, once for all.
 protocol Verb: ParsableCommand {
@@ -12,11 +13,13 @@ protocol Verb: ParsableCommand {
 }
 
 extension Verb {
-  /// Runs the command in this process: report to standard output, exit code by its outcome.
+  /// Runs the command in this process and ends it: report to standard output, exit code by its
+  /// outcome. Nothing is left to be done then, and libraries that would clean up behind themselves
+  /// may wait for what the system does not give them.
   func run() throws {
+    Descriptor.reserveStandard()
     Interruption.install()
-    let code = execute(Console.standard)
-    if code != 0 { throw ExitCode(code) }
+    endProcess(execute(Console.standard))
   }
 
   /// Performs the command, renders what came out to `console`, and gives the exit code.
@@ -24,6 +27,7 @@ extension Verb {
     do {
       let report = try perform(console)
       render(report, to: console)
+      try console.requireOutput()
       return report.isOK ? 0 : FailureKind.checkFailed.rawValue
     } catch {
       render(error, to: console)
@@ -33,14 +37,19 @@ extension Verb {
 
   private func render(_ report: Result, to console: Console) {
     if report.isSilent { return }
+    let warnings = report.warnings + LateWarnings.take()
     if output.json {
       let value = document(
         command: Result.command, isOK: report.isOK, fields: report.json,
-        warnings: report.warnings, errors: [])
+        warnings: warnings, errors: [])
       console.print(value.text(indent: 2))
     } else {
-      if !output.quiet { for line in Warning.lines(report.warnings) { console.note(line) } }
-      console.write(report.text)
+      if !output.quiet { for line in Warning.lines(warnings) { console.note(line) } }
+      if report.isModelText {
+        console.writeModelText(report.text)
+      } else {
+        console.write(report.text)
+      }
     }
   }
 
@@ -48,9 +57,13 @@ extension Verb {
     if error is ReportedElsewhere { return }
     if output.json {
       let value = document(
-        command: Result.command, isOK: false, fields: [:], warnings: [], errors: [json(of: error)])
+        command: Result.command, isOK: false, fields: [:], warnings: LateWarnings.take(),
+        errors: [json(of: error)])
       console.print(value.text(indent: 2))
+      // Where documents do not arrive, this is the way left.
+      do { try console.requireOutput() } catch { console.note("error: \(error)") }
     } else {
+      if !output.quiet { for line in Warning.lines(LateWarnings.take()) { console.note(line) } }
       console.note("error: \(error)")
     }
   }

@@ -83,7 +83,7 @@ struct Retrofit: Verb {
     var report = RetrofitReport(
       model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
-      warnings: source.checkpoint.warnings + source.graph.notes
+      warnings: try source.checkpoint.warnings + source.graph.notes
         + faults + PackageContents.warnings(for: plan, of: checkpoint))
     if let outputPath, !dryRun {
       let written = try ByteProgress(console, output, "retrofit").following { progress in

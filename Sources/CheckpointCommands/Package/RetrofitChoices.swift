@@ -3,6 +3,7 @@ import ByteIO
 import Checkpoint
 import Recurrence
 import Tensors
+import Transformer
 
 /// What becomes of the layers once they are selected.
 struct RetrofitChoices: ParsableArguments {
@@ -35,8 +36,10 @@ struct RetrofitChoices: ParsableArguments {
     guard dtype == "keep" || Self.types[dtype] != nil else {
       throw ValidationError("--dtype is keep, f32, f16, bf16 or f64.")
     }
-    guard meanRecurrence > 0, meanBackprop > 0 else {
-      throw ValidationError("--mean-recurrence and --mean-backprop are at least 1.")
+    let possible = 1...Model.mostRecurrences
+    guard possible.contains(meanRecurrence), possible.contains(meanBackprop) else {
+      throw ValidationError(
+        "--mean-recurrence and --mean-backprop are from 1 to \(Model.mostRecurrences).")
     }
   }
 
@@ -63,7 +66,7 @@ struct RetrofitChoices: ParsableArguments {
     case "takase": return AdapterChoice(start: .takase(seed: seed))
     case "add": return AdapterChoice(start: .add)
     default:
-      guard pathKind(adapter) != nil else {
+      guard try pathKind(adapter) != nil else {
         throw UsageError(
           "\"\(adapter)\" is neither a start of the adapter nor a file",
           hint: "starts: prelude, state, average, uniform, takase, add")

@@ -18,13 +18,20 @@ struct Unpack: Verb {
   @Option(
     name: [.short, .customLong("output")], help: "Package folder to write.", completion: .file())
   var outputPath: String
+  @Option(
+    help: """
+      Most bytes that a compressed file may have decompressed, such as 20GB; a hundred times its own \
+      without it.
+      """)
+  var maxSize: ByteCountArgument?
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
   func perform(_ console: Console) throws -> ArchiveReport<Unpacking> {
     let package = try ByteProgress(console, output, "unpack").following { progress in
       try RecurrentPackage.unpack(
-        archive, to: outputPath, force: replacement.force, progress: progress)
+        archive, to: outputPath, force: replacement.force, limit: maxSize?.byteCount,
+        progress: progress)
     }
     return ArchiveReport(
       output: outputPath, byteCount: package.byteCount,

@@ -49,7 +49,7 @@ struct Trace: Verb {
       ByteRegion(path: self.inputs), hidden: opened.graph.sizes.hidden)
     var tensors: [TracedTensor] = []
     let parts = save.parts
-    let workers = compute.workers()
+    let workers = try compute.workers()
     let runsForward = !parts.isDisjoint(with: [.logits, .hidden, .latent])
     if runsForward || (parts.contains(.loss) && !parts.contains(.gradients)) {
       let model = try opened.load(on: workers)

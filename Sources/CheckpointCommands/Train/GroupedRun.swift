@@ -36,7 +36,7 @@ struct GroupedRun {
   private static func reporter(of error: any Error) -> Int? {
     if let failure = error as? SharedFailure { return failure.member }
     switch (error as? TrainingError)?.problem {
-    case .stopped, .diverged, .otherWeights: return 0
+    case .stopped, .diverged, .weightsNotFinite, .otherWeights: return 0
     default: break
     }
     if case .exhausted = (error as? DataError)?.problem { return 0 }

@@ -76,6 +76,7 @@ final class NetworkTraining: TrainingModel {
   var parameters: Buffer { network.parameters }
   var gradients: Buffer { network.gradients }
   var isRecurrent: Bool { network.graph.recurrence != nil }
+  var hasTeacher: Bool { teacher != nil }
 
   /// Tensors that lie together as one matrix of the network are one to the optimizer, whatever the
   /// package's dialect.
@@ -112,22 +113,20 @@ final class NetworkTraining: TrainingModel {
   }
 
   func accumulate(
-    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
+    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss {
-    // A batch of prompts alone has nothing to learn.
-    if batch.targetCount == 0 { return MicroBatchLoss(0, divergence: teacher == nil ? nil : 0) }
     let rows = try Batch(
       tokens: batch.tokens, sequences: batch.rows, firstSequence: batch.firstRow)
     let (without, with) = isRecurrent ? (draw.withoutGradient, draw.withGradient) : (0, 0)
     guard let teacher else {
       let sum = try network.lossAndGradient(
         rows, labels: batch.labels, noGradSteps: without, gradSteps: with,
-        state: .seeded(stateSeed))
+        state: .seeded(stateSeed), scale: scale)
       return MicroBatchLoss(sum.mean)
     }
     let sums = try network.lossAndGradient(
       rows, labels: batch.labels, from: teacher, noGradSteps: without, gradSteps: with,
-      state: .seeded(stateSeed))
+      state: .seeded(stateSeed), scale: scale)
     return MicroBatchLoss(sums.labels.mean, divergence: sums.teacher.mean)
   }
 
@@ -156,7 +155,7 @@ extension TrainingSettings {
   fileprivate var trainedParts: TrainedParts {
     switch mode {
     case .full: return .all
-    case .adapter: return TrainedParts { $0 == .adapter }
+    case .adapter: return TrainedParts { if case .injection = $0 { true } else { false } }
     case .lora:
       let whole = Set(lora.whole)
       let lowRank = LowRank(
@@ -173,13 +172,11 @@ extension TrainingSettings.LoRA.Part {
     switch role {
     case .embedding: self = .embedding
     case .head: self = .head
-    case .adapter: self = .adapter
+    case .injection: self = .adapter
     case .coreNorm, .finalNorm: self = .norms
     case .block(_, let role):
-      switch role {
-      case .attentionNorm, .mlpNorm, .queryNorm, .keyNorm: self = .norms
-      default: return nil
-      }
+      guard role.facts.isNorm else { return nil }
+      self = .norms
     }
   }
 }

@@ -24,6 +24,7 @@ struct PreparedData {
   init(_ data: TrainingData, in folder: String, force: Bool) throws {
     var (data, settings) = (data, data.settings)
     let dataset = try data.dataset()
+    try dataset.requireLearned(heldOutRows: settings.evaluation.rows)
     let staged = try StagedOutput(
       at: folder, isFolder: true, force: force, inputs: settings.data.sources, needed: 0)
     var sources: [Source] = []

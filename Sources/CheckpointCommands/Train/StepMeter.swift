@@ -32,7 +32,7 @@ struct StepMeter {
     switch event {
     case .step(let record, let total):
       if isBar {
-        console.noteRaw("\r\u{1B}[K" + bar(record.step, total) + " " + line(record, total))
+        console.noteRaw(PrintedText.clearLine + bar(record.step, total) + " " + line(record, total))
         if record.step == total { console.noteRaw("\n") }
       } else if isPlain {
         console.note("step \(record.step)/\(total)  " + line(record, total))
@@ -53,16 +53,16 @@ struct StepMeter {
 
   /// Tokens made so far from the source at `path`.
   func tokenising(_ path: String, _ count: Int) {
-    if isBar { console.noteRaw("\r\u{1B}[K\(path): \(grouped(count)) tokens") }
+    if isBar { console.noteRaw("\(PrintedText.clearLine)\(path): \(grouped(count)) tokens") }
   }
 
   func endLine() {
-    if isBar { console.noteRaw("\r\u{1B}[K") }
+    if isBar { console.noteRaw(PrintedText.clearLine) }
   }
 
   private func note(_ text: String) {
     if isQuiet { return }
-    console.note((isBar ? "\r\u{1B}[K" : "") + text)
+    console.note((isBar ? PrintedText.clearLine : "") + text)
   }
 
   private func bar(_ step: Int, _ total: Int) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Kernels
+import Platform
 import Training
 
 /// `ckpt train`: carries a package through a training run.
@@ -65,7 +66,7 @@ struct Train: Verb {
 
   private func prepareData(in folder: RunFolder, _ console: Console) throws -> TrainReport {
     let data = try TrainingData(
-      settings(of: folder), for: OpenedModel(model), cache: TokenCache(cacheFolder),
+      settings(of: folder, isNew: true), for: OpenedModel(model), cache: TokenCache(cacheFolder),
       meter: StepMeter(console, output, SingleProcess()))
     return .prepared(try PreparedData(data, in: folder.path, force: replacement.force))
   }
@@ -73,22 +74,26 @@ struct Train: Verb {
   private func train(
     in run: RunFolder, _ console: Console, _ exchange: any GradientExchange, threads: Int?
   ) throws -> TrainReport.Outcome? {
-    let settings = try exchange.together { try checkedSettings(of: run) }
+    let isNew = try exchange.together { try !resume || run.isUnborn() }
+    let settings = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model) }, settings: settings, run: run,
-      saving: saving, workers: Workers(threads, precision: settings.precision),
+      saving: saving, workers: try Workers(threads, precision: settings.precision),
       cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
       exchange: exchange)
-    try exchange.together {
-      if resume || !exchange.isFirst { return }
-      try run.create(force: replacement.force)
+    let lock = try exchange.together { () -> FileLock? in
+      guard exchange.isFirst else { return nil }
+      if !isNew { return try run.hold() }
+      let lock = try run.create(force: replacement.force)
       try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+      return lock
     }
-    return try session.train(resuming: resume)
+    defer { withExtendedLifetime(lock) {} }
+    return try session.train(resuming: !isNew)
   }
 
-  private func checkedSettings(of run: RunFolder) throws -> TrainingSettings {
-    let settings = try settings(of: run)
+  private func checkedSettings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {
+    let settings = try settings(of: run, isNew: isNew)
     guard settings.precision.isSupported else {
       throw TrainingError(
         .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
@@ -101,15 +106,15 @@ struct Train: Verb {
   }
 
   /// The settings of a new run, or of the one that goes on, which flags may repeat but not change.
-  private func settings(of run: RunFolder) throws -> TrainingSettings {
-    guard resume else {
+  private func settings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {
+    if isNew {
       let settings = try choices.applied(to: TrainingSettings())
       guard !settings.data.sources.isEmpty else {
         throw UsageError("there is nothing to train on", hint: "name text or tokens with --data")
       }
       return settings
     }
-    guard pathKind(run.recipe) == .file else {
+    guard try pathKind(run.recipe) == .file else {
       throw TrainingError(.nothingToResume, run.path)
     }
     var settings = TrainingSettings()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChatTemplates
 import Training
 
 /// Settings of a run that have a flag of their own, over the recipe's.
@@ -49,6 +50,9 @@ struct TrainChoices: ParsableArguments {
       "Model whose distributions are learned beside the text.", valueName: "model"),
     completion: .file())
   var teacher: String?
+  @Option(
+    help: ArgumentHelp("Date that the chat template writes.", valueName: "yyyy-mm-dd"))
+  var date: TemplateDate?
   @Option(help: "Seed of everything random.") var seed: UInt64?
   @Option(help: "Steps between evaluations on held-out rows; 0: at start and end only.")
   var evalEvery: Int?
@@ -96,6 +100,7 @@ struct TrainChoices: ParsableArguments {
       ("recurrence.backprop_depth.end", text(backpropDepth)), ("optimizer.kind", optimizer),
       ("memory_budget", memoryBudget), ("schedule.warmup", warmup), ("precision", precision),
       ("mode", mode),
+      ("data.date", date?.formatted("%F")),
       ("lora.rank", text(loraRank)), ("distillation.teacher", teacher),
       ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
       ("checkpoints.every", text(checkpointEvery)),

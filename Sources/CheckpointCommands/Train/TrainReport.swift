@@ -15,6 +15,8 @@ enum TrainReport: Report {
 
   struct Outcome {
     var run: RunFolder
+    /// Paths of what the run has written, beside its logs.
+    var written: Set<String>
     var progress: TrainerProgress
     var steps: [StepRecord]
     var evaluations: [EvaluationRecord]
@@ -79,7 +81,7 @@ enum TrainReport: Report {
 extension TrainReport.Outcome {
   /// A path that the run has written; null when it has not.
   fileprivate func path(_ path: String) -> JSONValue {
-    pathKind(path) == nil ? .null : .string(path)
+    written.contains(path) ? .string(path) : .null
   }
 
   fileprivate var text: String {
@@ -103,7 +105,7 @@ extension TrainReport.Outcome {
     for (name, path) in [
       ("Package", run.package), ("Factors", run.factors), ("Curve  ", run.curve),
     ]
-    where pathKind(path) != nil { text += "\(name)  \(path)\n" }
+    where written.contains(path) { text += "\(name)  \(path)\n" }
     return text
   }
 }

@@ -27,6 +27,10 @@ struct TrainSession {
     }
     var data = TrainingData(settings, for: model, cache: cache, meter: meter)
     let dataset = try exchange.inTurn { try data.dataset() }
+    try exchange.together {
+      try dataset.requireLearned(
+        heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
+    }
     let network = try exchange.together { try NetworkTraining(model, settings, on: workers) }
     meter.show(network.plan, byteCount: network.byteCount)
     let package = TrainedPackage(model: model, settings: settings)
@@ -56,6 +60,12 @@ struct TrainSession {
   }
 
   private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {
+    // Every member reads all rows of a step; both factors are bounded, so the product is.
+    guard settings.batchSize * settings.sequenceLength <= 1 << 28 else {
+      throw UsageError(
+        "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens a step are too many",
+        hint: "a step has 268435456 tokens at most; lower --batch-size")
+    }
     let context = model.graph.sizes.context
     guard settings.sequenceLength <= context else {
       throw UsageError(
@@ -69,8 +79,9 @@ struct TrainSession {
     if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()
     guard exchange.isFirst else { return nil }
+    let written = try [run.package, run.factors, run.curve].filter { try pathKind($0) != nil }
     return TrainReport.Outcome(
-      run: run, progress: trainer.progress, steps: try run.steps(),
+      run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
       skippedRecords: skippedRecords, warnings: warnings, plan: plan, byteCount: byteCount,
       hasColor: hasColor)

@@ -27,7 +27,9 @@ struct TrainedPackage {
       parameters: parameters, config: config(type), sideFiles: try sideFiles(progress), sources: [],
       record: try record(progress),
       metadata: [("ckpt.trained_steps", "\(progress.step)"), ("format", "pt")])
-    _ = try PackageWriter(contents, source: source).write(to: folder)
+    var options = WriteOptions()
+    options.force = true
+    _ = try PackageWriter(contents, source: source, options: options).write(to: folder)
   }
 
   private func config(_ type: ElementType) -> JSONObject {

@@ -1,4 +1,5 @@
 import ByteIO
+import ChatTemplates
 import Checkpoint
 import JSON
 import ModelGraph
@@ -40,7 +41,9 @@ struct TrainingData {
 
   /// `PATH:WEIGHT`; a path that exists as it stands has weight 1.
   static func split(_ source: String) throws -> (path: String, weight: Double) {
-    guard pathKind(source) == nil, let colon = source.lastIndex(of: ":") else { return (source, 1) }
+    guard try pathKind(source) == nil, let colon = source.lastIndex(of: ":") else {
+      return (source, 1)
+    }
     let text = String(source[source.index(after: colon)...])
     guard let weight = Double(text), weight > 0, weight.isFinite else {
       throw DataError(.badWeight(text), source)
@@ -94,7 +97,13 @@ struct TrainingData {
         decoding: try ByteRegion(path: choice).contents(limit: 1 << 20), as: UTF8.self)
     }
     guard let source else { return nil }
-    return try TextEncoder.Chat(source, tokenizer)
+    let text = settings.data.date
+    let date = TemplateDate(text)
+    guard text.isEmpty || date != nil else {
+      throw TrainingError(
+        .badSetting(key: "data.date", value: text, allowed: "a day such as 2026-11-29"))
+    }
+    return try TextEncoder.Chat(source, tokenizer, date: date)
   }
 
   /// The model's end-of-text token; nil when its configuration names none.
@@ -105,8 +114,13 @@ struct TrainingData {
   }
 
   private static func identity(of checkpoint: Checkpoint) throws -> Digest {
-    if let file = checkpoint.sideFiles.first(where: { $0.name == "tokenizer.json" }) {
-      return SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+    var description: [JSONValue] = []
+    for file in checkpoint.sideFiles where Tokenizer.fileNames.contains(file.name) {
+      let digest = SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
+      description += [.string(file.name), .string(digest.description)]
+    }
+    if !description.isEmpty {
+      return SHA256.digest(of: Array(JSONValue.array(description).text().utf8))
     }
     let members = checkpoint.metadata?.members.filter { $0.key.hasPrefix("tokenizer.") } ?? []
     return SHA256.digest(of: Array(JSONValue.object(JSONObject(members)).text().utf8))
@@ -115,11 +129,16 @@ struct TrainingData {
 
 extension TextEncoder.Chat {
   /// A template in Jinja, over a tokenizer's special tokens.
-  init(_ source: String, _ tokenizer: Tokenizer) throws {
-    let template = try ChatTemplate(source)
+  ///
+  /// - Parameter date: What the template writes as today's date, so that texts are always the same.
+  init(_ source: String, _ tokenizer: Tokenizer, date: TemplateDate?) throws {
+    let template = try ChatTemplate(source, date: date)
+    // Said at once, and not as the fault of a record that could be left out.
+    if date == nil, source.contains("strftime_now(") { throw ChatTemplateError(.dateNeeded) }
     let specials = tokenizer.addedTokens.filter(\.special).map(\.content)
     let names = tokenizer.templateVariables
-    self.init(identity: SHA256.digest(of: Array(source.utf8))) { messages, tools in
+    let identity = Array((source + "\0" + (date?.formatted("%F") ?? "")).utf8)
+    self.init(identity: SHA256.digest(of: identity)) { messages, tools in
       var names = names
       if let tools { names["tools"] = tools }
       let text = try template.answers(of: messages, variables: names, specials: specials)

@@ -44,7 +44,7 @@ extension FLOPLedger.Trained {
     for tensor in model.tensors where tensor.isTrained {
       switch tensor.role {
       case .block(let block, _): self[keyPath: side(block)].whole += tensor.count
-      case .adapter: adapter += tensor.count
+      case .injection: adapter += tensor.count
       case .head: head += tensor.count
       case .embedding: if model.graph.head == nil { head += tensor.count }
       case .coreNorm, .finalNorm: break

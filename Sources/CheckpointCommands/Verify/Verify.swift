@@ -65,10 +65,11 @@ struct Verify: Verb {
 
   func perform(_ console: Console) throws -> VerifyReport {
     try refuseRun(package)
-    let proven = try hasManifest ? RecurrentPackage.open(package) : nil
+    let proven = try hasManifest() ? RecurrentPackage.open(package) : nil
     let opened = try OpenedModel(package)
     let staged = try report.map {
-      try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
+      try requireOutsidePackages($0)
+      return try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
     }
     let verifier = try Verifier(
       package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),
@@ -76,7 +77,7 @@ struct Verify: Verb {
         let model = try OpenedModel(path)
         return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
-      batch: tokens.map { try batch(at: $0, opened.graph) }, workers: compute.workers())
+      batch: tokens.map { try batch(at: $0, opened.graph) }, workers: try compute.workers())
     let total =
       Verifier.checkCount + (against == nil ? 0 : 1) + (selfTest ? Fault.allCases.count : 0)
     var progress = Progress(console, output, "verify", total: total)
@@ -104,8 +105,9 @@ struct Verify: Verb {
   }
 
   /// Whether there is a manifest to hold the package to; only a folder can be without.
-  private var hasManifest: Bool {
-    pathKind(package) != .folder || pathKind(package + "/" + Manifest.name) != nil
+  private func hasManifest() throws(FileError) -> Bool {
+    guard try pathKind(package) == .folder else { return true }
+    return try pathKind(package + "/" + Manifest.name) != nil
   }
 
   private func batch(at path: String, _ graph: ModelGraph) throws -> Batch {

@@ -1,10 +1,15 @@
+import JSON
+
 extension Family {
   /// Llama 1 to 3, TinyLlama, SmolLM and whatever else says `llama`.
   static let llama = Family(
-    modelTypes: ["llama"], norms: .before, queryKeyNorm: .none, biases: .configured, window: .none,
-    suffixes: .normsBefore)
-
-  static let mistral = Family(
-    modelTypes: ["mistral"], norms: .before, queryKeyNorm: .none, biases: .none, window: .always,
-    suffixes: .normsBefore)
+    modelType: "llama", className: "LlamaForCausalLM", gguf: .llama,
+    fields: .decoder.with([
+      "attention_bias": .read(default: false), "mlp_bias": .read(default: false),
+    ]),
+    block: { reader, _ throws(ModelGraphError) in
+      var block = try reader.plainBlock()
+      try reader.readBiases(&block)
+      return block
+    })
 }

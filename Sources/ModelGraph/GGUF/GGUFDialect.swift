@@ -2,23 +2,29 @@ import Tensors
 
 /// What GGUF files call the tensors and hyper-parameters of one family.
 struct GGUFDialect {
-  /// Value of `general.architecture`, and the prefix of the hyper-parameters' keys.
-  let architecture: String
   let family: Family
+  private let facts: GGUFFamily
 
-  /// The dialect of a file that names its architecture; nil when no family maps it.
+  /// The dialect of a file that names its architecture; nil when no family maps it. Mistral's is
+  /// called `mistral` by some writers, and Llama's by llama.cpp.
   init?(architecture: String) {
-    guard let family = Family.named(architecture) else { return nil }
-    self.architecture = architecture
+    let found =
+      Family.all.first { $0.gguf?.architecture == architecture } ?? Family.named(architecture)
+    guard let family = found, var facts = family.gguf else { return nil }
+    facts.architecture = architecture
     self.family = family
+    self.facts = facts
   }
 
-  /// The dialect in which a model of the family `modelType` is written: Mistral's is Llama's.
+  /// The dialect in which a model of the family `modelType` is written.
   init?(modelType: String) {
-    guard let family = Family.named(modelType) else { return nil }
-    architecture = modelType == "mistral" ? "llama" : modelType
+    guard let family = Family.named(modelType), let facts = family.gguf else { return nil }
     self.family = family
+    self.facts = facts
   }
+
+  /// Value of `general.architecture`, and the prefix of the hyper-parameters' keys.
+  var architecture: String { facts.architecture }
 
   static let embedding = "token_embd.weight"
   static let finalNorm = "output_norm.weight"
@@ -26,26 +32,9 @@ struct GGUFDialect {
   /// One factor for each rotary frequency, by which it is divided.
   static let rotaryFactors = "rope_freqs.weight"
 
-  /// Names inside a block, after `blk.N.`.
-  var suffixes: [BlockRole: String] {
-    let isBefore = family.norms == .before
-    return [
-      .attentionNorm: isBefore ? "attn_norm.weight" : "post_attention_norm.weight",
-      .query: "attn_q.weight", .queryBias: "attn_q.bias", .queryNorm: "attn_q_norm.weight",
-      .key: "attn_k.weight", .keyBias: "attn_k.bias", .keyNorm: "attn_k_norm.weight",
-      .value: "attn_v.weight", .valueBias: "attn_v.bias",
-      .output: "attn_output.weight", .outputBias: "attn_output.bias",
-      .mlpNorm: isBefore ? "ffn_norm.weight" : "post_ffw_norm.weight",
-      .gate: "ffn_gate.weight", .gateBias: "ffn_gate.bias",
-      .up: "ffn_up.weight", .upBias: "ffn_up.bias",
-      .down: "ffn_down.weight", .downBias: "ffn_down.bias",
-    ]
-  }
-
   /// Whether the file has the rows of this tensor in the order of interleaved RoPE, head by head.
   func isInterleaved(_ role: BlockRole) -> Bool {
-    guard architecture == "llama" || architecture == "mistral" else { return false }
-    return [.query, .key, .queryBias, .keyBias].contains(role)
+    facts.isInterleaved && [.query, .key, .queryBias, .keyBias].contains(role)
   }
 
   /// The part the tensor `name` plays, if it is one of the dialect's.
@@ -58,9 +47,17 @@ struct GGUFDialect {
       let pieces = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
       guard pieces.count == 3, pieces[0] == "blk", let index = Int(pieces[1]), index >= 0,
         String(index) == pieces[1],
-        let role = suffixes.first(where: { $0.value == pieces[2] })?.key
+        let role = roles.first(where: { $0.facts.gguf == pieces[2] })
       else { return nil }
       return .block(index, role)
+    }
+  }
+
+  /// The roles that the file may have names for.
+  private var roles: [BlockRole] {
+    BlockRole.allCases.filter { role in
+      if let whole = role.facts.fusedInto { return !family.fused.contains(whole) }
+      return !role.facts.isFused || family.fused.contains(role)
     }
   }
 

@@ -29,10 +29,7 @@ package struct GGUFExport: Sendable {
     var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]
     for (index, block) in blocks.enumerated() {
       for item in block.parameters {
-        guard let suffix = dialect.suffixes[item.role] else {
-          throw ModelGraphError(.leftoverTensors([item.parameter.name.string]))
-        }
-        var parameter = Self.renamed(item.parameter, "blk.\(index).\(suffix)")
+        var parameter = Self.renamed(item.parameter, "blk.\(index).\(item.role.facts.gguf)")
         if dialect.isInterleaved(item.role) {
           parameter.recipe = try Self.interleaved(parameter, headSize: graph.sizes.headSize)
         }
@@ -42,8 +39,9 @@ package struct GGUFExport: Sendable {
     parameters.append(Self.renamed(graph.finalNorm, GGUFDialect.finalNorm))
     if let head = graph.head { parameters.append(Self.renamed(head, GGUFDialect.head)) }
     self.parameters = parameters
-    constants = Self.constants(graph)
-    metadata = Self.metadata(graph, dialect, layers: blocks.count)
+    let form = try Form(graph, blocks)
+    constants = Self.constants(form, graph.sizes)
+    metadata = Self.metadata(graph, form, dialect, layers: blocks.count)
   }
 
   private static func renamed(_ parameter: Parameter, _ name: String) -> Parameter {
@@ -75,16 +73,37 @@ package struct GGUFExport: Sendable {
     return Recipe(.rows(result), as: parameter.recipe.type)
   }
 
-  private static func constants(_ graph: ModelGraph) -> [Constant] {
-    guard case .llama3 = graph.rotary.scaling else { return [] }
-    let factors = GGUFRotary.factors(graph.rotary, headSize: graph.sizes.headSize)
+  /// What the files' hyper-parameters have one value of, for all blocks together.
+  private struct Form {
+    let rotary: RotaryEmbedding
+    let epsilon: Double
+
+    /// - Throws: For blocks that differ, or compute what no hyper-parameter says.
+    init(_ graph: ModelGraph, _ blocks: [Block]) throws(ModelGraphError) {
+      guard let spec = blocks.first?.spec, let rotary = spec.attention.rotary else {
+        throw ModelGraphError(.notInGGUF("a block without positions"))
+      }
+      guard blocks.allSatisfy({ $0.spec == spec }) else {
+        throw ModelGraphError(.notInGGUF("blocks that differ from one another"))
+      }
+      guard spec.attention.visible == .all else {
+        throw ModelGraphError(.notInGGUF("a window of attention"))
+      }
+      self.rotary = rotary
+      epsilon = graph.spec.finalNorm.epsilon
+    }
+  }
+
+  private static func constants(_ form: Form, _ sizes: ModelSizes) -> [Constant] {
+    guard case .llama3 = form.rotary.scaling else { return [] }
+    let factors = GGUFRotary.factors(form.rotary, headSize: sizes.headSize)
     return [
       Constant(name: TensorName(GGUFDialect.rotaryFactors), values: factors.map { Float($0) })
     ]
   }
 
   private static func metadata(
-    _ graph: ModelGraph, _ dialect: GGUFDialect, layers: Int
+    _ graph: ModelGraph, _ form: Form, _ dialect: GGUFDialect, layers: Int
   ) -> JSONObject {
     let sizes = graph.sizes
     var metadata: JSONObject = [
@@ -101,15 +120,15 @@ package struct GGUFExport: Sendable {
     set("attention.head_count_kv", JSONValue(sizes.keyValueHeads))
     set("attention.key_length", JSONValue(sizes.headSize))
     set("attention.value_length", JSONValue(sizes.headSize))
-    set("attention.layer_norm_rms_epsilon", JSONValue(graph.normEpsilon))
+    set("attention.layer_norm_rms_epsilon", JSONValue(form.epsilon))
     set("rope.dimension_count", JSONValue(sizes.headSize))
-    set("rope.freq_base", JSONValue(graph.rotary.theta))
+    set("rope.freq_base", JSONValue(form.rotary.theta))
     set("vocab_size", JSONValue(sizes.vocabulary))
-    if case .linear(let factor) = graph.rotary.scaling {
+    if case .linear(let factor) = form.rotary.scaling {
       set("rope.scaling.type", "linear")
       set("rope.scaling.factor", JSONValue(factor))
     }
-    if case .llama3(_, _, _, let context) = graph.rotary.scaling {
+    if case .llama3(_, _, _, let context) = form.rotary.scaling {
       set("rope.scaling.original_context_length", JSONValue(context))
     }
     for (name, key) in GGUFHyperparameters.specialTokens {

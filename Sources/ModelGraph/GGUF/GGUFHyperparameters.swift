@@ -21,16 +21,15 @@ struct GGUFHyperparameters {
     let hidden = try extent("embedding_length")
     let heads = try extent("attention.head_count")
     headSize = try self.headSize(hidden: hidden, heads: heads)
-    let theta = try reader.positive(prefix + "rope.freq_base") ?? Family.customaryTheta
+    let theta = try reader.positive(prefix + "rope.freq_base") ?? 10_000
     guard let epsilon = try reader.positive(prefix + "attention.layer_norm_rms_epsilon") else {
       throw reader.missing(prefix + "attention.layer_norm_rms_epsilon")
     }
     let window = try reader.extent(prefix + "attention.sliding_window")
-    let modelType =
-      window != nil && dialect.architecture == "llama" ? "mistral" : dialect.family.modelTypes[0]
+    let family = window != nil && dialect.architecture == "llama" ? .mistral : dialect.family
     var config: JSONObject = [
-      "architectures": [.string(GGUFHyperparameters.className(modelType))],
-      "model_type": .string(modelType), "hidden_act": "silu",
+      "architectures": [.string(family.className)],
+      "model_type": .string(family.modelType), "hidden_act": "silu",
       "hidden_size": JSONValue(hidden),
       "intermediate_size": JSONValue(try extent("feed_forward_length")),
       "num_hidden_layers": JSONValue(try extent("block_count")),
@@ -45,10 +44,15 @@ struct GGUFHyperparameters {
     config["rope_scaling"] = try GGUFRotary.scaling(
       &reader, prefix: prefix, factors: rotaryFactors, theta: theta, headSize: headSize
     ).map(JSONValue.object)
-    if let window { config["sliding_window"] = JSONValue(window) }
-    if dialect.family.biases == .configured {
+    // Stated, since a field that is left out has its family's default.
+    if family.fields["sliding_window"] != nil {
+      config["sliding_window"] = window.map { JSONValue($0) } ?? .null
+    }
+    if family.fields["attention_bias"] != nil {
       config["attention_bias"] = .bool(has("blk.0.attn_q.bias"))
-      config["mlp_bias"] = modelType == "llama" ? .bool(has("blk.0.ffn_gate.bias")) : nil
+    }
+    if family.fields["mlp_bias"] != nil {
+      config["mlp_bias"] = .bool(has("blk.0.ffn_gate.bias"))
     }
     for (name, key) in GGUFHyperparameters.specialTokens {
       if let id = try reader.value("tokenizer.ggml." + key)?.value.integer {
@@ -64,11 +68,6 @@ struct GGUFHyperparameters {
     ("bos_token_id", "bos_token_id"), ("eos_token_id", "eos_token_id"),
     ("pad_token_id", "padding_token_id"), ("unk_token_id", "unknown_token_id"),
   ]
-
-  /// The class that transformers loads a model of this family with.
-  private static func className(_ modelType: String) -> String {
-    modelType.prefix(1).uppercased() + modelType.dropFirst() + "ForCausalLM"
-  }
 
   private mutating func extent(_ key: String) throws(ModelGraphError) -> Int {
     guard let value = try reader.extent(prefix + key) else { throw reader.missing(prefix + key) }

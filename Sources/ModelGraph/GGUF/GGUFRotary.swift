@@ -1,5 +1,5 @@
-import Glibc
 import JSON
+import Platform
 import Tensors
 
 /// How GGUF files scale the rotary frequencies, as `rope_scaling` of a Hugging Face configuration.

@@ -30,9 +30,7 @@ package struct GGUFTranslation: Sendable {
     var hyperparameters = GGUFHyperparameters(dialect: dialect, reader: reader, tensors: tensors)
     config = try hyperparameters.config(rotaryFactors: factors.map(floats))
     let headSize = hyperparameters.headSize
-    guard let naming = Naming.source(family: dialect.family.modelTypes[0]) else {
-      throw ModelGraphError(.unsupportedArchitecture(name))
-    }
+    let naming = Naming(source: dialect.family)
     parameters = tensors.filter { $0.name != factors }.map { record in
       var parameter = Parameter(stored: record)
       guard let part = dialect.part(of: record.name.string), let name = naming.name(part) else {

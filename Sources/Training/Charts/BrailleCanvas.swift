@@ -1,3 +1,5 @@
+import ByteIO
+
 /// A grid of braille characters, 2 × 4 dots each; a cell remembers who last drew in it.
 struct BrailleCanvas {
   private let columns: Int
@@ -42,7 +44,8 @@ struct BrailleCanvas {
         return " "
       }
       if colors.isEmpty { return String(Character(scalar)) }
-      return "\u{1B}[\(colors[owners[cell] % colors.count])m\(Character(scalar))\u{1B}[0m"
+      return PrintedText.color(colors[owners[cell] % colors.count]) + "\(Character(scalar))"
+        + PrintedText.plain
     }.joined()
   }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 
 /// One axis of a chart: the range shown, and numbers to mark in it.
 struct ChartAxis {

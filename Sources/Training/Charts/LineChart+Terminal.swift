@@ -1,3 +1,5 @@
+import ByteIO
+
 extension LineChart {
   /// Escape codes of the series, in the order of the SVG's colours.
   private static let colors = [34, 31, 32, 35, 33, 36, 37]
@@ -71,7 +73,8 @@ extension LineChart {
   private func legend(_ hasColor: Bool) -> String {
     series.enumerated().map { index, series in
       hasColor
-        ? "\u{1B}[\(Self.colors[index % Self.colors.count])m━━\u{1B}[0m \(series.name)"
+        ? PrintedText.color(Self.colors[index % Self.colors.count]) + "━━\(PrintedText.plain) "
+          + series.name
         : series.name
     }.joined(separator: "   ")
   }

@@ -40,7 +40,7 @@ package struct DataFiles: Sendable {
   package var areTokens: Bool { files.first?.kind.isTokens ?? false }
 
   private static func expand(_ path: String) throws -> [String] {
-    switch pathKind(path) {
+    switch try pathKind(path) {
     case .folder: return try inFolder(path)
     case .file, .other: return [path]
     case nil:
@@ -57,7 +57,7 @@ package struct DataFiles: Sendable {
       try Interruption.check()
       for name in try folderEntries(path) where !name.hasPrefix(".") {
         let full = path.hasSuffix("/") ? path + name : path + "/" + name
-        if pathKind(full) == .folder {
+        if try pathKind(full) == .folder {
           if depth < depthLimit { pending.append((full, depth + 1)) }
         } else if isData(name) {
           found.append(full)

@@ -93,13 +93,13 @@ package struct DataSniffer {
 
   /// Whether Megatron's index lies beside bare token ids; an index of LitData is refused.
   private func hasIndex() throws -> Bool {
-    if let index = MegatronIndex.paths(path)?.index, pathKind(index) != nil {
+    if let index = MegatronIndex.paths(path)?.index, try pathKind(index) != nil {
       let file = try ByteRegion(path: index)
       if try file.bytes(0..<min(9, file.byteCount)) == MegatronIndex.magic { return true }
     }
     let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let list = path[..<slash] + "index.json"
-    guard pathKind(String(list)) == .file else { return false }
+    guard try pathKind(String(list)) == .file else { return false }
     let text = try ByteRegion(path: String(list)).contents(limit: 1 << 24)
     if let index = try? JSONValue(parsing: text), index["chunks"] != nil, index["config"] != nil {
       throw refused("a chunk of a LitData set")

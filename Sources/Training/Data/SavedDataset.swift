@@ -14,7 +14,7 @@ enum SavedDataset {
     guard let list = state["_data_files"]?.array else { return nil }
     return try list.map { entry in
       guard let name = entry["filename"]?.string, !name.isEmpty, !name.contains("/"),
-        name != "..", pathKind("\(folder)/\(name)") == .file
+        name != "..", try pathKind("\(folder)/\(name)") == .file
       else {
         throw DataError(
           .badDescription("it lists a file that is not there: \(entry.text())"),
@@ -26,7 +26,7 @@ enum SavedDataset {
 
   private static func object(_ name: String, in folder: String) throws -> JSONObject? {
     let path = "\(folder)/\(name)"
-    guard pathKind(path) != nil else { return nil }
+    guard try pathKind(path) != nil else { return nil }
     let bytes = try ByteRegion(path: path).contents(limit: limit)
     return try JSONValue(parsing: bytes, path: path).object
   }

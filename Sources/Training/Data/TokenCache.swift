@@ -44,7 +44,7 @@ package struct TokenCache: Sendable {
   ) throws -> CachedTokens {
     let key = try Self.key(of: request)
     let path = "\(folder)/\(key).tokens"
-    if pathKind(path) == .file {
+    if try pathKind(path) == .file {
       return try CachedTokens(path, of: request.path, key: key)
     }
     try createFolders(folder)
@@ -71,6 +71,8 @@ package struct TokenCache: Sendable {
       ],
       "chat": .string(request.encoder.chat?.identity.description ?? ""),
       "skip_bad_records": .bool(request.skipsBadRecords),
+      // Raised when the same text gets other tokens or marks.
+      "revision": 2,
     ]
     return SHA256.digest(of: Array(description.text().utf8))
   }
@@ -144,9 +146,11 @@ package struct TokenCache: Sendable {
         .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), path,
         piece.place)
     }
-    let opening = encoder.opening.map { UInt32($0) }
+    // What opens a document is learned with it, but not before a prompt.
+    let mark = piece.segments.first?.isTarget ?? true ? 0 : notATarget
+    let opening = encoder.opening.map { UInt32($0) | mark }
     // Chat templates write the opening themselves.
-    if piece.startsDocument, !tokens.lazy.map({ $0 & ~notATarget }).starts(with: opening) {
+    if piece.startsDocument, !tokens.lazy.map({ $0 & ~notATarget | mark }).starts(with: opening) {
       tokens = opening + tokens
     }
     if piece.endsDocument, let ending = encoder.ending {

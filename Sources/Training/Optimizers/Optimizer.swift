@@ -1,5 +1,5 @@
-import Glibc
 package import Kernels
+import Platform
 package import Tensors
 
 /// Updates parameters from their gradients, and keeps the moments that this needs.

@@ -1,5 +1,6 @@
 import ByteIO
 import Kernels
+import Transformer
 
 /// A setting as a recipe spells it.
 struct RecipeKey: Sendable {
@@ -40,9 +41,9 @@ struct RecipeKey: Sendable {
 
   private static let run: [RecipeKey] = [
     whole("steps", \.steps, 1...),
-    whole("batch_size", \.batchSize, 1...),
-    whole("micro_batch_size", \.microBatchSize, 1...),
-    whole("sequence_length", \.sequenceLength, 1...),
+    whole("batch_size", \.batchSize, 1..., most: 1 << 20),
+    whole("micro_batch_size", \.microBatchSize, 1..., most: 1 << 20),
+    whole("sequence_length", \.sequenceLength, 1..., most: 1 << 24),
     RecipeKey(
       path: "seed", get: { "\($0.seed)" },
       set: { settings, text in
@@ -64,7 +65,7 @@ struct RecipeKey: Sendable {
 
   private static let modes: [RecipeKey] = [
     choice("mode", \.mode, TrainingSettings.Mode.allCases),
-    whole("lora.rank", \.lora.rank, 1...),
+    whole("lora.rank", \.lora.rank, 1..., most: 1 << 20),
     real("lora.alpha", \.lora.alpha, 0...),
     choices("lora.matrices", \.lora.matrices, TrainingSettings.LoRA.Matrix.allCases),
     choices("lora.whole", \.lora.whole, TrainingSettings.LoRA.Part.allCases),
@@ -74,7 +75,7 @@ struct RecipeKey: Sendable {
   ]
 
   private static let recurrence: [RecipeKey] =
-    [whole("recurrence.fixed", \.recurrence.fixed, 0...)]
+    [whole("recurrence.fixed", \.recurrence.fixed, 0..., most: mostRecurrences)]
     + curriculum(
       "recurrence.mean", \.recurrence.mean.shape, \.recurrence.mean.start,
       \.recurrence.mean.end, \.recurrence.mean.extent)
@@ -137,6 +138,7 @@ struct RecipeKey: Sendable {
     text("data.fields.completion", \.data.fields.completion),
     text("data.fields.messages", \.data.fields.messages),
     text("data.chat_template", \.data.chatTemplate),
+    text("data.date", \.data.date),
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),
@@ -175,13 +177,18 @@ private func key(
   RecipeKey(path: path, get: get, set: set)
 }
 
-private func whole(_ path: String, _ place: Place<Int>, _ range: PartialRangeFrom<Int>) -> RecipeKey
-{
+/// Most recurrences that a model runs (`Model.mostRecurrences`).
+private let mostRecurrences = Model.mostRecurrences
+
+/// - Parameter most: What no run can mean; sums and products of such numbers do not overflow.
+private func whole(
+  _ path: String, _ place: Place<Int>, _ range: PartialRangeFrom<Int>, most: Int = 1 << 40
+) -> RecipeKey {
   key(
     path, get: { "\($0[keyPath: place])" },
     set: { settings, text in
-      guard let value = Int(text), range.contains(value) else {
-        return "a whole number from \(range.lowerBound)"
+      guard let value = Int(text), range.contains(value), value <= most else {
+        return "a whole number from \(range.lowerBound) to \(most)"
       }
       settings[keyPath: place] = value
       return nil
@@ -264,7 +271,7 @@ private func extent(_ path: String, _ place: Place<Extent>) -> RecipeKey {
       }
     },
     set: { settings, text in
-      if let count = Int(text), count >= 0 {
+      if let count = Int(text), (0...1 << 40).contains(count) {
         settings[keyPath: place] = .steps(count)
       } else if let share = Double(text), (0...1).contains(share) {
         settings[keyPath: place] = .share(share)
@@ -281,8 +288,8 @@ private func curriculum(
 ) -> [RecipeKey] {
   [
     choice("\(path).shape", shape, Curriculum.Shape.allCases),
-    whole("\(path).start", start, 0...),
-    whole("\(path).end", end, 1...),
+    whole("\(path).start", start, 0..., most: mostRecurrences),
+    whole("\(path).end", end, 1..., most: mostRecurrences),
     extent("\(path).ramp", ramp),
   ]
 }

@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import JSON
 
 /// The folder of a run: where its files are, and how they survive whatever happens.
@@ -13,7 +13,7 @@ package struct RunFolder: Sendable {
 
   package var metrics: String { path + "/metrics.jsonl" }
   package var evaluations: String { path + "/evaluations.jsonl" }
-  package var recipe: String { path + "/recipe.yaml" }
+  package var recipe: String { path + "/" + Self.recipeName }
   package var curve: String { path + "/curve.svg" }
   /// The trained package.
   package var package: String { path + "/package" }
@@ -21,28 +21,58 @@ package struct RunFolder: Sendable {
   package var factors: String { path + "/factors" }
   package var checkpoints: String { path + "/checkpoints" }
 
+  private static let recipeName = "recipe.yaml"
+  private static let lockName = "lock"
+
   package func checkpoint(_ step: Int) -> String { "\(checkpoints)/step-\(step)" }
 
-  /// Makes the folder for a new run.
+  /// Makes the folder for a new run, and holds it as `hold` does.
   ///
   /// - Parameter force: Remove the run that is there.
-  package func create(force: Bool) throws {
-    if pathKind(path) != nil {
-      guard pathKind(path) == .folder else { throw FileError(path, .exists) }
-      let names = try folderEntries(path)
-      if !names.isEmpty {
-        // Anything but a run stays, whatever was asked.
-        guard names.contains("recipe.yaml") else { throw FileError(path, .exists) }
-        guard force else { throw TrainingError(.runExists, path) }
-        removeTree(path)
-      }
+  @discardableResult
+  package func create(force: Bool) throws -> FileLock {
+    try createFolders(path)
+    // Nothing is put into a folder that is not ours.
+    try requireFree(force)
+    let lock = try hold()
+    try requireFree(force)
+    // The recipe goes last: a removal that was cut off can be asked for again.
+    let names = try folderEntries(path).filter { $0 != Self.lockName && $0 != Self.recipeName }
+    for name in names { try discard(path + "/" + name) }
+    try discard(recipe)
+    try createFolder(checkpoints)
+    return lock
+  }
+
+  /// Keeps other processes from writing to the run, until the lock goes.
+  ///
+  /// - Throws: `FileError(.inUse)` when another process holds it.
+  package func hold() throws(FileError) -> FileLock { try FileLock(path + "/" + Self.lockName) }
+
+  /// Whether a start was cut off before it had written the recipe: there is nothing yet to go on
+  /// from.
+  package func isUnborn() throws(FileError) -> Bool {
+    guard try pathKind(path) == .folder, try pathKind(recipe) == nil else { return false }
+    return try pathKind(path + "/" + Self.lockName) == .file
+  }
+
+  /// Throws when there is something in the folder that a new run may not remove.
+  private func requireFree(_ force: Bool) throws {
+    let names = try folderEntries(path).filter { name in
+      ![Self.lockName, "checkpoints"].contains(name)
+        && !StagingFolder.isOne(name, of: Self.recipeName)
+        && !StagingFolder.isOne(name, of: "checkpoints")
     }
-    try createFolders(checkpoints)
+    if names.isEmpty { return }
+    // Anything but a run stays, whatever was asked.
+    guard names.contains(Self.recipeName) else { throw FileError(path, .exists) }
+    guard force else { throw TrainingError(.runExists, path) }
   }
 
   /// Steps of the checkpoints, ascending.
-  package func checkpointSteps() -> [Int] {
-    let names = (try? folderEntries(checkpoints)) ?? []
+  package func checkpointSteps() throws(FileError) -> [Int] {
+    guard try pathKind(checkpoints) == .folder else { return [] }
+    let names = try folderEntries(checkpoints)
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
@@ -50,9 +80,10 @@ package struct RunFolder: Sendable {
   /// one.
   package func rewind(to step: Int?) throws {
     for name in try folderEntries(checkpoints) where name.hasSuffix(".partial") {
-      removeTree(checkpoints + "/" + name)
+      try removeTree(checkpoints + "/" + name)
     }
-    for log in [metrics, evaluations] where pathKind(log) == .file {
+    for log in [metrics, evaluations] {
+      guard try pathKind(log) == .file else { continue }
       let kept = try Self.lines(log).filter { line in
         guard let step, let number = line.value["step"]?.integer else { return false }
         return number <= step
@@ -66,9 +97,9 @@ package struct RunFolder: Sendable {
   }
 
   /// Removes all checkpoints but the last `count` and that of step `best`.
-  package func prune(keeping count: Int, best: Int?) {
-    for step in checkpointSteps().dropLast(max(1, count)) where step != best {
-      removeTree(checkpoint(step))
+  package func prune(keeping count: Int, best: Int?) throws(FileError) {
+    for step in try checkpointSteps().dropLast(max(1, count)) where step != best {
+      try discard(checkpoint(step))
     }
   }
 
@@ -94,7 +125,7 @@ package struct RunFolder: Sendable {
   }
 
   package func evaluationRecords() throws -> [EvaluationRecord] {
-    guard pathKind(evaluations) == .file else { return [] }
+    guard try pathKind(evaluations) == .file else { return [] }
     return try Self.lines(evaluations).enumerated().map { i, line in
       guard let record = EvaluationRecord(line.value) else {
         throw TrainingError(.brokenMetrics(line: i + 1), evaluations)

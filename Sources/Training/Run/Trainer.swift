@@ -23,7 +23,7 @@ package final class Trainer {
     package var identity = ""
     /// Whether `writePackage` writes all parameters, not only what was trained.
     package var writesPackage = true
-    /// Writes the model as it is now to a folder that does not exist.
+    /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
 
     package init(
@@ -81,7 +81,7 @@ package final class Trainer {
 
   /// Goes back to the last checkpoint; to the start where the run died before its first.
   package func resume() throws {
-    guard let step = job.run.checkpointSteps().last else {
+    guard let step = try job.run.checkpointSteps().last else {
       if exchange.isFirst { try job.run.rewind(to: nil) }
       return
     }
@@ -96,6 +96,7 @@ package final class Trainer {
   /// Trains to the end and writes the package.
   package func run() throws {
     if exchange.isFirst { try requireSpace() }
+    try requireFiniteWeights()
     let metrics = exchange.isFirst ? try AppendedFile(job.run.metrics) : nil
     try compareWeights()
     if progress.step == 0 { _ = try evaluate() }
@@ -117,11 +118,24 @@ package final class Trainer {
       }
     }
     try compareWeights()
+    if progress.skippedInARow > 0 { throw diverged }
+    try requireFiniteWeights()
     if exchange.isFirst { try finishing(writeResult) }
   }
 
+  private var diverged: TrainingError {
+    TrainingError(.diverged(steps: progress.skippedInARow), job.run.path)
+  }
+
+  /// Throws before anything is written that nobody can use.
+  private func requireFiniteWeights() throws {
+    let all = FloatRun(job.model.parameters, at: 0, count: job.model.parameters.floatCount)
+    guard sumOfSquares(all, on: job.workers).isFinite else {
+      throw TrainingError(.weightsNotFinite(step: progress.step), job.run.path)
+    }
+  }
+
   private func writeResult() throws {
-    removeTree(job.run.package)
     try job.writePackage(job.run.package, progress)
     try writeCurve()
   }
@@ -173,10 +187,12 @@ package final class Trainer {
     let batches = try nextMicroBatches()
     let count = batches.count
     let (loss, exchangeTime) = try accumulate(batches)
-    let share = 1 / Double(count)
-    let norm = optimizer.norm(of: job.model.gradients) * share
+    let norm = optimizer.norm(of: job.model.gradients)
     let rate = settings.schedule.factor(at: progress.step, of: settings.steps)
-    try update(norm: norm, loss: loss.crossEntropy, share: share, rate: rate)
+    // A step of prompts alone has nothing to learn from; its loss is no number.
+    if batches.contains(where: { $0.labelCount > 0 }) {
+      try update(norm: norm, loss: loss.crossEntropy, rate: rate)
+    }
     let tokens = settings.batchSize * settings.sequenceLength
     progress.step += 1
     progress.tokens += tokens
@@ -197,7 +213,9 @@ package final class Trainer {
   }
 
   private struct MicroBatch {
-    var rows: [[UInt32]]
+    var tokens: TokenBatch
+    /// Labels that count in the loss.
+    var labelCount: Int
     var draw: RecurrenceDraw
     var stateSeed: UInt64
     /// FLOPs.
@@ -220,15 +238,20 @@ package final class Trainer {
         tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
       progress.microBatches += 1
       progress.fullFLOPs += cost
-      return MicroBatch(rows: rows, draw: draw, stateSeed: seeds[UInt64(number)], cost: cost)
+      let tokens = TokenBatch(rows)
+      return MicroBatch(
+        tokens: tokens, labelCount: tokens.targetCount, draw: draw,
+        stateSeed: seeds[UInt64(number)], cost: cost)
     }
   }
 
-  /// Adds up the gradients of this member's micro-batches, and of all members'.
+  /// Adds up the gradients of this member's micro-batches, and of all members': each micro-batch
+  /// weighs as many labels as it has, so the sum is the gradient of the mean over the step's labels,
+  /// however the step is cut.
   ///
   /// During the last one's backward pass, what is complete is already on its way.
   ///
-  /// - Returns: The mean loss of all micro-batches, and the time that the sums took.
+  /// - Returns: The mean loss over the step's labels, and the time that the sums took.
   private func accumulate(
     _ batches: [MicroBatch]
   ) throws -> (loss: MicroBatchLoss, exchangeTime: ExchangeTime) {
@@ -237,46 +260,47 @@ package final class Trainer {
     clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
     let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
     let own = shares.perMember[exchange.member]
+    let labelCount = batches.reduce(0) { $0 + $1.labelCount }
     var losses = [MicroBatchLoss](repeating: MicroBatchLoss(0), count: batches.count)
     defer { job.model.observeStages(nil) }
     for index in own {
       if index == own.last { job.model.observeStages(buckets.complete) }
       let batch = batches[index]
+      if batch.labelCount == 0 { continue }
       losses[index] = try job.model.accumulate(
-        TokenBatch(batch.rows), batch.draw, stateSeed: batch.stateSeed)
+        batch.tokens, batch.draw, stateSeed: batch.stateSeed,
+        scale: Double(batch.labelCount) / Double(labelCount))
     }
     let clock = ContinuousClock()
     let start = clock.now
     try buckets.finish()
-    let loss = try mean(of: losses)
+    let loss = try mean(of: losses, weights: batches.map(\.labelCount))
     let time = ExchangeTime(
       waited: (clock.now - start) / .seconds(1), active: exchange.activeSeconds - active)
     return (loss, time)
   }
 
-  /// The mean over all micro-batches, of which each member knows its own; the others are 0 there.
-  /// It is added up in their order, so it does not depend on who ran which.
-  private func mean(of losses: [MicroBatchLoss]) throws -> MicroBatchLoss {
-    let hasTeacher = losses.contains { $0.divergence != nil }
+  /// The mean over all labels, of micro-batches of which each member knows its own; the others are 0
+  /// there. It is added up in their order, so it does not depend on who ran which.
+  private func mean(of losses: [MicroBatchLoss], weights: [Int]) throws -> MicroBatchLoss {
     let values = try exchange.sum(losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 })
-    var mean = MicroBatchLoss(0)
-    for index in losses.indices {
-      let divergence = hasTeacher ? values[losses.count + index] : nil
-      mean.add(
-        MicroBatchLoss(values[index], divergence: divergence), share: 1 / Double(losses.count))
+    let total = Double(weights.reduce(0, +))
+    func mean(_ values: ArraySlice<Double>) -> Double {
+      zip(values, weights).reduce(0) { $0 + $1.0 * Double($1.1) } / total
     }
-    return mean
+    let divergence = job.model.hasTeacher ? mean(values[losses.count...]) : nil
+    return MicroBatchLoss(mean(values[..<losses.count]), divergence: divergence)
   }
 
   private static let stateStream: UInt64 = 0x7374_6174_6500_0000  // "state"
 
-  private func update(norm: Double, loss: Double, share: Double, rate: Double) throws {
+  private func update(norm: Double, loss: Double, rate: Double) throws {
     guard norm.isFinite, loss.isFinite else {
       progress.skipped += 1
       progress.skippedInARow += 1
       report(.skipped(step: progress.step + 1))
       guard progress.skippedInARow < Self.patience else {
-        throw TrainingError(.diverged(steps: progress.skippedInARow), job.run.path)
+        throw diverged
       }
       return
     }
@@ -285,7 +309,7 @@ package final class Trainer {
     let factor = clip > 0 ? min(1, clip / (norm + 1e-6)) : 1
     optimizer.step(
       parameters: job.model.parameters, gradients: job.model.gradients,
-      gradientScale: share * factor, rate: rate)
+      gradientScale: factor, rate: rate)
     progress.updates = optimizer.stepCount
     try job.model.parametersChanged()
   }
@@ -332,6 +356,7 @@ package final class Trainer {
   /// Has the first member write a checkpoint; a signal that comes meanwhile waits for it.
   private func save() throws {
     try compareWeights()
+    try requireFiniteWeights()
     if exchange.isFirst, try finishing(saveOnce) { isStopPending = true }
   }
 
@@ -340,7 +365,7 @@ package final class Trainer {
     let package = job.writesPackage ? job.model.parameters.byteCount : 0
     // One more than is kept stands while the next is written, and the best beside it.
     let kept = settings.checkpoints.every > 0 ? settings.checkpoints.keep + 2 : 1
-    let checkpoints = max(0, kept - job.run.checkpointSteps().count)
+    let checkpoints = try max(0, kept - job.run.checkpointSteps().count)
     try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
   }
 
@@ -360,7 +385,7 @@ package final class Trainer {
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     try writeCurve()
-    job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
+    try job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }

@@ -16,6 +16,10 @@ package struct TrainingError: DiagnosedError, Equatable {
     case brokenMetrics(line: Int)
     /// Updates were skipped this many times one after another.
     case diverged(steps: Int)
+    /// A weight is infinite or no number.
+    case weightsNotFinite(step: Int)
+    /// None of a source's tokens counts in the loss.
+    case nothingLearned(tokens: Int, heldOut: Bool)
     case badSetting(key: String, value: String, allowed: String)
     case unknownKey(String, suggestion: String?)
     case badYAML(String)
@@ -48,7 +52,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .nothingToResume: .inputOutput
     case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
-    case .diverged, .otherWeights: .checkFailed
+    case .diverged, .weightsNotFinite, .otherWeights: .checkFailed
+    case .nothingLearned: .malformed
     case .notTrainable: .unsupported
     case .memoryBudget: .resourceLimit
     }
@@ -64,6 +69,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .brokenState: "train.broken_state"
     case .brokenMetrics: "train.broken_metrics"
     case .diverged: "train.diverged"
+    case .weightsNotFinite: "train.weights_not_finite"
+    case .nothingLearned: "train.nothing_learned"
     case .badSetting: "recipe.bad_value"
     case .unknownKey: "recipe.unknown_key"
     case .badYAML: "recipe.bad_yaml"
@@ -87,7 +94,14 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .otherModel: "the run was started from another model"
     case .brokenState(let reason): "the trainer's state is broken: \(reason)"
     case .brokenMetrics(let line): "line \(line) is no record of a step"
-    case .diverged(let steps): "gradients were not finite in \(steps) steps one after another"
+    case .diverged(let steps):
+      "loss or gradient was not finite in the last \(steps) step\(steps == 1 ? "" : "s")"
+    case .weightsNotFinite(let step):
+      step == 0
+        ? "the model has weights that are not finite"
+        : "after step \(step), weights are not finite"
+    case .nothingLearned(let tokens, let heldOut):
+      "0 of its \(tokens) \(heldOut ? "held-out " : "")tokens are learned"
     case .badSetting(let key, let value, let allowed): "\(key) is \(value); allowed: \(allowed)"
     case .unknownKey(let key, _): "there is no setting \"\(key)\""
     case .badYAML(let reason): "not a recipe: \(reason)"
@@ -120,6 +134,14 @@ package struct TrainingError: DiagnosedError, Equatable {
       "use machines with the same processor and the same --threads; go on with --resume"
     case .memoryBudget: "raise memory_budget, or lower micro_batch_size or sequence_length"
     case .diverged: "lower the learning rate, or lengthen the warm-up"
+    case .weightsNotFinite(let step):
+      step == 0
+        ? "look for them with ckpt inspect MODEL --tensor NAME --stats"
+        : "lower the learning rate, or lengthen the warm-up"
+    case .nothingLearned(_, let heldOut):
+      heldOut
+        ? "raise data.held_out, or evaluation.rows"
+        : "the loss counts completions and the assistant's answers: give records that have some"
     default: nil
     }
   }

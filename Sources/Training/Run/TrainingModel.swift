@@ -9,6 +9,8 @@ package protocol TrainingModel: AnyObject {
   var tensors: [TrainedTensor] { get }
   /// Whether there is a core to repeat; recurrences mean nothing otherwise.
   var isRecurrent: Bool { get }
+  /// Whether a teacher has a part in the loss.
+  var hasTeacher: Bool { get }
   /// Ranges of `gradients`, in the order in which `accumulate` completes them; the same for every
   /// batch. Trained tensors that are in none are complete when it returns.
   var gradientStages: [[Range<Int>]] { get }
@@ -17,13 +19,15 @@ package protocol TrainingModel: AnyObject {
   /// before it; stages that are not told of are complete when it returns. nil ends this.
   func observeStages(_ observer: ((_ stage: Int) -> Void)?)
 
-  /// The mean loss over the labels of a micro-batch; its gradient is added to `gradients`.
+  /// The mean loss over the labels of a micro-batch, of which there is at least one; its gradient,
+  /// times `scale`, is added to `gradients`.
   ///
   /// - Parameters:
   ///   - draw: Passes through the core without and with gradient.
   ///   - stateSeed: Seed of the random initial state.
+  ///   - scale: The micro-batch's share of the step's labels.
   func accumulate(
-    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64
+    _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss
 
   /// The mean loss over the labels of a batch, without gradients.
@@ -45,15 +49,12 @@ package struct MicroBatchLoss: Equatable, Sendable {
     self.crossEntropy = crossEntropy
     self.divergence = divergence
   }
-
-  mutating func add(_ part: MicroBatchLoss, share: Double) {
-    crossEntropy += part.crossEntropy * share
-    if let other = part.divergence { divergence = (divergence ?? 0) + other * share }
-  }
 }
 
 extension TrainingModel {
   package var gradientStages: [[Range<Int>]] { [[0..<gradients.floatCount]] }
+
+  package var hasTeacher: Bool { false }
 
   package func observeStages(_ observer: ((_ stage: Int) -> Void)?) {}
 }

@@ -86,6 +86,8 @@ package struct TrainingSettings: Equatable, Sendable {
     package var fields = TextFormat.Fields()
     /// A file of Jinja that makes text of conversations; `model` takes the model's own.
     package var chatTemplate = "model"
+    /// The date that a chat template writes, `YYYY-MM-DD`; empty refuses templates that write one.
+    package var date = ""
     /// Share of the rows that is held out.
     package var heldOut = 0.05
     /// How often the data may be read; 0 as often as the steps need.

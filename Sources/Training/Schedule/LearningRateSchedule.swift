@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 
 /// The factor on every learning rate, by step.
 ///

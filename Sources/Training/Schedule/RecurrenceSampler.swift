@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import Tensors
 
 /// How often the core runs in one micro-batch: `n` passes without gradient, then `k` with.

@@ -83,6 +83,7 @@ def train(options: argparse.Namespace, group: Group) -> None:
         model.gradient_checkpointing_enable()
     model.train()
     data = Dataset(recipe, model.get_input_embeddings().num_embeddings)
+    data.require_learned(recipe["evaluation.rows"])
     trainer = Trainer(model, options, recipe, data, run, group)
     if options.resume:
         trainer.resume()

@@ -76,6 +76,23 @@ class Dataset:
         ]
         return places[:limit]
 
+    def require_learned(self, held_out_limit: int) -> None:
+        """Refuses data of which nothing is learned: a loss over no token would look perfect."""
+        for source, path in enumerate(self.paths):
+            rows = self.training_rows[source]
+            # The first token of a row has nothing before it.
+            if not any(self._learns(source, row) for row in range(rows)):
+                raise DataError(f"{path}: 0 of its {rows * self.length} tokens are learned; the "
+                                "loss counts completions and the assistant's answers")
+        places = self.held_out(held_out_limit)
+        if places and not any(self._learns(*place) for place in places):
+            raise DataError(f"{self.paths[0]}: 0 of its {len(places) * self.length} held-out "
+                            "tokens are learned; raise data.held_out, or evaluation.rows")
+
+    def _learns(self, source: int, row: int) -> bool:
+        tokens = self.tokens[source][row * self.length + 1:(row + 1) * self.length]
+        return bool(((tokens.astype(np.int64) & NOT_A_TARGET) == 0).any())
+
     def batch(self, places: list[Place]) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and labels of rows, `[B, S]` int64; a label is IGNORED where no loss counts."""
         rows = np.stack([self._read(*place) for place in places])

@@ -25,8 +25,8 @@ from train_state import new_progress, read_state, write_state
 from train_teacher import Teacher
 
 TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-# Places of rows, passes (without gradient, with), seed of the state.
-MicroBatch = tuple[list[Place], tuple[int, int], int]
+# Places of rows, passes (without gradient, with), seed of the state, labels.
+MicroBatch = tuple[list[Place], tuple[int, int], int, int]
 PATIENCE = 20  # steps without a finite gradient, one after another, that end a run
 
 
@@ -93,6 +93,9 @@ class Trainer:
             is_best = is_best and recipe["checkpoints.every"] > 0
             if not is_last and (is_best or self._is_due("checkpoints.every")):
                 self._save()
+        if progress["skipped_in_a_row"]:
+            raise self._diverged()
+        self._require_finite()
         staged = StagedFolder(self.run.package) if self.group.is_first else None
         self._write_package(staged and staged.path, TYPES[self.options.save_dtype])
         if staged:
@@ -111,21 +114,23 @@ class Trainer:
         mean = sampler.mean_at(step, total)
         depth = sampler.backprop_depth.value(step, total)
         plan = self._plan(sampler)
-        draws = [draw for _, draw, _ in plan]
+        draws = [draw for _, draw, _, _ in plan]
+        labels = sum(count for *_, count in plan)
         for slot in self.optimizer.slots:
             slot.parameter.grad = None
         losses = torch.zeros(2, dtype=torch.float64, device=self.group.device)
         mine = dealt(plan, self.group.size)[self.group.rank]
-        for index, (places, draw, seed) in enumerate(mine):
+        for index, (places, draw, seed, _) in enumerate(mine):
             is_last = index + 1 == len(mine)
-            losses += self._accumulate(places, draw, seed, len(mine), is_last)
+            losses += self._accumulate(places, draw, seed, max(labels, 1), is_last)
         stopping = torch.tensor([float(self.is_stopping)]).to(losses)
         *sums, stopping = self.group.sum(torch.cat([losses, stopping])).tolist()
-        loss, divergence = (total / self.micro_count for total in sums)
+        loss, divergence = (total / labels if labels else math.nan for total in sums)
         self.must_stop = stopping > 0
         norm = self.optimizer.norm()
         rate = recipe.schedule.factor(step, total)
-        self._update(norm, loss, rate)
+        if labels:  # a step of prompts alone has nothing to learn from
+            self._update(norm, loss, rate)
         tokens = recipe["batch_size"] * recipe["sequence_length"]
         progress["step"] += 1
         progress["tokens"] += tokens
@@ -146,20 +151,25 @@ class Trainer:
             places = [self.data.next_row(progress["rows_read"]) for _ in range(self.micro)]
             number = progress["micro_batches"]
             draw = sampler.draw(number, progress["step"], self.recipe["steps"])
-            plan.append((places, draw, sampler.state_seed(number)))
+            _, labels = self.data.batch(places)
+            plan.append(
+                (places, draw, sampler.state_seed(number), int((labels != IGNORED).sum())))
             progress["micro_batches"] += 1
         return plan
 
     def _accumulate(
-        self, places: list[Place], draw: tuple[int, int], seed: int, share: int, is_last: bool
+        self, places: list[Place], draw: tuple[int, int], seed: int, labels: int, is_last: bool
     ) -> torch.Tensor:
-        """Adds the gradient of a micro-batch; gives its loss, and how far the teacher is away."""
+        """Adds the gradient of a micro-batch's part in the mean over the step's labels.
+
+        Gives the sums of its loss, and of how far the teacher is away.
+        """
         holds_back = not is_last and hasattr(self.callable, "no_sync")
         with self.callable.no_sync() if holds_back else nullcontext():
-            loss, divergence, count = self._loss(places, draw, seed, self.teacher)
-            loss, divergence = loss / max(count, 1), divergence / max(count, 1)
+            loss, divergence, _ = self._loss(places, draw, seed, self.teacher)
             total = self.teacher.mixed(loss, divergence) if self.teacher else loss
-            (total / share).backward()
+            # Gradients are averaged over the processes, where the sum is wanted.
+            (total * (self.group.size / labels)).backward()
         return torch.stack([loss, divergence]).detach().double()
 
     def _loss(
@@ -188,12 +198,24 @@ class Trainer:
             progress["skipped_in_a_row"] += 1
             self._say(f"step {progress['step'] + 1}: the gradient is not finite, no update")
             if progress["skipped_in_a_row"] >= PATIENCE:
-                raise RunError(f"gradients were not finite in {PATIENCE} steps one after another; "
-                               "lower the learning rate, or lengthen the warm-up")
+                raise self._diverged()
             return
         progress["skipped_in_a_row"] = 0
         self.optimizer.step(min(1, clip / (norm + 1e-6)) if clip > 0 else 1, rate)
         progress["updates"] = self.optimizer.step_count
+
+    def _diverged(self) -> RunError:
+        return RunError(f"loss or gradient was not finite in the last "
+                        f"{self.progress['skipped_in_a_row']} steps; "
+                        "lower the learning rate, or lengthen the warm-up")
+
+    def _require_finite(self) -> None:
+        """Before anything is written that nobody can use."""
+        bad = sum(not bool(local(t.parameter.data).isfinite().all()) for t in self.tensors)
+        total = self.group.sum(torch.tensor([float(bad)], device=self.group.device))
+        if total.item() > 0:
+            raise RunError(f"after step {self.progress['step']}, weights are not finite; "
+                           "lower the learning rate, or lengthen the warm-up")
 
     def _log_step(
         self, loss: float, divergence: float, norm: float, rate: float, mean: int,
@@ -257,6 +279,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Writes a checkpoint."""
+        self._require_finite()
         step = self.progress["step"]
         staged = StagedFolder(self.run.checkpoint(step)) if self.group.is_first else None
         write_state(staged and staged.path / STATE, self.progress, self.optimizer)

@@ -274,6 +274,7 @@ SETTINGS = {setting.path: setting for setting in [
     _text("data.fields.completion", "completion"),
     _text("data.fields.messages", "messages"),
     _text("data.chat_template", "model"),
+    _text("data.date", ""),
     _real("data.held_out", 0.05, 1),
     _whole("data.epochs", 0),
     _flag("data.skip_bad_records", False),

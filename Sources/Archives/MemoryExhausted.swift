@@ -1,0 +1,7 @@
+package import ByteIO
+
+struct MemoryExhausted: DiagnosedError {
+  let code = "memory.exhausted"
+  let kind = FailureKind.resourceLimit
+  let message = "no memory to decompress"
+}

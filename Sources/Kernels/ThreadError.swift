@@ -1,0 +1,16 @@
+package import ByteIO
+package import SystemPackage
+
+/// The system does not start the threads that were asked for.
+package struct ThreadError: DiagnosedError, Equatable {
+  package var wanted: Int
+  package var started: Int
+  package var reason: Errno
+
+  package var code: String { "threads.exhausted" }
+  package var kind: FailureKind { .resourceLimit }
+  package var message: String {
+    "the system starts \(started) of \(wanted) threads: \(reason)"
+  }
+  package var hint: String? { "pass fewer with --threads, or raise the limit (ulimit -u)" }
+}

@@ -1,0 +1,64 @@
+import JSON
+
+/// A model family as data: what its configuration says of each block, and what its tensors are
+/// called. Nothing else in the program knows a family's name.
+struct Family: Sendable {
+  /// The configuration's `model_type`.
+  var modelType: String
+  /// The class that transformers loads such a model with.
+  var className: String
+  /// How GGUF files have the family; nil where llama.cpp has no such architecture.
+  var gguf: GGUFFamily?
+  /// Tensor names inside a layer, after `layers.N.`, that differ from those of `RoleFacts`.
+  var names: [BlockRole: String] = [:]
+  /// Roles that are one tensor each, and not one for each of their parts.
+  var fused: Set<BlockRole> = []
+  /// The field that has the MLP's width.
+  var intermediateField = "intermediate_size"
+  /// Everything that the configuration may say.
+  var fields: FieldRules
+  /// What is computed outside the blocks.
+  var model: @Sendable (inout FamilyReader) throws(ModelGraphError) -> ModelSpec = {
+    reader throws(ModelGraphError) in ModelSpec(finalNorm: NormSpec(epsilon: try reader.epsilon()))
+  }
+  /// What block `layer` computes.
+  var block: @Sendable (inout FamilyReader, _ layer: Int) throws(ModelGraphError) -> BlockSpec
+  /// Lists with an element for each layer, which are written out from the blocks' specs: whatever
+  /// rule made them before, layers that are dropped or moved break it.
+  var layerLists: [String: @Sendable (BlockSpec) -> JSONValue] = [:]
+
+  /// The name of the tensor that plays `role`, after `layers.N.`.
+  func name(_ role: BlockRole) -> String { names[role] ?? role.facts.native }
+}
+
+extension Family {
+  /// Every source family.
+  static let all: [Family] = [
+    .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
+    .gemma3,
+    .granite, .graniteHybrid, .phi3,
+  ]
+
+  static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }
+
+  /// The family whose name is the most like `modelType`.
+  static func nearest(to modelType: String) -> Family? {
+    all.map { ($0, distance($0.modelType, modelType)) }.min { $0.1 < $1.1 }?.0
+  }
+
+  /// Levenshtein's distance of the first 64 characters.
+  private static func distance(_ a: String, _ b: String) -> Int {
+    let (a, b) = (Array(a.prefix(64)), Array(b.prefix(64)))
+    var row = Array(0...b.count)
+    for (i, x) in a.enumerated() {
+      var corner = row[0]
+      row[0] = i + 1
+      for (j, y) in b.enumerated() {
+        let replaced = corner + (x == y ? 0 : 1)
+        corner = row[j + 1]
+        row[j + 1] = min(replaced, corner + 1, row[j] + 1)
+      }
+    }
+    return row[b.count]
+  }
+}

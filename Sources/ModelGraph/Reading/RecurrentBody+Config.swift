@@ -1,0 +1,116 @@
+import JSON
+
+/// What makes a model recurrent, under the names of the published retrofits.
+struct RecurrenceSettings {
+  /// Indices in the source model of the layers in prelude, core and coda.
+  var sources: [[Int]]
+  var injection: Injection.Kind
+  var hasCoreNorm: Bool
+  var stateStart: StateStart
+  var meanRecurrence: Int
+  var meanBackpropDepth: Int
+}
+
+extension RecurrenceSettings {
+  init(_ config: inout ConfigReader, layers: Int) throws(ModelGraphError) {
+    var counts: [Int] = []
+    for key in ["n_layers_in_prelude", "n_layers_in_recurrent_block", "n_layers_in_coda"] {
+      guard let count = try config.extent(key) else { throw config.missing(key) }
+      counts.append(count)
+    }
+    guard counts.reduce(0, +) == layers else {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "num_hidden_layers", value: String(layers),
+          rule: "\(counts.reduce(0, +)), the layers in prelude, core and coda"))
+    }
+    self.init(
+      sources: try Self.sourceLayers(&config, counts), injection: try Self.injection(&config),
+      hasCoreNorm: try config.bool("norm_after_core") ?? false,
+      stateStart: try Self.stateStart(&config),
+      meanRecurrence: try config.extent("mean_recurrence") ?? 1,
+      meanBackpropDepth: try config.extent("mean_backprop_depth") ?? 8)
+  }
+
+  private static func injection(
+    _ config: inout ConfigReader
+  ) throws(ModelGraphError) -> Injection.Kind {
+    let name = try config.string("injection_type") ?? "linear"
+    guard let injection = Injection.Kind(rawValue: name) else {
+      throw ModelGraphError(.unsupportedField("injection_type", value: name))
+    }
+    return injection
+  }
+
+  /// `init_values.std` is the state's standard deviation, zero for a state of zeros;
+  /// `initial_state_mode` can ask for the prelude's output instead.
+  private static func stateStart(
+    _ config: inout ConfigReader
+  ) throws(ModelGraphError) -> StateStart {
+    var values = ConfigReader(try config.object("init_values") ?? [:], scope: "init_values.")
+    if let scale = try values.positive("embed_scale"), scale != 1 {
+      throw ModelGraphError(.unsupportedField("init_values.embed_scale", value: "\(scale)"))
+    }
+    let mode = try config.string("initial_state_mode") ?? "random"
+    let initial = try config.string("state_init") ?? "like-init"
+    guard initial == "like-init" || initial == "zero" else {
+      throw ModelGraphError(.unsupportedField("state_init", value: initial))
+    }
+    switch mode {
+    case "embed-init": return .embedding
+    case "random": break
+    default: throw ModelGraphError(.unsupportedField("initial_state_mode", value: mode))
+    }
+    if initial == "zero" { return .zero }
+    guard let field = try values.value("std") else { throw values.missing("std") }
+    guard let deviation = field.value.double, deviation >= 0, deviation.isFinite else {
+      throw ModelGraphError(
+        .invalidValue(field: field.key, value: field.value.text(), rule: "zero or positive"))
+    }
+    return deviation == 0 ? .zero : .normal(standardDeviation: deviation)
+  }
+
+  /// Indices in the source model, when the configuration has them; otherwise running numbers.
+  private static func sourceLayers(
+    _ config: inout ConfigReader, _ counts: [Int]
+  ) throws(ModelGraphError) -> [[Int]] {
+    guard let object = try config.object("source_layers") else {
+      let starts = [0, counts[0], counts[0] + counts[1]]
+      return zip(starts, counts).map { Array($0..<($0 + $1)) }
+    }
+    var lists: [[Int]] = []
+    for (group, count) in zip(["prelude", "core", "coda"], counts) {
+      let list = object[group]?.array?.compactMap(\.integer) ?? []
+      guard list.count == count, list.allSatisfy({ $0 >= 0 }) else {
+        throw ModelGraphError(
+          .invalidValue(
+            field: "source_layers.\(group)", value: object[group]?.text() ?? "absent",
+            rule: "a list of \(count) layer numbers"))
+      }
+      lists.append(list)
+    }
+    return lists
+  }
+}
+
+extension GraphReader {
+  mutating func body(
+    _ settings: RecurrenceSettings, _ plan: Architecture
+  ) throws(ModelGraphError) -> RecurrentBody {
+    let hidden = plan.sizes.hidden
+    var injection = Injection(settings.injection)
+    for role in injection.kind.roles {
+      injection.parameters[role] = try take(
+        plan.naming.name(role), role.shape(hidden: hidden))
+    }
+    let (prelude, core, coda) = (settings.sources[0], settings.sources[1], settings.sources[2])
+    return RecurrentBody(
+      prelude: try blocks(plan, .prelude, first: 0, sources: prelude),
+      core: try blocks(plan, .core, first: prelude.count, sources: core),
+      coda: try blocks(plan, .coda, first: prelude.count + core.count, sources: coda),
+      injection: injection,
+      coreNorm: settings.hasCoreNorm ? try take(plan.naming.coreNorm, [hidden]) : nil,
+      stateStart: settings.stateStart, meanRecurrence: settings.meanRecurrence,
+      meanBackpropDepth: settings.meanBackpropDepth)
+  }
+}

@@ -1,0 +1,52 @@
+/// Rotary position embedding, split-half convention (pairs i and i + dimensions/2 of a head's first
+/// `dimensions` values), Su et al. 2021.
+package struct RotaryEmbedding: Hashable, Sendable {
+  package enum Scaling: Hashable, Sendable {
+    case none
+    /// Positions divided by `factor`.
+    case linear(factor: Double)
+    /// The base grows with the sequence beyond the original context (dynamic NTK).
+    case dynamic(factor: Double, originalContext: Int)
+    /// Llama 3.1: low frequencies divided by `factor`, with a smooth band between.
+    case llama3(factor: Double, low: Double, high: Double, originalContext: Int)
+    case yarn(YaRN)
+    case longRoPE(LongRoPE)
+  }
+
+  /// Peng et al. 2023: frequencies that turn seldom within the original context are divided by
+  /// `factor`, those that turn often stay, with a ramp between.
+  package struct YaRN: Hashable, Sendable {
+    package var factor: Double
+    package var originalContext: Int
+    /// Turns within the original context above which a frequency stays.
+    package var betaFast: Double
+    /// Turns below which it is divided by the whole factor.
+    package var betaSlow: Double
+    /// Whether the ramp begins and ends at whole pairs.
+    package var isTruncated: Bool
+    /// Factor on cosines and sines.
+    package var magnitude: Double
+  }
+
+  /// Ding et al. 2024: a divisor for each frequency, one list within the original context and one
+  /// for sequences beyond it.
+  package struct LongRoPE: Hashable, Sendable {
+    package var short: [Double]
+    package var long: [Double]
+    package var originalContext: Int
+    /// Factor on cosines and sines.
+    package var magnitude: Double
+  }
+
+  /// Base of the frequencies: `theta^(-2i/dimensions)`.
+  package var theta: Double
+  package var scaling: Scaling
+  /// Values of a head that are turned, from its first on; nil for all.
+  package var dimensions: Int?
+
+  package init(theta: Double, scaling: Scaling = .none, dimensions: Int? = nil) {
+    self.theta = theta
+    self.scaling = scaling
+    self.dimensions = dimensions
+  }
+}

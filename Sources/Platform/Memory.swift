@@ -1,0 +1,19 @@
+import Glibc
+
+/// `byteCount` zeroed bytes of their own, at the start of a page; nil when the system has none.
+package func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+  // SAFETY: a new private mapping, which its owner gives back with `unmapMemory`.
+  let memory = unsafe mmap(
+    nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  return unsafe memory == MAP_FAILED ? nil : memory
+}
+
+/// Gives back what `mapMemory` gave.
+package func unmapMemory(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
+  unsafe munmap(memory, byteCount)
+}
+
+/// Asks for huge pages, which the system may refuse.
+package func preferHugePages(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
+  _ = unsafe madvise(memory, byteCount, MADV_HUGEPAGE)
+}

@@ -1,0 +1,111 @@
+package import Kernels
+package import ModelGraph
+import Tensors
+
+/// Injects the prelude's output e into the state s before a pass of the core: u = f(s, e). The one
+/// place that computes an injection, forward and backward.
+///
+/// Both kinds are a part of the state plus a part of e. The latter is the same at every pass, so it is
+/// computed once.
+package struct Injector: Sendable {
+  let kind: Injection.Kind
+  /// A's columns that meet the state, and those that meet e; nil for other kinds.
+  private let adapter: (state: Weight, prelude: Weight)?  // [h, h] each
+
+  /// - Parameter weight: The weights of a role, or their gradients.
+  init(_ kind: Injection.Kind, weight: (InjectionRole) -> Weight?) throws(TransformerError) {
+    self.kind = kind
+    switch kind {
+    case .add: adapter = nil
+    case .linear:
+      guard let whole = weight(.adapter) else {
+        throw TransformerError(.missingParameter(role: InjectionRole.adapter.rawValue))
+      }
+      let half = whole.columns / 2
+      adapter = (whole.columns(0..<half), whole.columns(half..<whole.columns))
+    }
+  }
+
+  /// What e contributes to the core's input at every pass.
+  ///
+  /// - Parameters:
+  ///   - injected: `[T, h]`, overwritten.
+  ///   - embedded: `[T, h]`, the prelude's output e.
+  func prepare(_ injected: Matrix, _ embedded: Matrix, on workers: Workers) {
+    if let adapter {
+      linear(injected, embedded, adapter.prelude, on: workers)
+    } else {
+      copy(injected, embedded, on: workers)
+    }
+  }
+
+  /// The core's input.
+  ///
+  /// - Parameters:
+  ///   - u: `[T, h]`, overwritten.
+  ///   - state: `[T, h]`.
+  ///   - injected: What `prepare` gave.
+  func inject(_ u: Matrix, _ state: Matrix, _ injected: Matrix, on workers: Workers) {
+    copy(u, injected, on: workers)
+    if let adapter {
+      linear(u, state, adapter.state, adding: true, on: workers)
+    } else {
+      add(u, state, on: workers)
+    }
+  }
+
+  // MARK: Backward
+
+  /// Adds what one pass makes of the gradients of the parameters that meet the state.
+  ///
+  /// - Parameters:
+  ///   - gradients: Where they are added.
+  ///   - d: `[T, h]`, gradient of u.
+  ///   - state: `[T, h]`, the state that was injected into.
+  func addStateGradients(
+    to gradients: Injector, _ d: Matrix, _ state: Matrix, on workers: Workers
+  ) {
+    guard let gradient = gradients.adapter?.state.matrix else { return }
+    multiply(gradient, d.transposed, Operand(state), adding: true, on: workers)
+  }
+
+  /// Turns the gradient of u into that of the state.
+  ///
+  /// - Parameters:
+  ///   - d: `[T, h]`, overwritten.
+  ///   - room: `[T, h]`, to work in.
+  func stateBackward(_ d: Matrix, room: Matrix, on workers: Workers) {
+    guard let weight = adapter?.state.matrix else { return }
+    multiply(room, d, weight, on: workers)
+    copy(d, room, on: workers)
+  }
+
+  /// Adds what all passes together make of the gradients of the parameters that meet e.
+  ///
+  /// - Parameters:
+  ///   - d: `[T, h]`, gradient of what `prepare` gave, over all passes.
+  ///   - embedded: `[T, h]`, e.
+  func addPreludeGradients(
+    to gradients: Injector, _ d: Matrix, _ embedded: Matrix, on workers: Workers
+  ) {
+    guard let gradient = gradients.adapter?.prelude.matrix else { return }
+    multiply(gradient, d.transposed, Operand(embedded), adding: true, on: workers)
+  }
+
+  /// The gradient of e from that of what `prepare` gave.
+  ///
+  /// - Parameters:
+  ///   - dEmbedded: `[T, h]`, overwritten, or added to.
+  ///   - d: `[T, h]`.
+  func preludeBackward(
+    _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on workers: Workers
+  ) {
+    if let weight = adapter?.prelude.matrix {
+      multiply(dEmbedded, d, weight, adding: adding, on: workers)
+    } else if adding {
+      add(dEmbedded, d, on: workers)
+    } else {
+      copy(dEmbedded, d, on: workers)
+    }
+  }
+}
