@@ -33,6 +33,24 @@ struct RecordTests {
   }
 
   @Test(
+    "every encoding and compression of Parquet and Arrow gives the same tokens",
+    arguments: [
+      "parquet/codec-none.parquet", "parquet/codec-snappy.parquet", "parquet/codec-gzip.parquet",
+      "parquet/codec-brotli.parquet", "parquet/codec-zstd.parquet", "parquet/codec-lz4.parquet",
+      "parquet/pages-v2.parquet", "parquet/pages-v2-plain.parquet", "parquet/groups.parquet",
+      "parquet/plain.parquet", "parquet/delta-length.parquet", "parquet/delta-length-v2.parquet",
+      "parquet/delta-strings.parquet", "parquet/delta-strings-v2.parquet", "arrow/records.arrow",
+      "arrow/records-lz4.arrow", "arrow/records-zstd.arrows",
+    ])
+  func encodings(_ name: String) throws {
+    // A row in five has no text: left out.
+    let cache = folder.file("cache")
+    let expected = try tokens(of: Fixtures.path("parquet/records.jsonl"), in: cache, skips: true)
+    #expect(expected.count > 1000)
+    #expect(try tokens(of: Fixtures.path(name), in: cache, skips: true) == expected)
+  }
+
+  @Test(
     "the same conversations in every layout give the same tokens",
     arguments: ["chats-sharegpt.json", "chats-ultrachat.parquet", "chats-alpaca.json"])
   func layouts(_ name: String) throws {

@@ -30,7 +30,7 @@ struct DataReport: Report {
 
   /// The report on the file at `path`; nil when it is none of data that `ckpt inspect` knows by content.
   init?(at path: String) throws {
-    guard pathKind(path) == .file else { return nil }
+    guard try pathKind(path) == .file else { return nil }
     let sniffer: DataSniffer
     do { sniffer = try DataSniffer(path) } catch is DataError { return nil }
     switch sniffer.kind {
