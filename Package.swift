@@ -237,7 +237,7 @@ if Context.environment["CKPT_FUZZ"] != nil {
 if Context.environment["CKPT_BENCH"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "ReadColumn", dependencies: ["ByteIO", "Columns", "Parquet"],
+      name: "ReadColumn", dependencies: ["ByteIO", "Columns", "Parquet", "Platform"],
       path: "Benchmarks/ReadColumn"))
 }
 

@@ -1,6 +1,7 @@
 import ByteIO
 import Columns
 import Parquet
+import Platform
 
 /// Reads one column of strings of a Parquet file and prints megabytes a second as JSON: what
 /// `peers/read_column.py` does with pyarrow.
