@@ -184,4 +184,26 @@ struct RecordTests {
     let kept = try tokens(of: path, in: folder.file("cache"), skips: true)
     #expect(kept == bytes("1+1=2") + [256])
   }
+
+  @Test("records of token ids are taken as they are; labels and masks count")
+  func tokenRecords() throws {
+    let lines = """
+      {"input_ids": [5, 6, 7]}
+      {"input_ids": [1, 2, 0], "labels": [-100, 2, -100], "attention_mask": [1, 1, 0]}
+      """
+    #expect(try read("t.jsonl", lines) == [5, 6, 7, 1 | notATarget, 2])
+    for bad in [
+      #"{"input_ids": [-1]}"#, #"{"input_ids": "x"}"#, #"{"input_ids": [1, 2], "labels": [1]}"#,
+      #"{"input_ids": [1], "labels": [2]}"#,
+    ] {
+      guard case .wrongType = try problem("b.jsonl", bad)?.problem else {
+        Issue.record("\(bad)")
+        continue
+      }
+    }
+    #expect(
+      try problem("v.jsonl", #"{"input_ids": [999]}"#)?.problem
+        == .tokenOutOfRange(id: 999, vocabulary: 257))
+    #expect(try problem("n.jsonl", #"{"x": 1}"#)?.hint?.contains("data.fields") == true)
+  }
 }

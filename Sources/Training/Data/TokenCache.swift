@@ -140,12 +140,13 @@ package struct TokenCache: Sendable {
     _ piece: DocumentPiece, _ path: String, _ request: Request
   ) throws -> [UInt32] {
     let encoder = request.encoder
-    var tokens = try encoder.encode(piece.segments)
+    var tokens = try piece.tokens ?? encoder.encode(piece.segments)
     if let bad = tokens.first(where: { $0 & ~notATarget >= request.vocabulary }) {
       throw DataError(
         .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), path,
         piece.place)
     }
+    if piece.tokens != nil { return tokens }
     // What opens a document is learned with it, but not before a prompt.
     let mark = piece.segments.first?.isTarget ?? true ? 0 : notATarget
     let opening = encoder.opening.map { UInt32($0) | mark }
