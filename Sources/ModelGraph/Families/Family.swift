@@ -17,6 +17,8 @@ struct Family: Sendable {
   var intermediateField = "intermediate_size"
   /// The field that has the number of experts.
   var expertsField = "num_experts"
+  /// Whether each kind of layer has a rotary embedding of its own.
+  var hasRotaryByKind = false
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.
