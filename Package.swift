@@ -120,7 +120,7 @@ let package = Package(
       name: "RecurrentPackage",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-        "Safetensors",
+        "Safetensors", yams,
       ]),
     .target(
       name: "Transformer",

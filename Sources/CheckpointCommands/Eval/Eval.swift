@@ -65,6 +65,7 @@ struct Eval: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -78,7 +79,7 @@ struct Eval: Verb {
   }
 
   func perform(_ console: Console) throws -> EvalReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     if recurrence != nil, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }

@@ -38,6 +38,7 @@ struct Inspect: Verb {
   @Flag(help: "List what a PyTorch pickle refers to, by severity.")
   var globals = false
 
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -57,7 +58,8 @@ struct Inspect: Verb {
 
   private func inspect() throws -> InspectReport {
     let checkpoint = try Checkpoint.opening(model)
-    var report = InspectReport(checkpoint: checkpoint, isFull: full)
+    var report = InspectReport(
+      checkpoint: checkpoint, isFull: full, ignoring: configuration.ignoring)
     if let tensor {
       guard let record = checkpoint.record(TensorName(tensor)) else {
         throw UsageError(

@@ -9,7 +9,7 @@ extension Family {
     ]),
     model: { reader throws(ModelGraphError) in try reader.graniteModel() },
     block: { reader, _ throws(ModelGraphError) in
-      var block = try reader.graniteBlock()
+      var block = try reader.graniteBlock(rotary: try reader.rotary())
       try reader.readBiases(&block)
       return block
     })
@@ -42,10 +42,8 @@ extension Family {
       guard try reader.config.value("num_local_experts")?.value.integer == 0 else {
         throw ModelGraphError(.missingField("num_local_experts"))
       }
-      var block = try reader.graniteBlock()
-      if try reader.config.string("position_embedding_type") != "rope" {
-        block.attention.rotary = nil
-      }
+      let hasPositions = try reader.config.string("position_embedding_type") == "rope"
+      var block = try reader.graniteBlock(rotary: hasPositions ? try reader.rotary() : nil)
       try reader.readBiases(&block)
       return block
     }, layerLists: ["layer_types": { _ in "attention" }])
@@ -66,8 +64,10 @@ extension FamilyReader {
       logitsDivisor: try config.positive("logits_scaling") ?? 1)
   }
 
-  fileprivate mutating func graniteBlock() throws(ModelGraphError) -> BlockSpec {
-    var block = try plainBlock()
+  fileprivate mutating func graniteBlock(
+    rotary: RotaryEmbedding?
+  ) throws(ModelGraphError) -> BlockSpec {
+    var block = try plainBlock(rotary: rotary)
     block.attention.scale = try config.positive("attention_multiplier") ?? 1
     block.residualMultiplier = try config.positive("residual_multiplier") ?? 1
     return block

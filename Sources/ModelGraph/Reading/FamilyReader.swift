@@ -24,7 +24,7 @@ struct FamilyReader {
 
   /// The same with a rotary embedding of its own.
   mutating func plainBlock(
-    rotary: RotaryEmbedding
+    rotary: RotaryEmbedding?
   ) throws(ModelGraphError) -> BlockSpec {
     let norm = NormSpec(epsilon: try epsilon())
     return BlockSpec(
