@@ -48,7 +48,7 @@ extension ModelGraph {
     return JSONObject(
       config.members.filter { member in
         switch rules[member.key] {
-        case .required?, .read?: true
+        case .required?, .read?, .only?: true
         default: false
         }
       })

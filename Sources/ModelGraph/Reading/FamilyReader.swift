@@ -22,9 +22,9 @@ struct FamilyReader {
     try plainBlock(rotary: try rotary())
   }
 
-  /// The same with a rotary embedding of its own.
+  /// The same with a rotary embedding of its own, or none.
   mutating func plainBlock(
-    rotary: RotaryEmbedding
+    rotary: RotaryEmbedding?
   ) throws(ModelGraphError) -> BlockSpec {
     let norm = NormSpec(epsilon: try epsilon())
     return BlockSpec(

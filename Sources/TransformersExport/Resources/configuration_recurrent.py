@@ -113,20 +113,20 @@ class RecurrentConfig(PretrainedConfig):
         tied = next((x for x in (tie_word_embeddings, tie_embeddings) if x is not None), False)
         self.tie_embeddings = tied
         rope = {key: kwargs.pop(key, None) for key in ("rope_parameters", "rope_scaling")}
-        self.keep_rope(rope["rope_parameters"] or rope["rope_scaling"], kwargs.get("rope_theta"))
         super().__init__(tie_word_embeddings=tied, **kwargs)
+        self.keep_rope(rope["rope_parameters"] or rope["rope_scaling"], kwargs.get("rope_theta"))
 
     def keep_rope(self, stated, theta):
         """The source's rotary settings in one form, for `ckpt`: nothing here computes with them.
         Transformers 5 writes that form, and 4.51 takes it as any field."""
         known = self.rotary_types()
-        rope = dict(stated or {})
-        is_nested = any(isinstance(value, dict) for value in rope.values())
-        if not is_nested and known:
+        nested = {k: v for k, v in (stated or {}).items() if isinstance(v, dict)}
+        rope = nested or dict(stated or {})
+        if not nested and known:
             rope["rope_type"] = rope.pop("type", None) or rope.get("rope_type") or "default"
             if theta is not None:
                 rope.setdefault("rope_theta", theta)
-        for part in rope.values() if is_nested else [rope]:
+        for part in nested.values() or [rope]:
             kind = {"su": "longrope"}.get(part.get("rope_type"), part.get("rope_type", "default"))
             if known and kind not in known:
                 raise ValueError(
