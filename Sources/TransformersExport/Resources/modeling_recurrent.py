@@ -41,7 +41,7 @@ from .recurrent_state import random_state, seed_of
 OUTPUTS = {field.name for field in fields(CausalLMOutputWithPast)}
 CACHE = "cache" if "cache" in OUTPUTS else "past_key_values"
 # Arguments that callers of transformers' models give, and that mean nothing here.
-WITHOUT_MEANING = {"cache_position", "token_type_ids", "use_kernels"}
+WITHOUT_MEANING = {"cache_position", "token_type_ids"}
 
 
 @dataclass
@@ -388,6 +388,7 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
         logits_to_keep: Union[int, torch.Tensor] = 0,
         num_items_in_batch: Union[int, torch.Tensor, None] = None,
         shift_labels: Optional[torch.LongTensor] = None,
+        token_type_ids: Optional[torch.Tensor] = None,
         return_dict: Optional[bool] = None,
         cache=None,
         **kwargs,
