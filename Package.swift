@@ -120,7 +120,7 @@ let package = Package(
       name: "RecurrentPackage",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-        "Safetensors",
+        "Safetensors", yams,
       ]),
     .target(
       name: "Transformer",
@@ -231,6 +231,16 @@ if Context.environment["CKPT_FUZZ"] != nil {
   }
 }
 
+// MARK: - Benchmarks
+
+/// Reads a column and nothing else, for `Benchmarks/run.sh parquet`.
+if Context.environment["CKPT_BENCH"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "ReadColumn", dependencies: ["ByteIO", "Columns", "Parquet", "Platform"],
+      path: "Benchmarks/ReadColumn"))
+}
+
 // MARK: - Documentation
 
 /// The site is made of pages alone, by `make docs`: nothing else needs the plugin.
@@ -243,6 +253,7 @@ if Context.environment["CKPT_DOCS"] != nil {
 let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
-    target.type == .test || ["TestSupport", "Fuzz"].contains { target.name.hasPrefix($0) }
+    target.type == .test
+    || ["TestSupport", "Fuzz", "ReadColumn"].contains { target.name.hasPrefix($0) }
   target.swiftSettings = shared + (isTest ? [] : memorySafe) + (target.swiftSettings ?? [])
 }

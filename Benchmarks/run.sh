@@ -22,6 +22,7 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 
 say 'Release build of the benchmarks'
+CKPT_BENCH=1 swift build -c release --product ReadColumn >&2
 swift build -c release --package-path Benchmarks >&2
 bench=$(swift build -c release --package-path Benchmarks --show-bin-path)/Benchmarks
 

@@ -2,6 +2,7 @@
 """Writes fixtures/data/: the same documents in every format, by programs that are not this one.
 
   texts.*, saved    a column of text beside a number, one value with quotes, line ends and many alphabets
+  sums/        two shards of a data set, of sums as the shipped model knows them
   chats.*      conversations: messages, and turns in ShareGPT's layout
 """
 
@@ -14,6 +15,7 @@ import shutil
 import tarfile
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,6 +27,16 @@ CHATS = [[{"role": "user", "content": f"{i}+{i}?"}, {"role": "assistant", "conte
 
 def jsonl(rows: list[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def write_sums(random: np.random.Generator, rows: int = 300) -> None:
+    (FOLDER / "sums").mkdir(exist_ok=True)
+    for shard in range(2):
+        pairs = random.integers(0, 50, (rows, 12, 2))
+        texts = [" ".join(f"{a}+{b}={a + b}." for a, b in row) for row in pairs]
+        table = pa.table({"id": pa.array(range(shard * rows, (shard + 1) * rows)), "text": texts})
+        pq.write_table(table, FOLDER / "sums" / f"train-{shard:05}-of-00002.parquet",
+                       row_group_size=100, compression="zstd")
 
 
 def write_tar(rows: list[dict]) -> None:
@@ -55,6 +67,7 @@ def main() -> None:
     saved = datasets.Dataset.from_list(rows)
     datasets.DatasetDict({"train": saved, "test": saved.select([0])}).save_to_disk(
         FOLDER / "saved", num_shards={"train": 2, "test": 1})
+    write_sums(np.random.default_rng(14))
     write_tar(rows)
     (FOLDER / "chats.jsonl").write_text(jsonl([{"messages": chat} for chat in CHATS]))
     names = {"user": "human", "assistant": "gpt"}

@@ -6,6 +6,7 @@ Scripts/requirements.txt. The recurrent numbers are transformers' own too: its d
 the order prelude, core r times, coda, with the injection put before each pass of the core.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -255,15 +256,20 @@ def make(name, family, change):
 
 
 def defaults():
-    """Defaults of every class, as a file that leaves everything out is read."""
+    """What every class takes for a field that a file leaves out, before it computes others of it."""
     table = {}
     for family in sorted({family for _, family, _ in MODELS}):
-        config = getattr(transformers, family + "Config")()
-        fields = config.to_dict()
-        # What is computed from other fields is no default.
-        for key in ("layer_types", "no_rope_layers", "rope_parameters", "transformers_version"):
-            fields.pop(key, None)
-        table[config.model_type] = fields
+        kind = getattr(transformers, family + "Config")
+        table[kind.model_type] = {
+            field.name: field.default
+            for field in dataclasses.fields(kind)
+            if isinstance(field.default, (bool, int, float, str, type(None)))
+        }
+        bases = kind.default_theta
+        if isinstance(bases, dict):
+            bases, local = bases["global"], bases["local"]
+            table[kind.model_type]["rope_local_base_freq"] = local
+        table[kind.model_type]["rope_theta"] = bases
     with open(os.path.join(ROOT, "defaults.json"), "w") as file:
         json.dump(table, file, indent=1, sort_keys=True)
         file.write("\n")

@@ -1,4 +1,4 @@
-package import ByteIO
+import ByteIO
 
 struct MemoryExhausted: DiagnosedError {
   let code = "memory.exhausted"

@@ -20,11 +20,20 @@ extension ModelGraph {
       }
     }
     let first = embeddings.first?.rotary
-    if embeddings.allSatisfy({ $0.rotary == first }) { return .one(first) }
+    let isByKind = Family.named(family)?.hasRotaryByKind ?? false
+    if !isByKind, embeddings.allSatisfy({ $0.rotary == first }) { return .one(first) }
     return .byLayerType(
       JSONObject(
         embeddings.map { .init(key: $0.type, value: .object($0.rotary.parameters(sizes))) }
       ).sorted)
+  }
+
+  /// The configuration's fields that a package knows, in the dialect of the published retrofits or in
+  /// the native one.
+  package func packageFields(isRaven: Bool) -> JSONObject {
+    guard let family = Family.named(family) else { return config }
+    let rules = family.fields.with(isRaven ? .raven : .package)
+    return JSONObject(config.members.filter { rules[$0.key] != nil })
   }
 
   /// Lists with an element for each layer, as the family's configuration has them.
@@ -41,17 +50,11 @@ extension ModelGraph {
     return lists
   }
 
-  /// Fields that decide numbers of a plain model of this family, as this model's configuration has
-  /// them.
+  /// Fields that this model's configuration has of its family's own, not those of every model.
   package var familyFields: JSONObject {
     let rules = Family.named(family)?.fields ?? [:]
     return JSONObject(
-      config.members.filter { member in
-        switch rules[member.key] {
-        case .required?, .read?, .only?: true
-        default: false
-        }
-      })
+      config.members.filter { rules[$0.key] != nil && FieldRules.everyModel[$0.key] == nil })
   }
 
   /// The field that has the MLP's width.

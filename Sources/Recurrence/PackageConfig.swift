@@ -12,7 +12,7 @@ extension ModelGraph {
     _ dialect: Dialect, adapterStart: String?
   ) throws(RecurrenceError) -> JSONObject {
     guard let body = recurrence else { throw RecurrenceError(.notRecurrent) }
-    var fields = config
+    var fields = packageFields(isRaven: dialect == .raven)
     for key in Self.replaced { fields[key] = nil }
     for member in commonFields(body, adapterStart: adapterStart).members {
       fields[member.key] = member.value

@@ -4,20 +4,26 @@ package import Tensors
 extension Recipe {
   /// The chain of operations in words, for plans and provenance: `["concatenate rows", "cast BF16"]`.
   ///
-  /// - Parameter stored: Type of the source's tensors; nil when there is none.
-  package func operations(stored: StorageType?) -> [String] {
+  /// - Parameter stored: Types of the source's tensors; none where there is no source. Parts of one
+  ///   tensor may be of several.
+  package func operations(stored: [StorageType]) -> [String] {
     var steps: [String] = []
     switch content {
     case .initialised(let initialiser): return [initialiser.description]
     case .rows(let parts):
-      if case .block(let type) = stored { steps.append("decode \(type)") }
+      for stored in stored {
+        guard case .block(let type) = stored, !steps.contains("decode \(type)") else { continue }
+        steps.append("decode \(type)")
+      }
       for part in parts where part.order != .stored {
         let step = "reorder rows, \(part.order.description)"
         if !steps.contains(step) { steps.append(step) }
       }
       if parts.count > 1 { steps.append("concatenate rows") }
     }
-    if let type, stored.map({ $0 != .element(type) }) ?? true { steps.append("cast \(type)") }
+    if let type, stored.isEmpty || stored.contains(where: { $0 != .element(type) }) {
+      steps.append("cast \(type)")
+    }
     return steps.isEmpty ? ["copy"] : steps
   }
 

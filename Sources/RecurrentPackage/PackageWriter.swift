@@ -138,7 +138,7 @@ package struct PackageWriter: Sendable {
     let parts = recipe.sources.compactMap { part in
       source.record(part.tensor).map { Manifest.Part(part, $0) }
     }
-    let stored = recipe.sources.first.flatMap { source.record($0.tensor)?.type }
+    let stored = recipe.sources.compactMap { source.record($0.tensor)?.type }
     return Manifest.Tensor(
       name: entry.tensor.name, file: file, offset: entry.range.lowerBound,
       byteCount: entry.range.count, type: entry.tensor.type, shape: entry.tensor.shape,

@@ -1,6 +1,7 @@
 package import ByteIO
 package import Checkpoint
 import JSON
+import Yams
 
 /// The licence of a source model, and what it asks of those who share a model made of it.
 package struct SourceLicense: Equatable, Sendable {
@@ -35,22 +36,23 @@ package struct SourceLicense: Equatable, Sendable {
     self.details = details
   }
 
-  /// The front matter of the source's README.md.
+  /// What the front matter of the source's README.md, which is YAML, says.
   private static func card(_ checkpoint: Checkpoint) throws(FileError) -> SourceLicense? {
     guard let text = try start(checkpoint, { $0 == "README.md" }) else { return nil }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-      .map { $0.filter { $0 != "\r" } }
-    guard lines.first == "---", let end = lines.dropFirst().firstIndex(of: "---") else {
-      return nil
-    }
-    let matter = lines[1..<end]
-    guard let line = matter.first(where: { $0.hasPrefix("license:") }) else { return nil }
-    let id = line.dropFirst("license:".count).filter { $0 != " " && $0 != "\"" && $0 != "'" }
-    guard !id.isEmpty else { return nil }
+    let lines = text.drop { $0 == "\u{FEFF}" }
+      .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    guard lines.first == "---", let end = lines.dropFirst().firstIndex(of: "---"),
+      let matter = try? Yams.compose(yaml: lines[1..<end].joined(separator: "\n"))?.mapping
+    else { return nil }
+    let stated = matter["license"].map { $0.sequence?.compactMap(\.string) ?? [$0.string ?? ""] }
+    guard let id = stated?.first, !id.isEmpty else { return nil }
     return SourceLicense(
       id: id,
-      details: matter.filter {
-        $0.hasPrefix("license_name:") || $0.hasPrefix("license_link:")
+      details: ["license_name", "license_link"].compactMap { key in
+        guard let value = matter[key]?.string,
+          let line = try? Yams.serialize(node: [key: Node(value)])
+        else { return nil }
+        return line.trimmingSuffix(while: \.isNewline)
       })
   }
 
@@ -79,5 +81,13 @@ package struct SourceLicense: Equatable, Sendable {
     guard let file = checkpoint.sideFiles.first(where: { fits($0.name) }) else { return nil }
     let bytes = try file.region.bytes(0..<min(file.region.byteCount, 1 << 16))
     return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(while isDropped: (Character) -> Bool) -> String {
+    var text = self[...]
+    while let last = text.last, isDropped(last) { text.removeLast() }
+    return String(text)
   }
 }

@@ -9,10 +9,6 @@ struct StateDictionary {
     "state_dict", "model_state_dict", "model", "module", "model_state", "weights", "params", "net",
     "network",
   ]
-  /// Prefixes that wrappers put before all names.
-  static let prefixes = [
-    "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.",
-  ]
   static let depthLimit = 64
   static let stepLimit = 1 << 20
 
@@ -174,7 +170,7 @@ struct StateDictionary {
   private mutating func stripPrefixes() {
     var stripped: [String] = []
     while stripped.count < 4,
-      let prefix = Self.prefixes.first(where: { prefix in
+      let prefix = WrapperNames.prefixes.first(where: { prefix in
         tensors.allSatisfy {
           $0.name.string.utf8.count > prefix.utf8.count
             && $0.name.string.utf8.starts(with: prefix.utf8)

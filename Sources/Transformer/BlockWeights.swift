@@ -1,5 +1,5 @@
 package import Kernels
-package import ModelGraph
+import ModelGraph
 import Tensors
 
 /// The weights of one block, or their gradients, with the constants of its spec. Norms and biases are

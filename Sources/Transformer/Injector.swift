@@ -1,5 +1,5 @@
-package import Kernels
-package import ModelGraph
+import Kernels
+import ModelGraph
 import Tensors
 
 /// Injects the prelude's output e into the state s before a pass of the core: u = f(s, e). The one

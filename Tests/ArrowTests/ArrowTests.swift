@@ -41,7 +41,7 @@ extension ArrowFile {
 @Suite("Arrow")
 struct ArrowTests {
   @Test(
-    "AR-1 to AR-6: what pyarrow writes, file and stream, plain and compressed",
+    "AR-1, AR-3, AR-4, AR-5, AR-6: what pyarrow writes, file and stream, plain and compressed",
     arguments: ["records", "nested", "types"], [".arrow", ".arrows", "-lz4.arrow", "-zstd.arrows"])
   func reads(_ name: String, _ ending: String) throws {
     let found = try ArrowFile(ByteRegion(fixtureBytes(name + ending))).rows()
@@ -106,8 +106,33 @@ struct ArrowTests {
     #expect(try problem { $0.insert(contentsOf: $0[0..<128], at: 128) } == .secondSchema)
   }
 
+  @Test("AR-3, AR-4: a schema and buffers that do not fit")
+  func buffers() throws {
+    #expect(try problem { $0[0x53] = 14 } == .type(column: "n", "union"))
+    #expect(try problem { $0[0x7C] = 33 } == .width(column: "n", 33))
+    #expect(
+      try problem { $0[0xE8] = 9 } == .bufferRange(start: 9, byteCount: 4, limit: 8))
+    #expect(try problem { $0[0xF0] = 1 } == .bufferShort(column: "n", 1, needed: 4))
+    #expect(try problem { $0[0x100] = 2 } == .length(column: "n", 2, expected: 1))
+    #expect(try problem { $0[0xD4] = 1 } == .missing("buffers"))
+    #expect(try problem { $0[0xFC] = 0 } == .missing("nodes"))
+  }
+
+  @Test("AR-5: a buffer that does not decompress")
+  func damagedBuffer() throws {
+    var bytes = try fixtureBytes("records-lz4.arrow")
+    let region = ByteRegion(bytes)
+    let body = try #require(try ArrowMessages(region).batches.first).body
+    for i in body where i % 8 > 2 { bytes[i] ^= 0x55 }
+    let error = #expect(throws: ArrowError.self) { try ArrowFile(ByteRegion(bytes)).rows() }
+    switch error?.problem {
+    case .decompression, .bufferTooLarge: break
+    default: Issue.record("\(String(describing: error))")
+    }
+  }
+
   @Test(
-    "AR-1 to AR-8: damaged files give an error, or as many rows as they state",
+    "AR-8: damaged files give an error, or as many rows as they state",
     arguments: ["records.arrow", "nested-zstd.arrows", "types-lz4.arrow", "dictionaries.arrows"])
   func mutations(_ name: String) throws {
     var refused = 0

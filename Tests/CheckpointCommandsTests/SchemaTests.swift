@@ -43,6 +43,9 @@ struct SchemaTests {
     try check(Inspect.self, model, "--check")
     try check(Inspect.self, model, "--tensor", "model.norm.weight", "--stats")
     try check(Inspect.self, Fixtures.path("torch/checkpoint.pt"), "--globals")
+    for name in ["parquet/nested.parquet", "arrow/types.arrow", "data/texts.csv"] {
+      try check(Inspect.self, Fixtures.path(name))
+    }
     try check(Layers.self, model, "--data", text, "--windows", "1", "--sequence-length", "32")
     try check(Diff.self, model, Fixtures.path("golden/tiny-llama/source"))
     try check(Manual.self)

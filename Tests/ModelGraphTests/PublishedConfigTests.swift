@@ -153,12 +153,6 @@ struct PublishedModel: CustomTestStringConvertible {
   static let refused: [(PublishedModel, ModelGraphError.Problem)] = [
     (
       PublishedModel(
-        "SmolLM3-3B", "smollm3", [2048, 11008, 36, 16, 4, 128256, 65536],
-        ["rms_norm_eps": 1e-06, "no_rope_layers": [1, 1, 1, 0], "no_rope_layer_interval": 4],
-        parameters: 0), .unsupportedArchitecture("smollm3")
-    ),
-    (
-      PublishedModel(
         "Llama with layers without positions", "llama", [576, 1536, 4, 9, 3, 49152, 8192],
         ["rms_norm_eps": 1e-06, "no_rope_layers": [1, 1, 1, 0]], parameters: 0),
       .unknownField("no_rope_layers", value: "[1,1,1,0]")
@@ -174,24 +168,6 @@ struct PublishedModel: CustomTestStringConvertible {
         "Qwen3-30B-A3B", "qwen3_moe", [2048, 6144, 48, 32, 4, 151936, 40960],
         ["rms_norm_eps": 1e-06, "num_experts": 128], parameters: 0),
       .unsupportedArchitecture("qwen3_moe")
-    ),
-    (
-      PublishedModel(
-        "Gemma-2-2B", "gemma2", [2304, 9216, 26, 8, 4, 256000, 8192],
-        ["rms_norm_eps": 1e-06, "final_logit_softcapping": 30.0, "sliding_window": 4096],
-        parameters: 0), .unsupportedArchitecture("gemma2")
-    ),
-    (
-      PublishedModel(
-        "Phi-3-mini", "phi3", [3072, 8192, 32, 32, 32, 32064, 4096],
-        ["rms_norm_eps": 1e-05, "sliding_window": 2047], parameters: 0),
-      .unsupportedArchitecture("phi3")
-    ),
-    (
-      PublishedModel(
-        "OLMo-3-7B", "olmo3", [4096, 11008, 32, 32, 32, 100278, 65536],
-        ["rms_norm_eps": 1e-06, "sliding_window": 4096], parameters: 0),
-      .unsupportedArchitecture("olmo3")
     ),
   ]
 }

@@ -12,7 +12,7 @@ struct OperationTests {
 
   @Test("what an initialised tensor's operations say is read back", arguments: initialisers)
   func readsBack(initialiser: Initialiser) {
-    let operations = Recipe(.initialised(initialiser), as: .bf16).operations(stored: nil)
+    let operations = Recipe(.initialised(initialiser), as: .bf16).operations(stored: [])
     #expect(Initialiser(operations: operations) == initialiser)
   }
 

@@ -182,14 +182,14 @@ struct PassTests {
   @Test("operations in words")
   func operations() {
     let part = RowSource(tensor: "q", rows: 0..<8, order: .splitHalves(headSize: 4))
-    #expect(Recipe.copy("q", rows: 8).operations(stored: .element(.bf16)) == ["copy"])
+    #expect(Recipe.copy("q", rows: 8).operations(stored: [.element(.bf16)]) == ["copy"])
     #expect(
-      Recipe(.rows([part, part]), as: .bf16).operations(stored: .block(.q80)) == [
+      Recipe(.rows([part, part]), as: .bf16).operations(stored: [.block(.q80)]) == [
         "decode Q8_0", "reorder rows, interleaved to split halves of 4", "concatenate rows",
         "cast BF16",
       ])
     #expect(
-      Recipe(.initialised(.identities(state: 0, prelude: 1)), as: .bf16).operations(stored: nil)
+      Recipe(.initialised(.identities(state: 0, prelude: 1)), as: .bf16).operations(stored: [])
         == ["initialise identities 0.0, 1.0"])
   }
 }

@@ -192,6 +192,24 @@ struct WriterTests {
     #expect(generation["num_steps"]?.integer == 32)
   }
 
+  @Test(
+    "a licence is found in any front matter that is YAML",
+    arguments: [
+      ("---\r\nlicense: mit\r\n---\r\n", "mit"), ("\u{FEFF}---\nlicense: mit\n---\n", "mit"),
+      ("---\nlicense: mit # ok\n---\n", "mit"),
+      ("---\nlicense:\n- apache-2.0\n---\n", "apache-2.0"),
+      ("---\nlicense: [apache-2.0]\n---\n", "apache-2.0"),
+      ("---\n'license': \"mit\"\n---\n", "mit"),
+    ])
+  func licence(card: String, id: String) throws {
+    let path = try copySource("tiny-llama", to: "source")
+    try folder.write(Array(card.utf8), to: "source/README.md")
+    try Sample(path: path).write(to: folder.file("p"))
+    let written = String(
+      decoding: try #require(try files(folder.file("p"))["README.md"]), as: UTF8.self)
+    #expect(written.contains("\nlicense: \"\(id)\"\n"))
+  }
+
   private func floats(_ checkpoint: Checkpoint, _ record: TensorRecord) throws -> [Float] {
     var values = [Float](repeating: .nan, count: record.elementCount)
     var span = values.mutableSpan

@@ -47,7 +47,7 @@ struct TokenizerLimitTests {
     for _ in 0..<50 { #expect(try tokenizer.decode([0]) == []) }
   }
 
-  @Test("normalizers that double a text 40 times")
+  @Test("TK-17: normalizers that double a text 40 times")
   func doubling() throws {
     let step = #"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#
     let steps = Array(repeating: step, count: 40).joined(separator: ",")
@@ -62,7 +62,7 @@ struct TokenizerLimitTests {
     #expect(try fine.encode("a").count == 1024)
   }
 
-  @Test("long tokens that would be looked for at every place")
+  @Test("TK-17: long tokens that would be looked for at every place")
   func longTokens() throws {
     let long = String(repeating: "b", count: 400_000)
     let added = #"{"id": 1, "content": "\#(long)", "special": true}"#

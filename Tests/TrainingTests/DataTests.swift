@@ -103,7 +103,7 @@ struct DataTests {
       Rejected(
         content: Array("{\"title\": \"a\"}\n".utf8), layout: .jsonl,
         problem: .missingField(
-          ["text", "messages", "prompt", "conversations", "instruction", "content"],
+          ["text", "messages", "prompt", "conversations", "instruction", "content", "input_ids"],
           found: ["title"]), line: 1),
       Rejected(
         content: Array("{\"prompt\": \"a\"}\n".utf8), layout: .jsonl,

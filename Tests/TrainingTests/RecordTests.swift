@@ -33,6 +33,24 @@ struct RecordTests {
   }
 
   @Test(
+    "every encoding and compression of Parquet and Arrow gives the same tokens",
+    arguments: [
+      "parquet/codec-none.parquet", "parquet/codec-snappy.parquet", "parquet/codec-gzip.parquet",
+      "parquet/codec-brotli.parquet", "parquet/codec-zstd.parquet", "parquet/codec-lz4.parquet",
+      "parquet/pages-v2.parquet", "parquet/pages-v2-plain.parquet", "parquet/groups.parquet",
+      "parquet/plain.parquet", "parquet/delta-length.parquet", "parquet/delta-length-v2.parquet",
+      "parquet/delta-strings.parquet", "parquet/delta-strings-v2.parquet", "arrow/records.arrow",
+      "arrow/records-lz4.arrow", "arrow/records-zstd.arrows",
+    ])
+  func encodings(_ name: String) throws {
+    // A row in five has no text: left out.
+    let cache = folder.file("cache")
+    let expected = try tokens(of: Fixtures.path("parquet/records.jsonl"), in: cache, skips: true)
+    #expect(expected.count > 1000)
+    #expect(try tokens(of: Fixtures.path(name), in: cache, skips: true) == expected)
+  }
+
+  @Test(
     "the same conversations in every layout give the same tokens",
     arguments: ["chats-sharegpt.json", "chats-ultrachat.parquet", "chats-alpaca.json"])
   func layouts(_ name: String) throws {
@@ -165,5 +183,27 @@ struct RecordTests {
     #expect(error?.place == .row(1, group: 0))
     let kept = try tokens(of: path, in: folder.file("cache"), skips: true)
     #expect(kept == bytes("1+1=2") + [256])
+  }
+
+  @Test("records of token ids are taken as they are; labels and masks count")
+  func tokenRecords() throws {
+    let lines = """
+      {"input_ids": [5, 6, 7]}
+      {"input_ids": [1, 2, 0], "labels": [-100, 2, -100], "attention_mask": [1, 1, 0]}
+      """
+    #expect(try read("t.jsonl", lines) == [5, 6, 7, 1 | notATarget, 2])
+    for bad in [
+      #"{"input_ids": [-1]}"#, #"{"input_ids": "x"}"#, #"{"input_ids": [1, 2], "labels": [1]}"#,
+      #"{"input_ids": [1], "labels": [2]}"#,
+    ] {
+      guard case .wrongType = try problem("b.jsonl", bad)?.problem else {
+        Issue.record("\(bad)")
+        continue
+      }
+    }
+    #expect(
+      try problem("v.jsonl", #"{"input_ids": [999]}"#)?.problem
+        == .tokenOutOfRange(id: 999, vocabulary: 257))
+    #expect(try problem("n.jsonl", #"{"x": 1}"#)?.hint?.contains("data.fields") == true)
   }
 }

@@ -3,8 +3,9 @@ import Foundation
 
 /// Every benchmark, in the order in which they run. A new one is a file and a line here.
 let benchmarks: [Benchmark] = [
-  startUp, inspect, convertWeights, retrofit, retrofitLarge, prefill, decode, tokenizing, train,
-  trainLarge,
+  startUp, inspect, convertWeights, retrofit, retrofitLarge, prefill, decode, tokenizing,
+  readingParquet,
+  train, trainLarge,
 ]
 
 /// Times ckpt against peers and ceilings, interleaved in one run.

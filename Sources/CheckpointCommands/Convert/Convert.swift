@@ -39,6 +39,7 @@ struct Convert: Verb {
   var rename: [RenameArgument] = []
   @Flag(help: "Allow values too large for the type.") var allowOverflow = false
   @OptionGroup var replacement: ForceOption
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   private var target: ConvertTarget { to ?? ConvertTarget(path: outputPath) }
@@ -82,7 +83,9 @@ struct Convert: Verb {
   }
 
   private func writeGGUF(_ source: NamedTensors, _ progress: ByteProgress) throws -> Staged {
-    guard let graph = try source.graph() else { throw ModelError(model, .noConfig) }
+    guard let graph = try source.graph(ignoring: configuration.ignoring) else {
+      throw ModelError(model, .noConfig)
+    }
     let tokenizer = try source.checkpoint.tokenizerMetadata(
       rows: graph.embedding.shape.first ?? 0)
     let file = try GGUFOutput(

@@ -14,10 +14,11 @@ struct Eval: Verb {
     abstract: "Measure loss or accuracy for a list of recurrences.",
     discussion: """
       A text's tokens are cut into consecutive windows, without BOS; the loss is the mean negative \
-      log-likelihood in nats over the S - 1 targets of each window. Of a JSONL file, field "text" is \
-      read (or prompt and completion, or messages, as in training); documents do not see each other.
+      log-likelihood in nats over the S - 1 targets of each window. Of records (JSON, CSV, \
+      Parquet, Arrow), the fields are read that training reads: "text", "messages", "prompt" and \
+      "completion", …; documents do not see each other.
 
-      A JSONL file with the fields question and answer is answered greedily, and the answers are \
+      Records with the fields question and answer are answered greedily, and the answers are \
       compared: by their last number, where the given answer is one or marks one with ####, else as \
       text. With choices, the log-likelihoods of the choices are compared: acc by their sums, acc_norm \
       and acc_bytes by the sums over the choices' characters and bytes; answer is an index or a label.
@@ -64,6 +65,7 @@ struct Eval: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -77,7 +79,7 @@ struct Eval: Verb {
   }
 
   func perform(_ console: Console) throws -> EvalReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     if recurrence != nil, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }

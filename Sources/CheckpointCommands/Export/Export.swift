@@ -39,6 +39,7 @@ struct Export: Verb {
   var maxShardSize: ByteCountArgument?
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @OptionGroup var replacement: ForceOption
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -51,7 +52,7 @@ struct Export: Verb {
   }
 
   func perform(_ console: Console) throws -> ExportReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     let source = ExportedFolder.Source(
       opened.checkpoint, opened.graph, inputs: opened.inputs,
       toolVersion: CheckpointCommand.configuration.version, type: dtype?.elementType)

@@ -55,6 +55,7 @@ struct Generate: Verb {
   var shareCache = false
 
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -70,7 +71,7 @@ struct Generate: Verb {
   }
 
   func perform(_ console: Console) throws -> GenerateReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     if recurrence != nil || exit != nil, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }

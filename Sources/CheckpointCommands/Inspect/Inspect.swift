@@ -5,18 +5,20 @@ import JSON
 import ModelGraph
 import Tensors
 
-/// `ckpt inspect`: what is in this checkpoint?
+/// `ckpt inspect`: what is in this checkpoint, or in this file of data?
 struct Inspect: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Show what is in a checkpoint: architecture, parameters, tensors.",
+    abstract: "Show what is in a checkpoint, or in a file of training data.",
     discussion: """
       MODEL is anything that holds weights: a Hugging Face folder, a .safetensors, .bin, .pt, .pth \
-      or .gguf file, or a package. Only headers are read, so the time does not depend on the size.
+      or .gguf file, or a package. Only headers are read, so the time does not depend on the size. Of \
+      training data (Parquet, Arrow, JSON, CSV, token ids), columns, rows and first records are shown.
 
       Example:
         ckpt inspect SmolLM2-135M
         ckpt inspect model.safetensors --tensor lm_head.weight --stats
         ckpt inspect pytorch_model.bin --globals --json
+        ckpt inspect train-00000-of-00002.parquet
       """)
 
   @Argument(help: "File or folder.", completion: .file()) var model: String
@@ -36,15 +38,28 @@ struct Inspect: Verb {
   @Flag(help: "List what a PyTorch pickle refers to, by severity.")
   var globals = false
 
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     if stats && tensor == nil { throw ValidationError("--stats needs --tensor NAME.") }
   }
 
-  func perform(_ console: Console) throws -> InspectReport {
+  func perform(_ console: Console) throws -> InspectOutcome {
+    if let report = try DataReport(at: model) {
+      guard tensor == nil, !full, !check, !globals else {
+        throw UsageError(
+          "\(model) is training data, which has no tensors", hint: "pass the file alone")
+      }
+      return .data(report)
+    }
+    return .checkpoint(try inspect())
+  }
+
+  private func inspect() throws -> InspectReport {
     let checkpoint = try Checkpoint.opening(model)
-    var report = InspectReport(checkpoint: checkpoint, isFull: full)
+    var report = InspectReport(
+      checkpoint: checkpoint, isFull: full, ignoring: configuration.ignoring)
     if let tensor {
       guard let record = checkpoint.record(TensorName(tensor)) else {
         throw UsageError(

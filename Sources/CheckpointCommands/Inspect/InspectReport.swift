@@ -22,11 +22,11 @@ struct InspectReport: Report {
   /// What the pickles name; nil when it was not asked for.
   var globals: [PickleGlobal]?
 
-  init(checkpoint: Checkpoint, isFull: Bool) {
+  init(checkpoint: Checkpoint, isFull: Bool, ignoring: Set<String> = []) {
     self.checkpoint = checkpoint
     self.isFull = isFull
     do {
-      graph = try NamedTensors(checkpoint).graph()
+      graph = try NamedTensors(checkpoint).graph(ignoring: ignoring)
     } catch {
       notUnderstood = (error as? any DiagnosedError)?.message ?? "\(error)"
     }

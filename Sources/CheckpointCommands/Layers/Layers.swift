@@ -38,6 +38,7 @@ struct Layers: Verb {
   @Option(help: "Layers in the proposed coda.") var coda: Int?
 
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -51,7 +52,7 @@ struct Layers: Verb {
   }
 
   func perform(_ console: Console) throws -> LayersReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     guard opened.graph.recurrence == nil else { throw ModelError(model, .alreadyRecurrent) }
     let layers = opened.graph.blocks.count
     var counts = LayerSelection.counts(of: layers)

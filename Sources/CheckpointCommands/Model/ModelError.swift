@@ -1,4 +1,5 @@
 import ByteIO
+import Checkpoint
 
 /// Why what is at a path cannot be used as a model.
 struct ModelError: DiagnosedError, Equatable {
@@ -11,6 +12,8 @@ struct ModelError: DiagnosedError, Equatable {
     case notRecurrent
     /// The command needs a source model.
     case alreadyRecurrent
+    /// The tensors hold codes of a kind that is not decoded.
+    case quantised(Quantisation)
     /// The path is the folder of a training run, with this package; nil before the first is written.
     case isRun(package: String?)
   }
@@ -24,10 +27,13 @@ struct ModelError: DiagnosedError, Equatable {
   }
 
   var file: String? { path }
+  var tensor: String? {
+    if case .quantised(let found) = problem { found.tensor?.string } else { nil }
+  }
   var kind: FailureKind {
     switch problem {
     case .noConfig, .noTokenizer, .isRun: .inputOutput
-    case .notRecurrent, .alreadyRecurrent: .unsupported
+    case .notRecurrent, .alreadyRecurrent, .quantised: .unsupported
     }
   }
 
@@ -37,6 +43,7 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "model.no_tokenizer"
     case .notRecurrent: "model.not_recurrent"
     case .alreadyRecurrent: "model.already_recurrent"
+    case .quantised: "model.quantised"
     case .isRun: "model.is_run"
     }
   }
@@ -47,6 +54,8 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "no tokenizer.json, and no tokenizer in the weights' metadata"
     case .notRecurrent: "the model is not recurrent"
     case .alreadyRecurrent: "the model is recurrent already"
+    case .quantised(let found):
+      "the weights are quantised (\(found.method)), which is not decoded"
     case .isRun: "this is the folder of a training run, not a model"
     }
   }
@@ -57,6 +66,11 @@ struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "put the model's tokenizer.json into the folder"
     case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
     case .alreadyRecurrent: "give the source model"
+    case .quantised:
+      """
+      give the original checkpoint in bf16 or float16, or save a dequantised one with the tool that \
+      quantised it
+      """
     case .isRun(let package?): "its trained model is \(package)"
     case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
     }

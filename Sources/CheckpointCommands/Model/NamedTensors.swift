@@ -14,9 +14,10 @@ struct NamedTensors {
 
   /// Translates a GGUF file's names, row order and hyper-parameters; takes the rest as it is.
   ///
-  /// Throws when the GGUF file's architecture is not understood.
+  /// Throws when tensors hold codes that are not decoded, and when a GGUF file's architecture is not understood.
   init(_ checkpoint: Checkpoint) throws {
     self.checkpoint = checkpoint
+    if let found = checkpoint.quantisation { throw ModelError(checkpoint.path, .quantised(found)) }
     reader = RecipeReader(checkpoint)
     guard checkpoint.format == .gguf, checkpoint.config == nil,
       let metadata = checkpoint.metadata, !checkpoint.tensors.isEmpty

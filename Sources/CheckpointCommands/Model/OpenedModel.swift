@@ -14,9 +14,11 @@ struct OpenedModel {
   let inputs: [ByteRegion]
 
   /// Opens what is at `path`, a source model or a package.
-  init(_ path: String) throws {
+  ///
+  /// - Parameter ignored: Fields of the configuration that the user says have no effect.
+  init(_ path: String, ignoring ignored: Set<String> = []) throws {
     (checkpoint, inputs) = try Checkpoint.openingFiles(path)
-    guard let graph = try NamedTensors(checkpoint).graph() else {
+    guard let graph = try NamedTensors(checkpoint).graph(ignoring: ignored) else {
       throw ModelError(path, .noConfig)
     }
     self.graph = graph

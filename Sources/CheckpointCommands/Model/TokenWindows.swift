@@ -108,7 +108,7 @@ struct TokenWindows {
     var reader = try DocumentReader(path, format: TextFormat(kind), chat: chat)
     var packed = PackedTokens()
     while windows.count < count ?? .max, let piece = try reader.next() {
-      packed.append(try tokenizer.encode(piece.segments))
+      packed.append(try piece.tokens ?? tokenizer.encode(piece.segments))
       while packed.count >= length, windows.count < count ?? .max {
         try take(packed.removeFirst(length), tokenizer)
       }

@@ -46,6 +46,7 @@ struct Retrofit: Verb {
   var dryRun = false
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var replacement: ForceOption
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -62,7 +63,7 @@ struct Retrofit: Verb {
   }
 
   func perform(_ console: Console) throws -> RetrofitReport {
-    let source = try OpenedModel(model)
+    let source = try OpenedModel(model, ignoring: configuration.ignoring)
     let adapter = try choices.adapter(hidden: source.graph.sizes.hidden)
     var options = choices.options
     options.selection = try selection(of: source.graph)

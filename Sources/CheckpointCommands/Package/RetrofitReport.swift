@@ -89,7 +89,7 @@ struct RetrofitReport: Report {
   }
 
   private func operations(_ parameter: Parameter) -> [String] {
-    let stored = parameter.recipe.sources.first.flatMap { source.record($0.tensor)?.type }
+    let stored = parameter.recipe.sources.compactMap { source.record($0.tensor)?.type }
     return parameter.recipe.operations(stored: stored)
   }
 

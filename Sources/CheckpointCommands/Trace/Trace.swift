@@ -40,10 +40,11 @@ struct Trace: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func perform(_ console: Console) throws -> TraceReport {
-    let opened = try OpenedModel(model)
+    let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     if recurrence != nil, opened.graph.recurrence == nil { throw ModelError(model, .notRecurrent) }
     let inputs = try TraceInputs(
       ByteRegion(path: self.inputs), hidden: opened.graph.sizes.hidden)

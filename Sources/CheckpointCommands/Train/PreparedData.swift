@@ -30,24 +30,30 @@ struct PreparedData {
     var sources: [Source] = []
     for (index, source) in dataset.sources.enumerated() {
       let stream = source.stream
-      guard let text = stream as? CachedTokens, text.path != text.file else {
+      let text = stream as? CachedTokens
+      // A file of token ids stays where it is; several become one.
+      if text.map({ $0.path == $0.file }) ?? !(stream is JoinedTokens) {
         sources.append(Source(path: stream.path, file: stream.path, tokens: stream.count))
         continue
       }
       let base = stream.path.split(separator: "/").last ?? "data"
       let name = "\(index)-\(base).tokens"
       var copy = try OutputFile(creating: staged.path(name))
-      try copy.copy(ByteRegion(path: text.file))
+      if let text {
+        try copy.copy(ByteRegion(path: text.file))
+      } else {
+        try CachedTokens.write(stream, to: &copy)
+      }
       _ = try copy.finish()
       settings.data.sources[index] =
         "\(folder)/\(name)" + (source.weight == 1 ? "" : ":\(source.weight)")
       sources.append(
         Source(
           path: stream.path, file: "\(folder)/\(name)", tokens: stream.count,
-          documents: text.documentCount, skippedRecords: text.skippedCount))
+          documents: text?.documentCount, skippedRecords: text?.skippedCount))
     }
-    // Each file's name says now what it is.
-    if sources.contains(where: { $0.documents != nil }) { settings.data.format = "auto" }
+    // Each file's content says now what it is.
+    if sources.contains(where: { $0.file != $0.path }) { settings.data.format = "auto" }
     var file = try OutputFile(creating: staged.path("recipe.yaml"))
     try file.write(Array(TrainingRecipe.text(of: settings).utf8))
     _ = try file.finish()

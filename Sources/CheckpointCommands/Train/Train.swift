@@ -38,6 +38,7 @@ struct Train: Verb {
       """)
   var prepare = false
   @OptionGroup var replacement: ForceOption
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -66,7 +67,8 @@ struct Train: Verb {
 
   private func prepareData(in folder: RunFolder, _ console: Console) throws -> TrainReport {
     let data = try TrainingData(
-      settings(of: folder, isNew: true), for: OpenedModel(model), cache: TokenCache(cacheFolder),
+      settings(of: folder, isNew: true), for: OpenedModel(model, ignoring: configuration.ignoring),
+      cache: TokenCache(cacheFolder),
       meter: StepMeter(console, output, SingleProcess()))
     return .prepared(try PreparedData(data, in: folder.path, force: replacement.force))
   }
@@ -77,7 +79,8 @@ struct Train: Verb {
     let isNew = try exchange.together { try !resume || run.isUnborn() }
     let settings = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
-      model: exchange.together { try OpenedModel(model) }, settings: settings, run: run,
+      model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
+      settings: settings, run: run,
       saving: saving, workers: try Workers(threads, precision: settings.precision),
       cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
       exchange: exchange)

@@ -22,7 +22,8 @@ struct TrainChoices: ParsableArguments {
     parsing: .upToNextOption,
     help: ArgumentHelp(
       """
-      Text, JSONL (also .gz, .zst, .xz), or tokens (.npy, .bin); FILE:WEIGHT mixes several.
+      Files, folders or patterns of text, JSON, CSV, Parquet, Arrow or token ids; \
+      FILE:WEIGHT mixes several.
       """, valueName: "file"))
   var data: [String] = []
   @Option(help: "Optimizer steps.") var steps: Int?

@@ -55,6 +55,7 @@ struct Verify: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var compute: ComputeOptions
+  @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -66,7 +67,7 @@ struct Verify: Verb {
   func perform(_ console: Console) throws -> VerifyReport {
     try refuseRun(package)
     let proven = try hasManifest() ? RecurrentPackage.open(package) : nil
-    let opened = try OpenedModel(package)
+    let opened = try OpenedModel(package, ignoring: configuration.ignoring)
     let staged = try report.map {
       try requireOutsidePackages($0)
       return try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
@@ -74,7 +75,7 @@ struct Verify: Verb {
     let verifier = try Verifier(
       package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),
       source: source.map { path in
-        let model = try OpenedModel(path)
+        let model = try OpenedModel(path, ignoring: configuration.ignoring)
         return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
       batch: tokens.map { try batch(at: $0, opened.graph) }, workers: try compute.workers())

@@ -15,6 +15,8 @@ struct Family: Sendable {
   var fused: Set<BlockRole> = []
   /// The field that has the MLP's width.
   var intermediateField = "intermediate_size"
+  /// Whether each kind of layer has a rotary embedding of its own.
+  var hasRotaryByKind = false
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.

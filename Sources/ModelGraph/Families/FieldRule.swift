@@ -51,7 +51,7 @@ extension FieldRules {
   ])
 
   /// Fields of every configuration in transformers, 4 and 5, and what tools leave there.
-  private static let everyModel: FieldRules =
+  static let everyModel: FieldRules =
     inert(
       """
       _attn_implementation _attn_implementation_autoset _attn_implementation_internal

@@ -40,7 +40,7 @@ extension Family {
   /// positions of its own.
   static let gemma3 = Family(
     modelType: "gemma3_text", className: "Gemma3ForCausalLM", gguf: nil,
-    names: .sandwich,
+    names: .sandwich, hasRotaryByKind: true,
     fields: .gemma.with(.gemmaAttention).with([
       // The text part of a multimodal folder leaves out what its class says.
       "hidden_size": .read(default: 2304), "intermediate_size": .read(default: 9216),

@@ -4,6 +4,7 @@ extension Family {
   /// OLMo-2's block; three layers of four see a window alone, and scaled positions are for the rest.
   static let olmo3 = Family(
     modelType: "olmo3", className: "Olmo3ForCausalLM", gguf: nil,
+    hasRotaryByKind: true,
     fields: .decoder.with([
       "rms_norm_eps": .read(default: 1e-5), "attention_bias": .read(default: false),
       "sliding_window": .read(default: 4096), "layer_types": .read(),

@@ -5,7 +5,9 @@ extension Family {
   static let smollm3 = Family(
     modelType: "smollm3", className: "SmolLM3ForCausalLM", gguf: nil,
     fields: .decoder.with([
-      "num_key_value_heads": .read(default: 4), "attention_bias": .read(default: false),
+      // Versions of transformers disagree on a base that is not stated.
+      "rope_theta": .read(), "num_key_value_heads": .read(default: 4),
+      "attention_bias": .read(default: false),
       "mlp_bias": .read(default: false), "tie_word_embeddings": .read(default: true),
       "use_sliding_window": .read(default: false), "sliding_window": .read(),
       "layer_types": .read(), "no_rope_layers": .read(),

@@ -21,8 +21,10 @@ extension ModelGraph {
   package static func read(
     config: JSONObject, parameters: [Parameter], ignoring ignored: Set<String> = []
   ) throws(ModelGraphError) -> ModelGraph {
-    var reader = GraphReader(table: try TensorTable(parameters), ignored: ignored)
-    return try reader.graph(config, tensorCount: parameters.count)
+    let part = try TextPart(config, ignoring: ignored)
+    var reader = GraphReader(
+      table: try TensorTable(parameters), ignored: ignored, otherParts: part?.otherParts ?? [])
+    return try reader.graph(part?.config ?? config, tensorCount: parameters.count)
   }
 }
 
@@ -40,10 +42,13 @@ extension Parameter {
 struct GraphReader {
   var table: TensorTable
   let ignored: Set<String>
+  /// Beginnings of the names of tensors that are not the decoder's.
+  let otherParts: [String]
   private var missing: [String] = []
 
-  init(table: TensorTable, ignored: Set<String>) {
+  init(table: TensorTable, ignored: Set<String>, otherParts: [String]) {
     self.table = table
+    self.otherParts = otherParts
     self.ignored = ignored
   }
 
@@ -62,6 +67,11 @@ struct GraphReader {
       }
     if !missing.isEmpty { throw ModelGraphError(.missingTensors(missing)) }
     var leftovers = table.leftovers
+    let count = leftovers.count
+    leftovers.removeAll { name in
+      otherParts.contains { TensorTable.bare(name).hasPrefix($0) }
+    }
+    let others = count - leftovers.count
     if plan.kind == .raven, plan.blocks.allSatisfy({ $0.norms.count == 2 }) {
       leftovers.removeAll(where: Self.isTemplate)
     }
@@ -72,6 +82,13 @@ struct GraphReader {
       config: JSONObject(object.members.filter { !plan.ignored.contains($0.key) }))
     graph.saysTied = plan.isTied
     graph.notes = notes(ignored: plan.ignored)
+    if others > 0 {
+      graph.notes.append(
+        Warning(
+          "model.other_parts",
+          "\(others) tensors of the model's other parts, such as its vision tower, are not taken over"
+        ))
+    }
     return graph
   }
 
@@ -210,7 +227,9 @@ struct GraphReader {
     var notes = table.buffers.map {
       Warning("model.buffer_dropped", "recomputed by every reader, so not taken over", tensor: $0)
     }
-    let unread = table.leftovers.map {
+    let unread = table.leftovers.filter { name in
+      !otherParts.contains { TensorTable.bare(name).hasPrefix($0) }
+    }.map {
       Warning("model.unused_tensor", "not used by this architecture, so not taken over", tensor: $0)
     }
     notes += unread
@@ -218,6 +237,10 @@ struct GraphReader {
       notes.append(
         Warning(
           "model.prefix", "names start with \"\(rule.stored)\", read as \"\(rule.canonical)\""))
+    }
+    if !table.inner.isEmpty {
+      let list = table.inner.sorted().joined(separator: ", ")
+      notes.append(Warning("model.wrappers", "names without the wrappers' part: \(list)"))
     }
     if !ignored.isEmpty {
       let list = ignored.joined(separator: ", ")

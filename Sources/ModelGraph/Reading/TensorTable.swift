@@ -10,6 +10,9 @@ struct TensorTable {
   /// Prefixes as they are stored, and as the dialect has them, where the two differ.
   private(set) var prefixes: Set<PrefixRule> = []
 
+  /// Wrappers' names that stand inside of stored ones.
+  private(set) var inner: Set<String> = []
+
   struct PrefixRule: Hashable {
     var stored: String
     var canonical: String
@@ -35,7 +38,9 @@ struct TensorTable {
     guard let parameter = byName[bare] else { return nil }
     taken.insert(bare)
     let stored = parameter.name.string
-    if stored != name {
+    if !stored.hasSuffix(bare) {
+      for part in WrapperNames.parts where stored.contains(part) { inner.insert(part) }
+    } else if stored != name {
       prefixes.insert(
         PrefixRule(
           stored: String(stored.dropLast(bare.count)), canonical: String(name.dropLast(bare.count))
@@ -54,12 +59,11 @@ struct TensorTable {
   }
 
   /// Wrappers of training programs and of larger models, which may stand one before another.
-  private static let wrappers = [
-    "_orig_mod.", "module.", "language_model.", "model.", "transformer.",
-  ]
+  private static let wrappers =
+    WrapperNames.prefixes + ["language_model.", "model.", "transformer."]
 
-  private static func bare(_ name: String) -> String {
-    var rest = name[...]
+  static func bare(_ name: String) -> String {
+    var rest = WrapperNames.removed(from: name)[...]
     while let wrapper = wrappers.first(where: { rest.hasPrefix($0) }) {
       rest = rest.dropFirst(wrapper.count)
     }

@@ -1,4 +1,4 @@
-package import Tensors
+import Tensors
 
 /// How the prelude's output e enters before every pass of the core, as data: u = f(s, e), with s the
 /// state.

@@ -64,7 +64,7 @@ package struct DataSniffer {
       ("MMIDIDX", .megatron),
     ]
     for (mark, kind) in marks where head.starts(with: mark.utf8) {
-      guard head.count == raw.count || raw == head else {
+      guard raw == head else {
         throw refused("a compressed file of data")
       }
       return kind

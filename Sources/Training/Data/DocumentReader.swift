@@ -3,6 +3,8 @@ import ByteIO
 /// A document, or a piece of one.
 package struct DocumentPiece: Equatable {
   package var segments: [Segment]
+  /// The document's tokens where they are what the file holds; there are no segments then.
+  package var tokens: [UInt32]?
   /// Whether the document ends here, or goes on in the next piece.
   package var endsDocument = true
   package var startsDocument = true
@@ -51,6 +53,11 @@ package struct DocumentReader {
     case .records(var records, let layout):
       defer { source = .records(records, layout) }
       guard let record = try records.next() else { return nil }
+      if layout.fields.areUsual,
+        let tokens = try RecordTokens(record: record, path: layout.path).ids()
+      {
+        return DocumentPiece(segments: [], tokens: tokens, place: record.place)
+      }
       let text = try layout.text(record)
       return DocumentPiece(
         segments: text.segments, learnsEnding: text.learnsEnding, place: record.place)

@@ -20,7 +20,7 @@ struct RecordText {
   static func wanted(_ fields: TextFormat.Fields) -> [String] {
     let named = [fields.text, fields.prompt, fields.completion, fields.messages, "tools"]
     guard fields.areUsual else { return named }
-    return named + usualFields + ["input", "system", "chosen", "rejected"]
+    return named + usualFields + ["input", "system", "chosen", "rejected"] + RecordTokens.fields
   }
 
   func text(_ record: Record) throws(DataError) -> ConversationText {
@@ -39,7 +39,7 @@ struct RecordText {
       if has("instruction"), has("output") { return try alpaca(record) }
       if has("content") { return whole(try string(record, "content")) }
     }
-    let usual = fields.areUsual ? ["conversations", "instruction", "content"] : []
+    let usual = fields.areUsual ? ["conversations", "instruction", "content", "input_ids"] : []
     throw DataError(
       .missingField(
         [fields.text, fields.messages, fields.prompt] + usual,

@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import JSON
 
 /// A folder of tokenised sources, each under a name made from its content and from how it was read.
@@ -140,12 +140,13 @@ package struct TokenCache: Sendable {
     _ piece: DocumentPiece, _ path: String, _ request: Request
   ) throws -> [UInt32] {
     let encoder = request.encoder
-    var tokens = try encoder.encode(piece.segments)
+    var tokens = try piece.tokens ?? encoder.encode(piece.segments)
     if let bad = tokens.first(where: { $0 & ~notATarget >= request.vocabulary }) {
       throw DataError(
         .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), path,
         piece.place)
     }
+    if piece.tokens != nil { return tokens }
     // What opens a document is learned with it, but not before a prompt.
     let mark = piece.segments.first?.isTarget ?? true ? 0 : notATarget
     let opening = encoder.opening.map { UInt32($0) | mark }
@@ -202,6 +203,20 @@ package struct CachedTokens: TokenStream {
     documentCount = counts[1]
     skippedCount = counts[2]
     self.tokens = tokens
+  }
+
+  /// Writes tokens as a file that can be named as a source; nothing is known of their documents.
+  package static func write(_ stream: any TokenStream, to output: inout OutputFile) throws {
+    try output.write(magic + SHA256.digest(of: Array(stream.path.utf8)).bytes)
+    var start = 0
+    while start < stream.count {
+      try Interruption.check()
+      var tokens = [UInt32](repeating: 0, count: min(1 << 18, stream.count - start))
+      try stream.read(at: start, into: &tokens)
+      try output.write(littleEndian(tokens))
+      start += tokens.count
+    }
+    try output.write(littleEndian([UInt64(stream.count), 0, 0]))
   }
 
   package func read(at start: Int, into result: inout [UInt32]) throws {

@@ -15,6 +15,9 @@ IGNORED = -100
 MAGIC = b"ckpttok1"
 HEADER = 40  # magic, and a key of 32 bytes
 TRAILER = 24  # counts of tokens, documents, and records left out
+SHARDS = {20240520: "<u2", 20240801: "<u4"}  # llm.c's magic numbers: 1024 bytes, then ids
+INDEX_MAGIC = b"MMIDIDX\0\0"  # of the index that Megatron-LM writes beside ids
+INDEX_TYPES = {1: "u1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
 
 Place = tuple[int, int]  # source, row
 
@@ -154,18 +157,70 @@ def _split(source: str) -> tuple[str, float]:
 def _open(path: str, form: str, vocabulary: int) -> np.ndarray:
     """The tokens of a file, mapped."""
     if form == "auto":
-        form = os.path.splitext(path)[1].lower()[1:]
-    if form == "tokens":
-        return _cached(path)
-    if form == "npy":
-        array = np.load(path, mmap_mode="r")
-        if array.dtype.str not in ("<u2", "<u4", "<i4", "<u8", "<i8") or array.ndim > 2:
-            raise DataError(f"{path}: not an array of token ids: {array.dtype}, {array.ndim}-d")
-        return array.reshape(-1)
-    if form == "bin":
-        return np.memmap(path, dtype="<u4" if vocabulary > 1 << 16 else "<u2", mode="r")
-    raise DataError(f"{path}: text is not read here: turn it into tokens with ckpt train PACKAGE "
-                    "--recipe RECIPE --prepare -o FOLDER, and train with FOLDER/recipe.yaml")
+        form = _form(path)
+    openers = {"tokens": _cached, "npy": _array, "shard": _shard, "megatron": _megatron}
+    if form in openers:
+        return openers[form](path)
+    if form != "bin":
+        raise DataError(f"{path}: text is not read here: turn it into tokens with ckpt train "
+                        "PACKAGE --recipe RECIPE --prepare -o FOLDER, and train with "
+                        "FOLDER/recipe.yaml")
+    ids = np.memmap(path, dtype="<u4" if vocabulary > 1 << 16 else "<u2", mode="r")
+    if len(ids) > 3 and not ids[1::2].any():
+        raise DataError(f"{path}: every second of its ids of {ids.itemsize} bytes is 0: they seem "
+                        f"to have {2 * ids.itemsize} bytes")
+    return ids
+
+
+def _form(path: str) -> str:
+    """What a file holds, as `ckpt` decides it: by its content, and by its name where that is mute."""
+    if not os.path.isfile(path):
+        return "text"
+    head = _head(path)
+    if head.startswith(MAGIC):
+        return "tokens"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if int.from_bytes(head[:4], "little") in SHARDS:
+        return "shard"
+    base, ending = os.path.splitext(path)
+    if head.startswith(INDEX_MAGIC):
+        return "megatron"
+    if ending.lower() != ".bin":
+        return "text"
+    index = base + ".idx"
+    return "megatron" if os.path.isfile(index) and _head(index) == INDEX_MAGIC else "bin"
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(len(INDEX_MAGIC))
+
+
+def _array(path: str) -> np.ndarray:
+    array = np.load(path, mmap_mode="r")
+    if array.dtype.str not in ("<u2", "<u4", "<i4", "<u8", "<i8") or array.ndim > 2:
+        raise DataError(f"{path}: not an array of token ids: {array.dtype}, {array.ndim}-d")
+    return array.reshape(-1)
+
+
+def _shard(path: str) -> np.ndarray:
+    magic, _, count = np.fromfile(path, "<u4", 3)
+    if magic not in SHARDS:
+        raise DataError(f"{path}: not a shard of token ids")
+    ids = np.memmap(path, SHARDS[magic], mode="r", offset=1024)
+    if len(ids) != count:
+        raise DataError(f"{path}: the header says {count} ids, {len(ids)} follow")
+    return ids
+
+
+def _megatron(path: str) -> np.ndarray:
+    base = os.path.splitext(path)[0]
+    with open(base + ".idx", "rb") as file:
+        head = file.read(18)
+    if len(head) < 18 or head[:9] != INDEX_MAGIC or head[17] not in INDEX_TYPES:
+        raise DataError(f"{base}.idx: not an index of token ids")
+    return np.memmap(base + ".bin", INDEX_TYPES[head[17]], mode="r")
 
 
 def _cached(path: str) -> np.ndarray:
