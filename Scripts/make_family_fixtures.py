@@ -98,6 +98,16 @@ MODELS = [
     ("phi3-default", "Phi3", dict()),
     ("phi3-longrope", "Phi3", dict(hidden_size=32, rope_parameters=long_rope(3, partial_rotary_factor=0.75), original_max_position_embeddings=16, sliding_window=9)),
     ("phi3-short", "Phi3", dict(hidden_size=32, rope_parameters=long_rope(4), original_max_position_embeddings=32, tie_word_embeddings=True)),
+    ("qwen3moe-default", "Qwen3Moe", dict(head_dim=8, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=8)),
+    ("qwen3moe-mixed", "Qwen3Moe", dict(head_dim=4, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=12, norm_topk_prob=True, mlp_only_layers=[0, 4], tie_word_embeddings=True, router_aux_loss_coef=0.5)),
+    ("qwen3moe-step", "Qwen3Moe", dict(head_dim=4, num_experts=8, num_experts_per_tok=4, moe_intermediate_size=9, norm_topk_prob=True, decoder_sparse_step=2, mlp_only_layers=[1], use_sliding_window=True, sliding_window=5, attention_bias=True)),
+    ("qwen3moe-packed", "Qwen3Moe", dict(head_dim=4, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=10, norm_topk_prob=True, router_aux_loss_coef=0.2, hidden_act="gelu")),
+    ("olmoe-default", "Olmoe", dict(num_experts=8, num_experts_per_tok=3, intermediate_size=8)),
+    ("olmoe-normalised", "Olmoe", dict(num_experts=5, num_experts_per_tok=2, intermediate_size=11, norm_topk_prob=True, attention_bias=True, rope_parameters=YARN, router_aux_loss_coef=0.3)),
+    ("olmoe-packed", "Olmoe", dict(num_experts=4, num_experts_per_tok=4, intermediate_size=12, tie_word_embeddings=True)),
+    ("mixtral-default", "Mixtral", dict(num_local_experts=8, num_experts_per_tok=2, intermediate_size=8)),
+    ("mixtral-window", "Mixtral", dict(num_local_experts=4, num_experts_per_tok=3, intermediate_size=12, sliding_window=5, head_dim=8, router_aux_loss_coef=0.4)),
+    ("mixtral-packed", "Mixtral", dict(num_local_experts=5, num_experts_per_tok=1, intermediate_size=9, rope_parameters=LLAMA3, tie_word_embeddings=True, router_aux_loss_coef=0.0)),
 ]
 
 
@@ -135,11 +145,29 @@ def offset(model):
     return model.config.model_type.startswith("gemma")
 
 
+def routers(model):
+    """The modules that choose among experts."""
+    return [m for m in model.modules() if type(m).__name__.endswith("TopKRouter")]
+
+
+def balance(model, executed):
+    """The loss that transformers adds for `executed`, the routers' results of a pass."""
+    count = model.num_experts
+    module = sys.modules[type(model).__module__]
+    return module.load_balancing_loss_func(tuple(executed), count, model.num_experts_per_tok)
+
+
 def recurrent(model, ids, labels, adapter, state):
-    """Loss, latent and logits of the recurrent form; its gradients are left in the parameters."""
+    """Loss, latent and logits of the recurrent form, and the loss that balances experts; gradients of
+    both are left in the parameters. All executions of a router count, those of passes without a
+    gradient too, as constants."""
     inner = model.model
     layers, kinds = inner.layers, getattr(model.config, "layer_types", None)
-    memory = {}
+    memory, executed = {}, []
+    hooks = [
+        m.register_forward_hook(lambda module, args, out: executed.append(out[0]))
+        for m in routers(model)
+    ]
 
     def keep(hidden):
         memory["embedded"] = hidden
@@ -199,18 +227,55 @@ def recurrent(model, ids, labels, adapter, state):
     try:
         logits = model(ids, use_cache=False).logits
     finally:
+        for hook in hooks:
+            hook.remove()
         inner.layers, model.config.num_hidden_layers = layers, saved
         for key, value in lists.items():
             setattr(model.config, key, value)
     loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
-    loss.backward()
-    return loss.detach(), memory["latent"].detach(), logits.detach()
+    uneven = None
+    if executed:
+        # What leaves no trace has no gradient through its router either.
+        first = sum(bool(routers(layers[i])) for i in PRELUDE)
+        core = sum(bool(routers(layers[i])) for i in CORE)
+        for i in range(first, first + (RECURRENCE - BACKPROP) * core):
+            executed[i] = executed[i].detach()
+        uneven = balance(model, executed)
+        (loss + model.router_aux_loss_coef * uneven).backward()
+        uneven = uneven.detach()
+    else:
+        loss.backward()
+    return loss.detach(), memory["latent"].detach(), logits.detach(), uneven
+
+
+def stored_names(name, family, parameter, value):
+    """The tensors that a parameter is in the fixture's file: packed experts are one for each."""
+    if "experts." not in parameter or name.endswith("-packed"):
+        if family == "Mixtral" and not name.endswith("-packed"):
+            parameter = parameter.replace(".mlp.", ".block_sparse_moe.")
+        return [(parameter, value)]
+    layer = parameter.split(".mlp.")[0]
+    names = ("gate_proj", "up_proj", "down_proj")
+    if family == "Mixtral":
+        layer, names = layer + ".block_sparse_moe.experts.", ("w1", "w3", "w2")
+    else:
+        layer += ".mlp.experts."
+    parts = []
+    for expert, matrix in enumerate(value):
+        if parameter.endswith("gate_up_proj"):
+            gate, up = matrix.chunk(2)
+            parts += [(f"{layer}{expert}.{names[0]}.weight", gate), (f"{layer}{expert}.{names[1]}.weight", up)]
+        else:
+            parts.append((f"{layer}{expert}.{names[2]}.weight", matrix))
+    return parts
 
 
 def make(name, family, change):
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     config = getattr(transformers, family + "Config")(**{**TINY, **change})
     config._attn_implementation = "eager"
+    if any(key in change for key in ("num_experts", "num_local_experts")):
+        config._experts_implementation = "eager"
     class_name = family.removesuffix("Text") + "ForCausalLM"
     model = getattr(transformers, class_name)(config).eval().float()
     randomise(model, generator)
@@ -218,6 +283,12 @@ def make(name, family, change):
     folder = os.path.join(ROOT, name)
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(os.path.join(folder, "model"))
+    if name.endswith("-packed"):
+        # As transformers 5 holds the experts: one tensor for all of a layer's.
+        tensors = {k: v.contiguous() for k, v in model.state_dict().items()}
+        if config.tie_word_embeddings:
+            tensors.pop("lm_head.weight")
+        save_file(tensors, os.path.join(folder, "model/model.safetensors"), {"format": "pt"})
     extra = os.path.join(folder, "model/generation_config.json")
     if os.path.exists(extra):
         os.remove(extra)
@@ -237,8 +308,10 @@ def make(name, family, change):
         "logits": out.logits,
         "hidden": torch.cat(out.hidden_states),
     }
-    loss, latent, logits = recurrent(model, ids, labels, adapter, state)
+    loss, latent, logits, uneven = recurrent(model, ids, labels, adapter, state)
     numbers |= {"recurrent.loss": loss[None], "recurrent.latent": latent, "recurrent.logits": logits}
+    if uneven is not None:
+        numbers["recurrent.balance"] = uneven[None]
     numbers["grad.adapter"] = adapter.grad
     tied = config.tie_word_embeddings
     used = PRELUDE + CORE + CODA
@@ -247,7 +320,8 @@ def make(name, family, change):
         if "layers" in parts and int(parts[parts.index("layers") + 1]) not in used:
             continue
         if p.grad is not None:
-            numbers["grad." + parameter] = p.grad
+            for stored, grad in stored_names(name, family, parameter, p.grad):
+                numbers["grad." + stored] = grad
     save_file(
         {k: v.float().contiguous() if v.is_floating_point() else v for k, v in numbers.items()},
         os.path.join(folder, "numbers.safetensors"),

@@ -36,12 +36,15 @@ extension ModelGraph {
     return JSONObject(config.members.filter { rules[$0.key] != nil })
   }
 
-  /// Lists with an element for each layer, as the family's configuration has them.
+  /// Fields that say something of each layer, as the family's configuration has them.
   package var layerLists: JSONObject {
     guard let family = Family.named(family) else { return [:] }
     var lists = JSONObject()
     for (key, value) in family.layerLists.sorted(by: { $0.key < $1.key }) {
       lists[key] = .array(blocks.map { value($0.spec) })
+    }
+    for member in family.layerFields(blocks.map(\.spec)).members {
+      lists[member.key] = member.value
     }
     for member in config.members {
       guard case .everyLayer(let element)? = family.fields[member.key] else { continue }

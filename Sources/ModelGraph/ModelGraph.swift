@@ -141,17 +141,26 @@ package struct Block: Equatable, Sendable {
 
   package struct RoleParameter: Equatable, Sendable {
     package var role: BlockRole
+    /// Number of the expert whose it is; nil for what all tokens share.
+    package var expert: Int?
     package var parameter: Parameter
 
-    package init(_ role: BlockRole, _ parameter: Parameter) {
+    package init(_ role: BlockRole, expert: Int? = nil, _ parameter: Parameter) {
       self.role = role
+      self.expert = expert
       self.parameter = parameter
     }
   }
 
-  /// The parameter that plays `role`; nil when the block has none.
+  /// The parameter that plays `role`, the first expert's where each has one; nil when the block has
+  /// none.
   package subscript(role: BlockRole) -> Parameter? {
     parameters.first { $0.role == role }?.parameter
+  }
+
+  /// Type of the MLP's weights.
+  package var weightType: ElementType? {
+    (self[.down] ?? self[.expertDown] ?? self[.expertsDown])?.type
   }
 }
 

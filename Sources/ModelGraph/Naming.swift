@@ -12,21 +12,40 @@ package struct Naming: Equatable, Sendable {
   package var suffixes: [BlockRole: String]
   /// Roles that are one tensor each, and not one for each of their parts.
   package var fused: Set<BlockRole>
+  /// Names in a block whose experts are packed, where these differ.
+  var packedSuffixes: [BlockRole: String] = [:]
 
   /// The name of the injection's tensor that plays `role`.
   package func name(_ role: InjectionRole) -> String { injection + role.name }
 
   /// The name of the tensor that plays `role` in block `index` of `group`; nil when the dialect has
   /// no such tensor.
+  ///
+  /// - Parameters:
+  ///   - expert: Number of the expert whose tensor it is.
+  ///   - isPacked: Whether the block has the tensors of all experts as one.
   package func name(
-    _ role: BlockRole, _ spec: BlockSpec, _ group: BlockGroup, _ index: Int
+    _ role: BlockRole, _ spec: BlockSpec, _ group: BlockGroup, _ index: Int, expert: Int? = nil,
+    isPacked: Bool = false
   ) -> String? {
     if suffixes[role] == nil, let prefix = groups[group], let place = role.facts.place,
       let number = spec.norms.firstIndex(where: { $0.place == place })
     {
       return "\(prefix)\(index).norm_\(number + 1).weight"
     }
-    return name(role, group, index)
+    if isPacked, let prefix = groups[group], let suffix = packedSuffixes[role] {
+      return "\(prefix)\(index).\(suffix)"
+    }
+    guard let name = name(role, group, index), let expert else {
+      return name(role, group, index)
+    }
+    return Self.put(expert, in: name)
+  }
+
+  /// The name with the number in the place that is marked for it.
+  private static func put(_ expert: Int, in name: String) -> String {
+    guard let mark = name.firstIndex(of: Character(BlockRole.expertMark)) else { return name }
+    return name[..<mark] + String(expert) + name[name.index(after: mark)...]
   }
 
   /// The same for a role whose name does not depend on the block's other parts.
@@ -77,19 +96,24 @@ extension Naming {
       embedding: "embed_tokens.weight", finalNorm: "norm.weight", injection: "",
       coreNorm: "core_norm.weight",
       groups: [.prelude: "prelude.", .core: "core.", .coda: "coda."],
-      suffixes: family.suffixes, fused: family.fused)
+      suffixes: family.suffixes, fused: family.fused, packedSuffixes: family.packedSuffixes)
   }
 
   init(source family: Family) {
     self.init(
       embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", injection: "",
       coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes,
-      fused: family.fused)
+      fused: family.fused, packedSuffixes: family.packedSuffixes)
   }
 }
 
 extension Family {
   fileprivate var suffixes: [BlockRole: String] {
     Dictionary(uniqueKeysWithValues: BlockRole.allCases.map { ($0, name($0)) })
+  }
+
+  /// Packed experts and their router are called the same in every family.
+  fileprivate var packedSuffixes: [BlockRole: String] {
+    [BlockRole.router: BlockRole.router.facts.native]
   }
 }

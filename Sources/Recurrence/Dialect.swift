@@ -44,9 +44,11 @@ extension Block {
     _ naming: Naming, _ group: BlockGroup, _ index: Int
   ) throws(RecurrenceError) -> Block {
     var block = self
+    let isPacked = hasPackedExperts
     for i in block.parameters.indices {
-      let role = block.parameters[i].role
-      guard let name = naming.name(role, spec, group, index) else {
+      let (role, expert) = (block.parameters[i].role, block.parameters[i].expert)
+      let name = naming.name(role, spec, group, index, expert: expert, isPacked: isPacked)
+      guard let name else {
         throw RecurrenceError(.noName(part: role.rawValue))
       }
       block.parameters[i].parameter.name = TensorName(name)

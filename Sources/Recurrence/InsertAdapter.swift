@@ -59,7 +59,7 @@ package struct InsertAdapter: GraphPass, Equatable {
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     guard let body = graph.recurrence else { throw RecurrenceError(.notRecurrent) }
     let shape = [graph.sizes.hidden, 2 * graph.sizes.hidden]
-    let coreType = body.core.first?[.down]?.type ?? graph.embedding.type
+    let coreType = body.core.first?.weightType ?? graph.embedding.type
     let adapter = recipe(hidden: graph.sizes.hidden).map { recipe in
       let type = type ?? coreType
       return Parameter(

@@ -34,7 +34,7 @@ extension ModelGraph {
   ]
 
   private func commonFields(_ body: RecurrentBody, adapterStart: String?) -> JSONObject {
-    let type = JSONValue.string((body.core.first?[.down]?.type ?? embedding.type).torchName)
+    let type = JSONValue.string((body.core.first?.weightType ?? embedding.type).torchName)
     func layers(_ blocks: [Block]) -> JSONValue { .array(blocks.map { JSONValue($0.sourceLayer) }) }
     var fields: JSONObject = [
       "source_model_type": .string(family),

@@ -14,9 +14,10 @@ package struct ParameterCounts: Equatable, Sendable {
   package var adapter = 0
   package var coreNorm = 0
 
-  package init(_ graph: ModelGraph) {
+  /// - Parameter isActive: Counts of a block's experts as many as a token goes through.
+  package init(_ graph: ModelGraph, isActive: Bool = false) {
     func count(_ blocks: [Block]) -> Int {
-      blocks.reduce(0) { $0 + $1.parameters.reduce(0) { $0 + $1.parameter.elementCount } }
+      blocks.reduce(0) { $0 + (isActive ? $1.activeCount : $1.elementCount) }
     }
     embedding = graph.embedding.elementCount
     head = graph.head?.elementCount ?? 0
@@ -38,4 +39,18 @@ package struct ParameterCounts: Equatable, Sendable {
 
   /// The paper's effective parameters: blocks, the core counted once for every recurrence.
   package func effective(recurrences: Int) -> Int { layers + prelude + core * recurrences + coda }
+}
+
+extension Block {
+  fileprivate var elementCount: Int {
+    parameters.reduce(0) { $0 + $1.parameter.elementCount }
+  }
+
+  /// Parameters that a token meets.
+  fileprivate var activeCount: Int {
+    guard let experts = spec.mlp.experts, experts.count > 0 else { return elementCount }
+    let all = parameters.filter { $0.role.isOfExperts }
+      .reduce(0) { $0 + $1.parameter.elementCount }
+    return elementCount - all + all / experts.count * experts.chosen
+  }
 }

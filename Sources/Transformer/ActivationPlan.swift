@@ -90,7 +90,8 @@ package struct ActivationPlan: Equatable, Sendable {
 extension Network {
   /// Weights of the head over those of a block's matrices.
   fileprivate var headShare: Double {
-    let block = fusedWidth + queryWidth + 3 * sizes.intermediate
+    let routed = experts.map { $0.spec.chosen * $0.spec.width }.max() ?? 0
+    let block = fusedWidth + queryWidth + 3 * max(denseWidth, routed)
     return Double(sizes.vocabulary) / Double(max(1, block))
   }
 }

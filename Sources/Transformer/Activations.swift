@@ -10,18 +10,21 @@ struct Activations: Sendable {
   let attended: Matrix?  // [T, h] the attention's result, projected; only where a norm follows
   let middle: Matrix  // [T, h] the residual stream between attention and MLP
   let gateUp: Matrix  // [T, 2m]
+  let experts: ExpertActivations?
   let fed: Matrix?  // [T, h] result of the MLP; only where a norm follows
 
   /// Floats that one execution of `rows` tokens keeps.
   static func floatCount(_ network: Network, rows: Int) -> Int {
-    widths(network).reduce(0) { $0 + Arena.rounded($1 * rows) }
+    (widths(network) + ExpertActivations.widths(network)).reduce(0) {
+      $0 + Arena.rounded($1 * rows)
+    }
   }
 
   private static func widths(_ network: Network) -> [Int] {
     let after = network.hasOutputNorms ? network.sizes.hidden : 0
     return [
       network.fusedWidth, network.sizes.heads, after, network.sizes.hidden,
-      2 * network.sizes.intermediate, after,
+      2 * network.denseWidth, after,
     ]
   }
 
@@ -33,8 +36,9 @@ struct Activations: Sendable {
     logSums = arena.matrix(sizes.heads, rows)
     attended = isAfter ? arena.matrix(rows, sizes.hidden) : nil
     self.middle = middle ?? arena.matrix(rows, sizes.hidden)
-    gateUp = arena.matrix(rows, 2 * sizes.intermediate)
+    gateUp = arena.matrix(rows, 2 * network.denseWidth)
     fed = isAfter ? arena.matrix(rows, sizes.hidden) : nil
+    experts = ExpertActivations(network, rows: rows, in: &arena)
   }
 }
 
@@ -45,13 +49,15 @@ struct Workspace: Sendable {
   let branch: Matrix?  // [T, h] what a half adds to the stream; only where a factor is put on it
   let mixed: Matrix  // [T, heads * headSize] result of the attention
   let activated: Matrix  // [T, m]
+  let experts: ExpertWorkspace?
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
-    [
+    let widths = [
       network.sizes.hidden, network.hasQueryKeyNorms ? network.rotatedWidth : 0,
       network.scalesResiduals ? network.sizes.hidden : 0, network.queryWidth,
-      network.sizes.intermediate,
-    ].reduce(0) { $0 + Arena.rounded($1 * rows) }
+      network.denseWidth,
+    ]
+    return (widths + ExpertWorkspace.widths(network)).reduce(0) { $0 + Arena.rounded($1 * rows) }
   }
 
   init(_ network: Network, rows: Int, in arena: inout Arena) {
@@ -59,7 +65,8 @@ struct Workspace: Sendable {
     rotated = network.hasQueryKeyNorms ? arena.matrix(rows, network.rotatedWidth) : nil
     branch = network.scalesResiduals ? arena.matrix(rows, network.sizes.hidden) : nil
     mixed = arena.matrix(rows, network.queryWidth)
-    activated = arena.matrix(rows, network.sizes.intermediate)
+    activated = arena.matrix(rows, network.denseWidth)
+    experts = ExpertWorkspace(network, rows: rows, in: &arena)
   }
 }
 

@@ -8,13 +8,17 @@ struct BackwardWorkspace: Sendable {
   let dMixed: Matrix  // [T, heads * headSize]
   let dFused: Matrix  // [T, W]
   let partial: (dk: Matrix, dv: Matrix)  // [T, key and value width] each
+  let experts: ExpertBackwardWorkspace?
 
   static func floatCount(_ network: Network, rows: Int) -> Int {
     let (hidden, keyValueWidth) = (network.sizes.hidden, network.sizes.keyValueWidth)
-    return [
+    let widths = [
       hidden, Self.hasBranch(network) ? hidden : 0, network.queryWidth, network.fusedWidth,
       keyValueWidth, keyValueWidth,
-    ].reduce(0) { $0 + Arena.rounded($1 * rows) }
+    ]
+    return (widths + ExpertBackwardWorkspace.widths(network)).reduce(0) {
+      $0 + Arena.rounded($1 * rows)
+    }
   }
 
   private static func hasBranch(_ network: Network) -> Bool {
@@ -28,6 +32,7 @@ struct BackwardWorkspace: Sendable {
     dFused = arena.matrix(rows, network.fusedWidth)
     let width = network.sizes.keyValueWidth
     partial = (arena.matrix(rows, width), arena.matrix(rows, width))
+    experts = ExpertBackwardWorkspace(network, rows: rows, in: &arena)
   }
 }
 
@@ -62,11 +67,17 @@ extension BlockContext {
   ///   - d: `[T, h]`, gradient of the block's output; becomes that of its input.
   ///   - x: The block's input.
   ///   - kept: What the forward pass kept; `gateUp` is overwritten.
+  ///   - balance: Gradient of each expert's probability in every row, beside that of what the experts
+  ///     give; empty where there is none.
   func backward(
     _ block: BlockGradient, _ d: Matrix, _ x: Matrix, kept: Activations, _ work: Workspace,
-    _ backward: BackwardWorkspace
+    _ backward: BackwardWorkspace, balance: [Float] = []
   ) {
-    feedBackward(block, d, kept: kept, work, backward)
+    if let experts = block.weights.experts {
+      feedBackward(block, experts, d, kept: kept, work, backward, balance)
+    } else {
+      feedBackward(block, d, kept: kept, work, backward)
+    }
     attendBackward(block, d, x, kept: kept, work, backward)
   }
 
@@ -127,7 +138,7 @@ extension BlockContext {
   }
 
   /// Gradient of a half's last projection: before the factor and the norm that follow it, if any.
-  private func branchGradient(
+  func branchGradient(
     _ block: BlockWeights, _ d: Matrix, _ projected: Matrix?, _ norm: Norm?, _ dNorm: Norm?,
     _ backward: BackwardWorkspace
   ) -> Matrix {

@@ -53,23 +53,32 @@ extension BlockContext {
     attention(
       work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
       v: values, block.shape, visible(block), on: workers)
-    join(
-      block, kept.middle, x, work.mixed, block.output, block.outputBias,
-      norm: block.attentionOutputNorm, kept.attended, work)
+    join(block, kept.middle, x, norm: block.attentionOutputNorm, kept.attended, work) {
+      linear($0, work.mixed, block.output, adding: $1, on: workers)
+      if let bias = block.outputBias { addBias($0, bias, on: workers) }
+    }
   }
 
   /// MLP half: from `kept.middle` to `y`.
   func feed(_ block: BlockWeights, _ y: Matrix, keeping kept: Activations, _ work: Workspace) {
+    if let experts = block.experts {
+      return feed(block, experts, y, keeping: kept, work)
+    }
     expand(block, keeping: kept, work)
     gated(work.activated, kept.gateUp, by: block.activation, on: workers)
-    join(
-      block, y, kept.middle, work.activated, block.down, block.downBias,
-      norm: block.mlpOutputNorm, kept.fed, work)
+    join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
+      linear($0, work.activated, block.down, adding: $1, on: workers)
+      if let bias = block.downBias { addBias($0, bias, on: workers) }
+    }
   }
 
-  /// Fills `kept.gateUp` from `kept.middle`.
+  /// Fills what the MLP keeps from `kept.middle`.
   func expand(_ block: BlockWeights, keeping kept: Activations, _ work: Workspace) {
     let source = preNormed(work.normed, kept.middle, block.mlpNorm)
+    if let experts = block.experts {
+      _ = expand(block, experts, source, keeping: kept, work)
+      return
+    }
     linear(kept.gateUp, source, block.gateUp, on: workers)
     if let bias = block.gateUpBias { addBias(kept.gateUp, bias, on: workers) }
   }
@@ -88,18 +97,19 @@ extension BlockContext {
     return target
   }
 
-  /// Adds a projection of `input` to the stream: `y = x + m · norm(input · wᵀ + bias)`.
+  /// Adds what a half projects to the stream: `y = x + m · norm(projection)`.
   ///
-  /// - Parameter projected: Keeps the projection, where a norm follows.
-  private func join(
-    _ block: BlockWeights, _ y: Matrix, _ x: Matrix, _ input: Matrix, _ weight: Weight,
-    _ bias: Matrix?, norm: Norm?, _ projected: Matrix?, _ work: Workspace
+  /// - Parameters:
+  ///   - projected: Keeps the projection, where a norm follows.
+  ///   - project: Writes the projection to its target, or adds it.
+  func join(
+    _ block: BlockWeights, _ y: Matrix, _ x: Matrix, norm: Norm?, _ projected: Matrix?,
+    _ work: Workspace, _ project: (_ target: Matrix, _ adding: Bool) -> Void
   ) {
     if y.offset != x.offset || y.buffer !== x.buffer { copy(y, x, on: workers) }
     let isScaled = block.residual != 1
     let target = (norm == nil ? (isScaled ? work.branch : y) : projected) ?? y
-    linear(target, input, weight, adding: norm == nil && !isScaled, on: workers)
-    if let bias { addBias(target, bias, on: workers) }
+    project(target, norm == nil && !isScaled)
     if isScaled, let branch = work.branch {
       norm?.apply(branch, target, on: workers)
       addScaled(y, branch, by: block.residual, on: workers)

@@ -23,9 +23,12 @@ package struct BlockWeights: Sendable {
   package let outputBias: Matrix?  // [1, h]
   package let attentionOutputNorm: Norm?  // [1, h]
   package let mlpNorm: Norm?  // [1, h]
-  package let gateUp: Weight  // [2m, h]
+  /// What chooses among the experts, whose matrices then stand in `gateUp` and `down` one after
+  /// another; nil where one MLP serves all tokens.
+  package let experts: ExpertWeights?
+  package let gateUp: Weight  // [2m, h]; with experts [E * 2m, h]
   package let gateUpBias: Matrix?  // [1, 2m]
-  package let down: Weight  // [h, m]
+  package let down: Weight  // [h, m]; with experts [E * h, m]
   package let downBias: Matrix?  // [1, h]
   package let mlpOutputNorm: Norm?  // [1, h]
 
@@ -69,9 +72,12 @@ package struct BlockWeights: Sendable {
     outputBias = try vector(.outputBias, if: attention.outputBias)
     attentionOutputNorm = try norm(.attentionOutputNorm, spec.norm(.attentionOutput))
     mlpNorm = try norm(.mlpNorm, spec.norm(.mlpInput))
-    gateUp = try matrix(.gateUp)
+    experts = try spec.mlp.experts.map { (experts) throws(TransformerError) in
+      ExpertWeights(experts, router: try matrix(.router))
+    }
+    gateUp = try matrix(experts == nil ? .gateUp : .expertsGateUp)
     gateUpBias = try vector(.gateUpBias, if: spec.mlp.bias)
-    down = try matrix(.down)
+    down = try matrix(experts == nil ? .down : .expertsDown)
     downBias = try vector(.downBias, if: spec.mlp.bias)
     mlpOutputNorm = try norm(.mlpOutputNorm, spec.norm(.mlpOutput))
   }

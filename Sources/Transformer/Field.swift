@@ -27,9 +27,10 @@ package struct Field: Sendable {
     self.role = role
     self.parts = parts
     let isVector = parts[0].shape.count == 1
-    let height = parts.reduce(0) { $0 + $1.shape[0] }
+    // Packed experts are their matrices' rows, one expert's after another's.
+    let height = parts.reduce(0) { $0 + $1.rowCount }
     rows = isVector ? 1 : height
-    columns = isVector ? height : parts[0].shape[1]
+    columns = isVector ? height : parts[0].shape[parts[0].shape.count - 1]
   }
 
   /// The fields of a graph in the order of execution, the head last.
@@ -37,7 +38,7 @@ package struct Field: Sendable {
     var fields = [Field(.embedding, [graph.embedding])]
     for (index, block) in graph.blocks.enumerated() {
       for role in BlockRole.canonical {
-        let parts = block[role].map { [$0] } ?? role.parts.compactMap { block[$0] }
+        let parts = block.pieces(of: role)
         if !parts.isEmpty { fields.append(Field(.block(index, role), parts)) }
       }
     }
@@ -49,4 +50,9 @@ package struct Field: Sendable {
     if let head = graph.head { fields.append(Field(.head, [head])) }
     return fields
   }
+}
+
+extension Parameter {
+  /// Rows of the field that it is a part of; a vector's values.
+  var rowCount: Int { shape.count == 1 ? shape[0] : shape.dropLast().reduce(1, &*) }
 }

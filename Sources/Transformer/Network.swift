@@ -102,6 +102,9 @@ package struct Network: Sendable {
   }
 
   // What some block needs room for.
+  /// Width of the MLPs that serve all tokens; 0 where no block has one.
+  var denseWidth: Int { blocks.contains { $0.experts == nil } ? sizes.intermediate : 0 }
+  var experts: [ExpertWeights] { blocks.compactMap(\.experts) }
   var hasOutputNorms: Bool {
     blocks.contains { $0.attentionOutputNorm != nil || $0.mlpOutputNorm != nil }
   }

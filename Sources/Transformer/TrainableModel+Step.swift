@@ -13,20 +13,36 @@ extension TrainableModel {
   ///   - noGradSteps: Passes without gradient; 0 for a plain model.
   ///   - gradSteps: Passes with gradient after them; 0 for a plain model.
   ///   - state: Given values replace the model's own start.
+  ///
+  /// Experts' loads are balanced beside: `balanceLoss` tells how, and enters the gradient with the
+  /// coefficient of the model's configuration, over the sequences that run at once.
   package func lossAndGradient(
     _ batch: Batch, labels: [Int32], noGradSteps: Int = 0, gradSteps: Int = 0,
     state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> LossSum {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
     var sum = LossSum(nats: 0, count: count)
+    balanceLoss = nil
     try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
       try pass.forward(state.part(part, width: network.sizes.hidden))
       sum.nats += pass.loss(labels, weight: Float(scale / Double(count)))
-      pass.backward()
+      backward(pass, share: share(labels, of: count), scale: scale)
     }
     return sum
+  }
+
+  /// Labels that count, over those of the whole batch.
+  func share(_ labels: [Int32], of count: Int) -> Double {
+    Double(labels.count { $0 >= 0 }) / Double(count)
+  }
+
+  /// Takes the gradient of a slice back through the network; the slice's share of the labels is its
+  /// weight in the mean that `balanceLoss` is.
+  func backward(_ pass: TrainingPass, share: Double, scale: Double) {
+    if let balance = pass.balance { balanceLoss = (balanceLoss ?? 0) + share * balance.loss }
+    pass.backward(balanceWeight: scale * share)
   }
 
   /// The same loss without gradients.
@@ -92,7 +108,9 @@ extension TrainableModel {
       try body(
         TrainingPass(
           model: self, context: context, room: room, batch: slice, noGradSteps: noGradSteps,
-          gradSteps: gradSteps), part)
+          gradSteps: gradSteps,
+          balance: gradSteps > 0 || noGradSteps == 0
+            ? ExpertBalance(network) : nil), part)
     }
   }
 

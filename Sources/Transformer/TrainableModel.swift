@@ -45,6 +45,10 @@ package final class TrainableModel {
   /// Is told of each stage as soon as a backward pass adds nothing more to its gradients; stages
   /// without trained tensors and those that the pass does not reach are told of or not.
   package var stageCompleted: ((GradientStage) -> Void)?
+  /// How uneven the experts' loads were in the last step with gradients: k, the experts of a token,
+  /// where they are even, and up to E where all tokens choose the same; nil where no loss balances
+  /// them.
+  package internal(set) var balanceLoss: Double?
   var room: TrainingRoom?
   var lowRankRoom: LowRankRoom?
   var teacherLogits: Matrix?

@@ -11,6 +11,8 @@ struct TrainingPass {
   let batch: Batch
   let noGradSteps: Int
   let gradSteps: Int
+  /// Nil where no loss balances experts.
+  let balance: ExpertBalance?
 
   private var network: Network { model.network }
   private var workers: Workers { model.workers }
@@ -58,6 +60,7 @@ struct TrainingPass {
       let target = i + 1 < blocks.count ? inputs[i + 1] : output
       context.forward(
         network.blocks[block], target, inputs[i], keeping: slot(first + i), room.work)
+      balance?.add(network.blocks[block], slot(first + i))
     }
   }
 
@@ -69,6 +72,7 @@ struct TrainingPass {
     for block in recurrence.core {
       context.forward(
         network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
+      balance?.add(network.blocks[block], slot)
       copy(room.stream, room.dOther, on: workers)
     }
     finish(room.states[0], room.stream, recurrence)
@@ -130,18 +134,21 @@ struct TrainingPass {
   // MARK: Backward
 
   /// Takes `room.d` from the last block's output to the embedding, adding to all gradients.
-  func backward() {
+  ///
+  /// - Parameter weight: Of the loss that balances experts, beside its coefficient.
+  func backward(balanceWeight weight: Double) {
+    let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
       let inputs = [room.states[gradSteps]] + room.codaInputs
-      backward(network.codaBlocks, inputs, from: execution(coda: 0))
+      backward(network.codaBlocks, inputs, from: execution(coda: 0), balance)
       if gradSteps == 0 { return }
-      for step in (0..<gradSteps).reversed() { passBackward(recurrence, step) }
+      for step in (0..<gradSteps).reversed() { passBackward(recurrence, step, balance) }
       injectionBackward(recurrence)
       model.stageCompleted?(.injection)
     }
     guard model.isPreludeTrained else { return }
-    backward(network.preludeBlocks, room.preludeInputs, from: 0)
+    backward(network.preludeBlocks, room.preludeInputs, from: 0, balance)
     if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
       let factor = Float(network.spec.embeddingMultiplier)
       if factor != 1 { scale(room.d, by: factor, on: workers) }
@@ -152,13 +159,15 @@ struct TrainingPass {
 
   /// - Parameter completes: Whether the blocks do not run again before this.
   private func backward(
-    _ blocks: Range<Int>, _ inputs: [Matrix], from first: Int, completes: Bool = true
+    _ blocks: Range<Int>, _ inputs: [Matrix], from first: Int, _ balance: [Float],
+    completes: Bool = true
   ) {
     for (i, block) in blocks.enumerated().reversed() {
       let kept = slot(first + i)
       if first + i < firstKept { recompute(network.blocks[block], inputs[i], keeping: kept) }
       context.backward(
-        model.gradient(block), room.d, inputs[i], kept: kept, room.work, room.backward)
+        model.gradient(block), room.d, inputs[i], kept: kept, room.work, room.backward,
+        balance: balance)
       if completes { model.stageCompleted?(.block(block)) }
     }
   }
@@ -174,7 +183,9 @@ struct TrainingPass {
     }
   }
 
-  private func passBackward(_ recurrence: Network.Recurrence, _ step: Int) {
+  private func passBackward(
+    _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
+  ) {
     if let norm = recurrence.coreNorm {
       norm.backward(
         room.d,
@@ -183,7 +194,7 @@ struct TrainingPass {
     }
     if step == 0 { model.stageCompleted?(.coreNorm) }
     backward(
-      recurrence.core, room.coreInputs[step], from: execution(core: step, 0),
+      recurrence.core, room.coreInputs[step], from: execution(core: step, 0), balance,
       completes: step == 0)
     if step == gradSteps - 1 {
       copy(room.dInjected, room.d, on: workers)

@@ -36,7 +36,7 @@ struct WeightLoader {
   private func check(_ weight: Weight, _ field: Field) throws(TransformerError) {
     var start = 0
     for part in field.parts {
-      let range = start..<(start + part.shape[0])
+      let range = start..<(start + part.rowCount)
       guard (part.shape.count == 1 ? weight.columns(range) : weight.rows(range)).isFinite else {
         throw TransformerError(.nonFiniteWeight(part.name))
       }

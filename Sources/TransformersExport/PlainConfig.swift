@@ -10,7 +10,7 @@ extension ModelGraph {
   /// - Throws: When the family's fields cannot say what the model computes.
   func plainConfig() throws(ExportError) -> JSONObject {
     guard let className else { throw ExportError(.unknownFamily(family)) }
-    let type = JSONValue.string((blocks.first?[.down]?.type ?? embedding.type).torchName)
+    let type = JSONValue.string((blocks.first?.weightType ?? embedding.type).torchName)
     var fields = familyFields
     let own: JSONObject = [
       "architectures": [.string(className)], "model_type": .string(family),

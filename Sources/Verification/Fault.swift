@@ -50,7 +50,9 @@ package enum Fault: String, CaseIterable, Sendable {
       guard let adapter = body.adapter else { return nil }
       return try [adapter.name: halvesSwapped(adapter, source)]
     case .bitFlipped:
-      guard let down = block[.down]?.name else { return nil }
+      guard let down = (block[.down] ?? block[.expertDown] ?? block[.expertsDown])?.name else {
+        return nil
+      }
       var bytes = try source.bytes(of: down)
       // The lowest bit of one weight: nothing smaller can go wrong.
       bytes[bytes.count / 2 & ~7] ^= 1

@@ -123,6 +123,7 @@ struct ReferenceForward {
   }
 
   private func mlp(_ block: Block, _ input: [[Double]]) throws -> [[Double]] {
+    if let experts = block.spec.mlp.experts { return try mixture(block, experts, input) }
     let width = graph.sizes.intermediate
     let both = try projected(
       block, input, fused: (.gateUp, .gateUpBias), parts: [(.gate, .gateBias), (.up, .upBias)])
@@ -132,7 +133,7 @@ struct ReferenceForward {
     return try projected(block, active, fused: (.down, .downBias), parts: [])
   }
 
-  private func activated(_ x: Double, _ kind: Activation) -> Double {
+  func activated(_ x: Double, _ kind: Activation) -> Double {
     switch kind {
     case .silu: x / (1 + exp(-x))
     case .gelu: x * (1 + erf(x / 2.0.squareRoot())) / 2
@@ -181,7 +182,7 @@ struct ReferenceForward {
     return zip(row, weight).map { $0 * inverse * (spec.offset + $1) }
   }
 
-  private func product(_ rows: [[Double]], _ x: [Double]) -> [Double] { rows.map { dot($0, x) } }
+  func product(_ rows: [[Double]], _ x: [Double]) -> [Double] { rows.map { dot($0, x) } }
 
   private func dot(_ a: [Double], _ b: [Double]) -> Double {
     var sum = 0.0
@@ -189,7 +190,7 @@ struct ReferenceForward {
     return sum
   }
 
-  private func need(_ block: Block, _ role: BlockRole) throws(VerificationError) -> Parameter {
+  func need(_ block: Block, _ role: BlockRole) throws(VerificationError) -> Parameter {
     guard let parameter = block[role] else { throw VerificationError(.missingPart(role.rawValue)) }
     return parameter
   }
@@ -199,7 +200,7 @@ struct ReferenceForward {
   }
 
   /// The parameter's rows; a vector is a matrix of rows of one value.
-  private func matrix(_ parameter: Parameter) throws -> [[Double]] {
+  func matrix(_ parameter: Parameter) throws -> [[Double]] {
     let rows = parameter.shape.first ?? 1
     var values = [Float](repeating: 0, count: parameter.elementCount)
     var span = values.mutableSpan

@@ -10,82 +10,10 @@ import Testing
 
 @testable import Transformer
 
-/// A tiny model of a family with what transformers computes of it (Scripts/make_family_fixtures.py).
-private struct FamilyFixture {
-  let checkpoint: Checkpoint
-  let graph: ModelGraph
-  private let numbers: Checkpoint
-
-  static let names: [String] = {
-    let names = try? FileManager.default.contentsOfDirectory(
-      atPath: Fixtures.path("families"))
-    return (names ?? []).filter { $0.contains("-") }.sorted()
-  }()
-
-  init(_ name: String) throws {
-    let folder = Fixtures.path("families/" + name)
-    checkpoint = try Checkpoint.open(folder + "/model")
-    graph = try ModelGraph.read(
-      config: try #require(checkpoint.config), tensors: checkpoint.tensors)
-    numbers = try Checkpoint.open(folder + "/numbers.safetensors")
-  }
-
-  func floats(_ name: String) throws -> [Float] {
-    let record = try #require(numbers.record(TensorName(name)), "fixture tensor \(name)")
-    var values = [Float](repeating: 0, count: record.elementCount)
-    var span = values.mutableSpan
-    try numbers.readFloats(record.name, elements: 0..<record.elementCount, into: &span)
-    return values
-  }
-
-  func integers(_ name: String) throws -> [Int32] {
-    let record = try #require(numbers.record(TensorName(name)), "fixture tensor \(name)")
-    var values = [Int64](repeating: 0, count: record.elementCount)
-    try values.withUnsafeMutableBytes { bytes in
-      var span = MutableRawSpan(_unsafeBytes: bytes)
-      try numbers.read(record.name, at: 0, into: &span)
-    }
-    return values.map { Int32($0) }
-  }
-
-  func batch() throws -> Batch {
-    try Batch(tokens: try integers("input_ids"), sequences: 1)
-  }
-
-  /// The model with layers 0, 1 / 3, 4 / 5, whose adapter is the fixture's.
-  func recurrent() throws -> (graph: ModelGraph, source: OverlaidAdapter) {
-    let selection = try LayerSelection("0-1/3-4/5", of: 6)
-    let graph = try graph.applying([
-      SelectLayers(selection), InsertAdapter(.tensor("adapter", .f32)),
-    ])
-    return (graph, OverlaidAdapter(base: checkpoint, numbers: numbers))
-  }
-}
-
-/// The model's tensors, and the adapter from the fixture's numbers.
-private struct OverlaidAdapter: RecipeSource {
-  let base: Checkpoint
-  let numbers: Checkpoint
-
-  private func source(_ name: TensorName) -> Checkpoint { name == "adapter" ? numbers : base }
-
-  func record(_ name: TensorName) -> TensorRecord? { source(name).record(name) }
-
-  func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
-    try source(name).read(name, at: offset, into: &bytes)
-  }
-
-  func region(_ name: TensorName) -> ByteRegion? { source(name).region(name) }
-
-  func readFloats(
-    _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
-  ) throws { try source(name).readFloats(name, elements: elements, into: &values) }
-}
-
 @Suite("families against transformers in float32")
 struct FamilyTests {
   @Test("there are fixtures")
-  func present() { #expect(FamilyFixture.names.count >= 39) }
+  func present() { #expect(FamilyFixture.names.count >= 49) }
 
   @Test("logits and every hidden state", arguments: FamilyFixture.names)
   func forward(name: String) throws {
@@ -143,6 +71,12 @@ struct FamilyTests {
       state: start)
     let want = Double(try fixture.floats("recurrent.loss")[0])
     #expect(abs(loss.mean - want) < 1e-5 * want)
+    let isBalanced = graph.blocks.contains { ($0.spec.mlp.experts?.balance ?? 0) > 0 }
+    #expect((trained.balanceLoss != nil) == isBalanced)
+    if let balance = trained.balanceLoss {
+      let want = Double(try fixture.floats("recurrent.balance")[0])
+      #expect(abs(balance - want) < 1e-5 * want)
+    }
     var compared = 0
     for tensor in trained.tensors {
       let isAdapter = tensor.role == .injection(.adapter)

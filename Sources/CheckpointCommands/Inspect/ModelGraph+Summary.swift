@@ -45,9 +45,16 @@ extension ModelGraph {
   var partTable: TextTable {
     var table = TextTable([.left, .right, .left])
     for part in parts { table.add([part.name, grouped(part.parameters), part.note]) }
-    table.add(["total", grouped(parts.reduce(0) { $0 + $1.parameters }), ""])
+    let total = parts.reduce(0) { $0 + $1.parameters }
+    table.add(["total", grouped(total), ""])
+    if activeParameters != total {
+      table.add(["active", grouped(activeParameters), "with the experts that a token chooses"])
+    }
     return table
   }
+
+  /// Parameters that a token meets: of each block's experts those that it chooses.
+  var activeParameters: Int { ParameterCounts(self, isActive: true).total }
 
   var architectureLine: String {
     var traits = ["\(family)", "\(blocks.count) layers"]
@@ -93,6 +100,9 @@ extension ModelGraph {
       "parts": .object(
         JSONObject(parts.map { .init(key: $0.name, value: JSONValue($0.parameters)) })),
     ]
+    if blocks.contains(where: { $0.spec.mlp.experts != nil }) {
+      object["active_parameters"] = JSONValue(activeParameters)
+    }
     if let body = recurrence {
       func layers(_ blocks: [Block]) -> JSONValue {
         .array(blocks.map { JSONValue($0.sourceLayer) })
@@ -126,6 +136,9 @@ extension BlockSpec {
     if attention.queryKeyValueBias { traits.append("q/k/v bias") }
     if case .window(let width) = attention.visible { traits.append("window of \(width)") }
     if attention.rotary == nil { traits.append("layers without positions") }
+    if let experts = mlp.experts {
+      traits.append("\(experts.chosen) of \(experts.count) experts of width \(experts.width)")
+    }
     if mlp.activation != .silu { traits.append(mlp.activation == .gelu ? "GELU" : "GELU (tanh)") }
     return traits
   }

@@ -79,13 +79,15 @@ final class NetworkTraining: TrainingModel {
   var hasTeacher: Bool { teacher != nil }
 
   /// Tensors that lie together as one matrix of the network are one to the optimizer, whatever the
-  /// package's dialect.
+  /// package's dialect. Each expert's matrices are its own, packed or not.
   private static func fields(_ tensors: [TrainableTensor]) -> [TrainedTensor] {
     var fields: [TrainedTensor] = []
     var last: Field.Role?
     for tensor in tensors {
       let shape = tensor.parameter.shape
-      if tensor.role == last, var field = fields.popLast() {
+      if case .block(_, let role) = tensor.role, role.isOfExperts {
+        add(tensor, of: role, to: &fields, isFirst: tensor.role != last)
+      } else if tensor.role == last, var field = fields.popLast() {
         field.shape[0] += shape[0]
         fields.append(field)
       } else {
@@ -98,6 +100,30 @@ final class NetworkTraining: TrainingModel {
       last = tensor.role
     }
     return fields
+  }
+
+  /// Adds one expert's tensor, or the matrices of all: gate and up are one, as in any MLP.
+  private static func add(
+    _ tensor: TrainableTensor, of role: BlockRole, to fields: inout [TrainedTensor], isFirst: Bool
+  ) {
+    let (name, shape) = (tensor.parameter.name.string, tensor.parameter.shape)
+    if shape.count == 3 {
+      let size = shape[1] * shape[2]
+      for expert in 0..<shape[0] {
+        fields.append(
+          TrainedTensor(
+            name: "\(name)[\(expert)]", shape: [shape[1], shape[2]],
+            offset: tensor.offset + expert * size, isBodyMatrix: true))
+      }
+    } else if !isFirst, role == .expertsGateUp, var gate = fields.last, gate.shape == shape,
+      gate.offset + gate.elementCount == tensor.offset
+    {
+      gate.shape[0] += shape[0]
+      fields[fields.count - 1] = gate
+    } else {
+      fields.append(
+        TrainedTensor(name: name, shape: shape, offset: tensor.offset, isBodyMatrix: true))
+    }
   }
 
   var gradientStages: [[Range<Int>]] { network.gradientStages.map(\.ranges) }

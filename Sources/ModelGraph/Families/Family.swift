@@ -17,6 +17,8 @@ struct Family: Sendable {
   var intermediateField = "intermediate_size"
   /// Whether each kind of layer has a rotary embedding of its own.
   var hasRotaryByKind = false
+  /// The field that has the number of experts.
+  var expertsField = "num_experts"
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.
@@ -28,6 +30,8 @@ struct Family: Sendable {
   /// Lists with an element for each layer, which are written out from the blocks' specs: whatever
   /// rule made them before, layers that are dropped or moved break it.
   var layerLists: [String: @Sendable (BlockSpec) -> JSONValue] = [:]
+  /// Other fields that depend on which layers there are, written out likewise.
+  var layerFields: @Sendable ([BlockSpec]) -> JSONObject = { _ in [:] }
 
   /// The name of the tensor that plays `role`, after `layers.N.`.
   func name(_ role: BlockRole) -> String { names[role] ?? role.facts.native }
@@ -38,7 +42,7 @@ extension Family {
   static let all: [Family] = [
     .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
     .gemma3,
-    .granite, .graniteHybrid, .phi3,
+    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral,
   ]
 
   static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }

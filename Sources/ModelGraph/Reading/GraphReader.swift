@@ -190,14 +190,56 @@ struct GraphReader {
     var blocks: [Block] = []
     for (index, source) in sources.enumerated() {
       let spec = plan.blocks[first + index]
-      var parameters: [Block.RoleParameter] = []
-      for role in spec.roles(fused: plan.naming.fused) {
-        guard let name = plan.naming.name(role, spec, group, index) else { continue }
-        parameters.append(.init(role, try take(name, spec.shape(of: role, plan.sizes))))
-      }
+      let place = BlockPlace(spec: spec, group: group, index: index)
+      let parameters = try self.parameters(plan, place, isPacked: isPacked(plan, place))
       blocks.append(Block(sourceLayer: source, spec: spec, parameters: parameters))
     }
     return blocks
+  }
+
+  private func isPacked(_ plan: Architecture, _ place: BlockPlace) -> Bool {
+    BlockRole.packed.contains { role in
+      plan.naming.name(role, place.spec, place.group, place.index).map(table.contains) ?? false
+    }
+  }
+
+  private mutating func parameters(
+    _ plan: Architecture, _ place: BlockPlace, isPacked: Bool
+  ) throws(ModelGraphError) -> [Block.RoleParameter] {
+    let spec = place.spec
+    var parameters: [Block.RoleParameter] = []
+    func name(_ role: BlockRole, _ expert: Int?) -> String? {
+      plan.naming.name(
+        role, spec, place.group, place.index, expert: expert, isPacked: isPacked)
+    }
+    try checkExperts(plan, spec, router: name(.router, nil), isPacked: isPacked)
+    for role in spec.roles(fused: plan.naming.fused.union(isPacked ? BlockRole.packed : [])) {
+      let isOfExpert = role.facts.fusedInto?.facts.isPacked ?? false
+      let experts: [Int?] = isOfExpert ? (0..<(spec.mlp.experts?.count ?? 0)).map { $0 } : [nil]
+      for expert in experts {
+        guard let name = name(role, expert) else { continue }
+        parameters.append(
+          .init(role, expert: expert, try take(name, spec.shape(of: role, plan.sizes))))
+      }
+    }
+    return parameters
+  }
+
+  /// Refuses a number of experts that the router's rows deny, or that names are not made for.
+  private func checkExperts(
+    _ plan: Architecture, _ spec: BlockSpec, router: String?, isPacked: Bool
+  ) throws(ModelGraphError) {
+    guard let count = spec.mlp.experts?.count else { return }
+    func refuse(_ rule: String) -> ModelGraphError {
+      ModelGraphError(
+        .invalidValue(field: plan.family.expertsField, value: String(count), rule: rule))
+    }
+    if let router, let rows = table.shape(of: router)?.first, rows != count {
+      throw refuse("\(rows), the rows of \(router)")
+    }
+    guard isPacked || count <= table.count else {
+      throw refuse("at most the number of tensors, \(table.count)")
+    }
   }
 
   /// The tensor `name`, checked; one that is missing is noted, and a stand-in returned.
@@ -248,6 +290,13 @@ struct GraphReader {
     }
     return notes
   }
+}
+
+/// A block, and where it stands.
+private struct BlockPlace {
+  var spec: BlockSpec
+  var group: BlockGroup
+  var index: Int
 }
 
 /// What the configuration says, before tensors are put in their places.

@@ -49,6 +49,8 @@ struct TensorTable {
     return parameter
   }
 
+  var count: Int { byName.count }
+
   func contains(_ name: String) -> Bool { byName[Self.bare(name)] != nil }
 
   func shape(of name: String) -> [Int]? { byName[Self.bare(name)]?.shape }

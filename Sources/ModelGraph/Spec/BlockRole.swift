@@ -25,6 +25,12 @@ package enum BlockRole: String, CaseIterable, Sendable {
   case gateUpBias
   case down
   case downBias
+  case router
+  case expertGate
+  case expertUp
+  case expertDown
+  case expertsGateUp
+  case expertsDown
   case mlpOutputNorm
 
   package var facts: RoleFacts {
@@ -74,13 +80,15 @@ package enum BlockRole: String, CaseIterable, Sendable {
       .norm(.mlpInput, "post_attention_layernorm.weight", gguf: "ffn_norm.weight")
     case .gate:
       .part(
-        .gateUp, .intermediate, "mlp.gate_proj.weight", gguf: "ffn_gate.weight", lowRank: 13)
+        .gateUp, .intermediate, "mlp.gate_proj.weight", gguf: "ffn_gate.weight", lowRank: 13,
+        .oneMLP)
     case .up:
-      .part(.gateUp, .intermediate, "mlp.up_proj.weight", gguf: "ffn_up.weight", lowRank: 14)
+      .part(
+        .gateUp, .intermediate, "mlp.up_proj.weight", gguf: "ffn_up.weight", lowRank: 14, .oneMLP)
     case .gateUp:
       .whole(
         .twoIntermediates, .hidden, "mlp.gate_up_proj.weight", raven: "mlp.fc.weight",
-        gguf: "ffn_up.weight", isFused: true)
+        gguf: "ffn_up.weight", isFused: true, .oneMLP)
     case .gateBias:
       .biasPart(.gateUpBias, .intermediate, "mlp.gate_proj.bias", gguf: "ffn_gate.bias")
     case .upBias:
@@ -92,10 +100,25 @@ package enum BlockRole: String, CaseIterable, Sendable {
     case .down:
       .whole(
         .hidden, .intermediate, "mlp.down_proj.weight", raven: "mlp.proj.weight",
-        gguf: "ffn_down.weight", lowRank: 18)
+        gguf: "ffn_down.weight", lowRank: 18, .oneMLP)
     case .downBias:
       .bias(
         .mlpBias, .hidden, "mlp.down_proj.bias", raven: "mlp.proj.bias", gguf: "ffn_down.bias")
+    case .router:
+      .whole(
+        .experts, .hidden, "mlp.gate.weight", raven: "mlp.gate.weight",
+        gguf: "ffn_gate_inp.weight", .experts)
+    case .expertGate:
+      .expert(
+        .expertsGateUp, .expertWidth, .hidden, "gate_proj.weight", gguf: "ffn_gate.*.weight")
+    case .expertUp:
+      .expert(.expertsGateUp, .expertWidth, .hidden, "up_proj.weight", gguf: "ffn_up.*.weight")
+    case .expertDown:
+      .expert(.expertsDown, .hidden, .expertWidth, "down_proj.weight", gguf: "ffn_down.*.weight")
+    case .expertsGateUp:
+      .packed(.twoExpertWidths, .hidden, "gate_up_proj", gguf: "ffn_gate_up_exps.weight")
+    case .expertsDown:
+      .packed(.hidden, .expertWidth, "down_proj", gguf: "ffn_down_exps.weight")
     case .mlpOutputNorm:
       .norm(.mlpOutput, "post_feedforward_layernorm.weight", gguf: "post_ffw_norm.weight")
     }

@@ -114,14 +114,17 @@ package struct QueryKeyNorm: Hashable, Sendable {
   }
 }
 
-/// A gated MLP: `down · (activation(gate · x) ∘ (up · x))`.
+/// A gated MLP: `down · (activation(gate · x) ∘ (up · x))`; or several, of which a router chooses.
 package struct MLPSpec: Hashable, Sendable {
   package var activation: Activation
   package var bias: Bool
+  /// Nil where there is one MLP for all tokens.
+  package var experts: ExpertSpec?
 
-  package init(activation: Activation = .silu, bias: Bool = false) {
+  package init(activation: Activation = .silu, bias: Bool = false, experts: ExpertSpec? = nil) {
     self.activation = activation
     self.bias = bias
+    self.experts = experts
   }
 }
 

@@ -11,6 +11,11 @@ package struct RoleFacts: Sendable {
     case fused
     case intermediate
     case twoIntermediates
+    /// E, the number of experts.
+    case experts
+    /// m of one expert.
+    case expertWidth
+    case twoExpertWidths
     /// One head's width, or that of all queries; of all keys.
     case queryNorm
     case keyNorm
@@ -24,6 +29,10 @@ package struct RoleFacts: Sendable {
     case queryKeyValueBias
     case outputBias
     case mlpBias
+    /// Where one MLP serves all tokens.
+    case oneMLP
+    /// Where tokens choose among several.
+    case experts
   }
 
   package let rows: Extent
@@ -42,6 +51,8 @@ package struct RoleFacts: Sendable {
   package let isFused: Bool
   /// Number in the seeds of low-rank factors; nil where there are none.
   package let lowRank: Int?
+  /// Whether the role is one tensor for all experts, `[E, rows, columns]`.
+  package var isPacked = false
 
   /// Whether Muon may update the tensor.
   package var isMatrix: Bool { columns != nil }
@@ -72,20 +83,41 @@ extension RoleFacts {
   /// A matrix by itself.
   static func whole(
     _ rows: Extent, _ columns: Extent, _ native: String, raven: String, gguf: String,
-    isFused: Bool = false, lowRank: Int? = nil
+    isFused: Bool = false, lowRank: Int? = nil, _ presence: Presence = .always
   ) -> RoleFacts {
     RoleFacts(
-      rows: rows, columns: columns, presence: .always, native: native, raven: raven, gguf: gguf,
+      rows: rows, columns: columns, presence: presence, native: native, raven: raven, gguf: gguf,
       fusedInto: nil, isFused: isFused, lowRank: lowRank)
   }
 
   /// A matrix that is some rows of a fused one.
   static func part(
-    _ whole: BlockRole, _ rows: Extent, _ native: String, gguf: String, lowRank: Int
+    _ whole: BlockRole, _ rows: Extent, _ native: String, gguf: String, lowRank: Int,
+    _ presence: Presence = .always
   ) -> RoleFacts {
     RoleFacts(
-      rows: rows, columns: .hidden, presence: .always, native: native, raven: nil, gguf: gguf,
+      rows: rows, columns: .hidden, presence: presence, native: native, raven: nil, gguf: gguf,
       fusedInto: whole, isFused: false, lowRank: lowRank)
+  }
+
+  /// A matrix of one expert; its number stands for the mark in the names.
+  static func expert(
+    _ packed: BlockRole, _ rows: Extent, _ columns: Extent, _ name: String, gguf: String
+  ) -> RoleFacts {
+    let native = "mlp.experts.\(BlockRole.expertMark)." + name
+    return RoleFacts(
+      rows: rows, columns: columns, presence: .experts, native: native, raven: native, gguf: gguf,
+      fusedInto: packed, isFused: false, lowRank: nil)
+  }
+
+  /// The matrices of all experts.
+  static func packed(
+    _ rows: Extent, _ columns: Extent, _ name: String, gguf: String
+  ) -> RoleFacts {
+    RoleFacts(
+      rows: rows, columns: columns, presence: .experts, native: "mlp.experts." + name,
+      raven: "mlp.experts." + name, gguf: gguf, fusedInto: nil, isFused: false, lowRank: nil,
+      isPacked: true)
   }
 
   static func bias(
@@ -124,6 +156,9 @@ extension BlockRole {
   /// The roles that stand for several.
   package static let fused = Set(allCases.filter(\.facts.isFused))
 
+  /// The roles that are one tensor for all experts.
+  package static let packed = Set(allCases.filter(\.facts.isPacked))
+
   /// The roles that a block has in memory, where projections are fused.
   package static let canonical = allCases.filter { $0.facts.fusedInto == nil }
 }
@@ -131,11 +166,12 @@ extension BlockRole {
 extension BlockSpec {
   /// The tensors that a block of this spec has, in the order of `BlockRole`.
   ///
-  /// - Parameter fused: Roles that are one tensor each, and not one for each of their parts.
+  /// - Parameter fused: Roles that are one tensor each, and not one for each of their parts, the
+  ///   packed ones among them.
   package func roles(fused: Set<BlockRole>) -> [BlockRole] {
     BlockRole.allCases.filter { role in
       let facts = role.facts
-      if facts.isFused, !fused.contains(role) { return false }
+      if facts.isFused || facts.isPacked, !fused.contains(role) { return false }
       if let whole = facts.fusedInto, fused.contains(whole) { return false }
       return switch facts.presence {
       case .always: true
@@ -144,13 +180,16 @@ extension BlockSpec {
       case .queryKeyValueBias: attention.queryKeyValueBias
       case .outputBias: attention.outputBias
       case .mlpBias: mlp.bias
+      case .oneMLP: mlp.experts == nil
+      case .experts: mlp.experts != nil
       }
     }
   }
 
   /// The shape of the tensor that plays `role`.
   package func shape(of role: BlockRole, _ sizes: ModelSizes) -> [Int] {
-    [role.facts.rows, role.facts.columns].compactMap { $0.map { extent($0, sizes) } }
+    let shape = [role.facts.rows, role.facts.columns].compactMap { $0.map { extent($0, sizes) } }
+    return role.facts.isPacked ? [mlp.experts?.count ?? 0] + shape : shape
   }
 
   private func extent(_ extent: RoleFacts.Extent, _ sizes: ModelSizes) -> Int {
@@ -162,6 +201,9 @@ extension BlockSpec {
     case .fused: sizes.queryWidth + 2 * sizes.keyValueWidth
     case .intermediate: sizes.intermediate
     case .twoIntermediates: 2 * sizes.intermediate
+    case .experts: mlp.experts?.count ?? 0
+    case .expertWidth: mlp.experts?.width ?? 0
+    case .twoExpertWidths: 2 * (mlp.experts?.width ?? 0)
     case .queryNorm: isByHead ? sizes.headSize : sizes.queryWidth
     case .keyNorm: isByHead ? sizes.headSize : sizes.keyValueWidth
     }

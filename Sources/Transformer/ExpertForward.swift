@@ -1,0 +1,130 @@
+import Kernels
+import ModelGraph
+import Tensors
+
+/// The MLP half of a block with experts. Rows are grouped by expert, so that each expert's matrices
+/// are read once, and only those that some row chose; sums over a row's experts are in the order of
+/// their weights, whatever the number of threads.
+extension BlockContext {
+  /// From `kept.middle` to `y`.
+  func feed(
+    _ block: BlockWeights, _ experts: ExpertWeights, _ y: Matrix, keeping kept: Activations,
+    _ work: Workspace
+  ) {
+    guard let room = work.experts, let own = kept.experts else { missingRoom() }
+    let source = preNormed(work.normed, kept.middle, block.mlpNorm)
+    let routing = expand(block, experts, source, keeping: kept, work)
+    let activated = room.activated(experts.spec)
+    gated(activated, own.gateUp(experts.spec), by: block.activation, on: workers)
+    let results = room.rows(experts.spec, hidden: network.sizes.hidden)
+    for expert in routing.inUse {
+      let rows = routing.rows(of: expert)
+      linear(
+        results.rows(rows), activated.rows(rows), experts.rows(of: expert, in: block.down),
+        on: workers)
+    }
+    let factors = experts.factors(own.probabilities(experts.spec), routing)
+    join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
+      combineRows($0, results, routing, factors: factors, adding: $1, on: workers)
+    }
+  }
+
+  /// Fills what the experts keep of `source`, the MLP's input.
+  func expand(
+    _ block: BlockWeights, _ experts: ExpertWeights, _ source: Matrix, keeping kept: Activations,
+    _ work: Workspace
+  ) -> Routing {
+    guard let room = work.experts, let own = kept.experts else { missingRoom() }
+    let probabilities = own.probabilities(experts.spec)
+    linear(probabilities, source, experts.router, on: workers)
+    softmaxRows(probabilities)
+    let routing = Routing(probabilities, chosen: experts.spec.chosen)
+    let gathered = room.rows(experts.spec, hidden: network.sizes.hidden)
+    gatherRows(gathered, source, rows: routing.rows, on: workers)
+    let gateUp = own.gateUp(experts.spec)
+    for expert in routing.inUse {
+      let rows = routing.rows(of: expert)
+      linear(
+        gateUp.rows(rows), gathered.rows(rows), experts.rows(of: expert, in: block.gateUp),
+        on: workers)
+    }
+    return routing
+  }
+
+  // MARK: Backward
+
+  /// Gradient of `feed`: `d` becomes that of `kept.middle`.
+  func feedBackward(
+    _ block: BlockGradient, _ experts: ExpertWeights, _ d: Matrix, kept: Activations,
+    _ work: Workspace, _ backward: BackwardWorkspace, _ balance: [Float]
+  ) {
+    guard let room = work.experts, let own = kept.experts, let gradientRoom = backward.experts
+    else {
+      missingRoom()
+    }
+    let (weights, gradients, spec) = (block.weights, block.gradients, experts.spec)
+    let probabilities = own.probabilities(spec)
+    let routing = Routing(probabilities, chosen: spec.chosen)
+    let factors = experts.factors(probabilities, routing)
+    let (gateUp, activated) = (own.gateUp(spec), room.activated(spec))
+    let dRows = gradientRoom.dRows(spec, hidden: network.sizes.hidden)
+    let dActivated = gradientRoom.dActivated(spec)
+
+    let dBranch = branchGradient(
+      weights, d, kept.fed, weights.mlpOutputNorm,
+      block.norm(.mlpOutputNorm, gradients.mlpOutputNorm), backward)
+    gatherRows(dRows, dBranch, rows: routing.rows, on: workers)
+    gated(activated, gateUp, by: weights.activation, on: workers)
+    multiplyByExperts(dActivated, dRows, weights.down, experts, routing)
+    let dFactors = rowProducts(dActivated, activated, routing)
+    scaleRows(dActivated, routing, by: factors, on: workers)
+    scaleRows(activated, routing, by: factors, on: workers)
+    block.add(.expertsDown, gradients.down, dRows, activated, experts, routing, on: workers)
+    gatedBackward(gateUp, activated, dActivated, gateUp, by: weights.activation, on: workers)
+
+    let source = preNormed(work.normed, kept.middle, weights.mlpNorm)
+    let gathered = room.rows(spec, hidden: network.sizes.hidden)
+    gatherRows(gathered, source, rows: routing.rows, on: workers)
+    block.add(.expertsGateUp, gradients.gateUp, gateUp, gathered, experts, routing, on: workers)
+    multiplyByExperts(dRows, gateUp, weights.gateUp, experts, routing)
+    let dLogits = gradientRoom.dLogits(spec)
+    experts.backward(
+      dLogits, probabilities, routing, factors: factors, dFactors: dFactors, balance: balance)
+    if let router = gradients.experts?.router {
+      block.add(.router, router, bias: nil, dLogits, source, on: workers)
+    }
+
+    let target = weights.mlpNorm == nil ? d : backward.dNormed
+    combineRows(target, dRows, routing, adding: weights.mlpNorm == nil, on: workers)
+    multiplyByWeight(target, dLogits, experts.router, adding: true)
+    weights.mlpNorm?.backward(
+      d, block.norm(.mlpNorm, gradients.mlpNorm), target, kept.middle, adding: true, on: workers)
+  }
+
+  /// `dx = dy · w` with each expert's w for its rows.
+  private func multiplyByExperts(
+    _ dx: Matrix, _ dy: Matrix, _ weight: Weight, _ experts: ExpertWeights, _ routing: Routing
+  ) {
+    for expert in routing.inUse {
+      let rows = routing.rows(of: expert)
+      multiplyByWeight(dx.rows(rows), dy.rows(rows), experts.rows(of: expert, in: weight))
+    }
+  }
+
+  private func missingRoom() -> Never { preconditionFailure("a network with experts has room") }
+}
+
+extension BlockGradient {
+  /// Adds `dyᵀ · x` of each expert's rows to the gradient of its part of the weight `role`.
+  fileprivate func add(
+    _ role: BlockRole, _ gradient: Weight, _ dy: Matrix, _ x: Matrix, _ experts: ExpertWeights,
+    _ routing: Routing, on workers: Workers
+  ) {
+    guard isTrained(role) else { return }
+    for expert in routing.inUse {
+      let rows = routing.rows(of: expert)
+      guard let target = experts.rows(of: expert, in: gradient).matrix else { return }
+      multiply(target, dy.rows(rows).transposed, Operand(x.rows(rows)), adding: true, on: workers)
+    }
+  }
+}
