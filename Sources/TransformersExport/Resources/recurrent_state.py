@@ -29,7 +29,7 @@ def _mixed(z: torch.Tensor) -> torch.Tensor:
     return z ^ shifted(z, 31)
 
 
-def random_state(
+def _drawn(
     positions: torch.Tensor, width: int, deviation: float, seed: torch.Tensor
 ) -> torch.Tensor:
     """Normal numbers truncated at three standard deviations, [B, S, width], float32.
@@ -52,6 +52,25 @@ def random_state(
     share = (bits.double() + 0.5) * 2.0**-53
     state = torch.special.ndtri(TAIL + share * (1 - 2 * TAIL)) * deviation
     return state.float().to(wanted)
+
+
+def _operator():
+    """`_drawn` as one operator that compilers leave alone: integers that wrap overflow in theirs.
+
+    Every folder brings this file, and the operator is made once a process.
+    """
+    name = "ckpt_recurrent::random_state"
+    if not hasattr(torch.ops.ckpt_recurrent, "random_state"):
+        made = torch.library.custom_op(name, _drawn, mutates_args=())
+        made.register_fake(
+            lambda positions, width, deviation, seed: positions.new_empty(
+                (*positions.shape, width), dtype=torch.float32
+            )
+        )
+    return torch.ops.ckpt_recurrent.random_state
+
+
+random_state = _operator()
 
 
 def seed_of(state_seed, training: bool) -> torch.Tensor:
