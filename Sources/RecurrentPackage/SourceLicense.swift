@@ -50,7 +50,7 @@ package struct SourceLicense: Equatable, Sendable {
       id: id,
       details: ["license_name", "license_link"].compactMap { key in
         guard let value = matter[key]?.string,
-          let line = try? Yams.serialize(node: [key: Node(value)])
+          let line = try? Yams.serialize(node: [Node(key): Node(value)])
         else { return nil }
         return line.trimmingSuffix(while: \.isNewline)
       })
