@@ -73,8 +73,7 @@ struct ArrowField: Sendable {
       let precision = try type?.integer(0, Int16.self) ?? 0
       guard (0...2).contains(precision) else { throw .width(column: name, precision) }
       return (.primitive(.float(bits: 16 << precision)), .floats(width: 2 << precision))
-    case 4: return (.primitive(.binary), .strings(offset: 4))
-    case 5: return (.primitive(.text), .strings(offset: 4))
+    case 4, 5: return (.primitive(number == 4 ? .binary : .text), .strings(offset: 4))
     case 6: return (.primitive(.boolean), .bits)
     case 7:
       let (scale, bits) = (
@@ -88,10 +87,8 @@ struct ArrowField: Sendable {
       let width = try type?.integer(0, Int32.self) ?? 0
       guard (1...1 << 20).contains(width) else { throw .width(column: name, width) }
       return (.primitive(.binary), .fixed(width: width))
-    case 19: return (.primitive(.binary), .strings(offset: 8))
-    case 20: return (.primitive(.text), .strings(offset: 8))
-    case 23: return (.primitive(.binary), .views)
-    case 24: return (.primitive(.text), .views)
+    case 19, 20: return (.primitive(number == 19 ? .binary : .text), .strings(offset: 8))
+    case 23, 24: return (.primitive(number == 23 ? .binary : .text), .views)
     default: return try time(number, type, name)
     }
   }

@@ -25,7 +25,8 @@ extension ModelGraph {
 
   /// Fields that each dialect spells its own way, and those that describe the source's files.
   private static let replaced = [
-    "_attn_implementation_autoset", "_name_or_path", "architectures", "auto_map", "dtype",
+    "_attn_implementation_autoset", "_name_or_path", "architectures", "auto_map", "block_specs",
+    "dtype",
     "head_dim", "hidden_size", "max_sequence_length", "model_type", "n_embd",
     "n_heads", "n_layers", "nonlin_name", "norm_eps", "num_attention_heads", "num_hidden_layers",
     "num_key_value_heads", "rms_norm_eps", "rope_base", "rope_parameters", "rope_scaling",

@@ -55,6 +55,8 @@ package struct ExportedFolder: Sendable {
       "AutoModel": "modeling_recurrent.RecurrentModel",
       "AutoModelForCausalLM": "modeling_recurrent.RecurrentForCausalLM",
     ]
+    // What the code computes; it knows no families.
+    config["block_specs"] = plan.result.blockSpecs.map { .object($0) }
     // How the adapter started is no claim that training elsewhere would keep true.
     config["adapter_init"] = nil
     if source.graph.hasField("attention_bias"), let spec = source.graph.blocks.first?.spec {

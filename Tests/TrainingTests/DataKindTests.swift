@@ -63,7 +63,9 @@ struct DataKindTests {
       Sniffed("a.txt", Array("PAR1....".utf8), .parquet),
       Sniffed("a.txt", Array("ARROW1\0\0".utf8), .arrow),
       Sniffed("a", [0xFF, 0xFF, 0xFF, 0xFF, 0x78, 0, 0, 0, 0x10, 0, 0, 0, 0], .arrow),
+      Sniffed("a.txt", "ORCHARDS, and other words", .text),
       Sniffed("a.bin", [1, 0, 2, 0], .bin),
+      Sniffed("a.bin", Array("small ids that look like UTF-16".utf8).flatMap { [$0, 0] }, .bin),
       Sniffed("a.bin", [0x88, 0xD8, 0x34, 0x01] + [UInt8](repeating: 1, count: 20), .shard),
       Sniffed("a", [0x93] + Array("NUMPY".utf8), .npy),
       Sniffed("a.bin", Array("ckpttok1".utf8), .tokens),
@@ -90,7 +92,9 @@ struct DataKindTests {
         .notData("an HTML page, perhaps an error page saved by a download")),
       Refused(
         "a.parquet", Array("words".utf8), .notData("text, although its name says a Parquet file")),
-      Refused("a.feather", Array("FEA1".utf8), .notData("a file of the old Feather format")),
+      Refused("a.orc", Array("ORC".utf8) + [0, 1, 2], .notData("an ORC file")),
+      Refused(
+        "a.feather", Array("FEA1".utf8) + [0, 0], .notData("a file of the old Feather format")),
       Refused("a.json", Array("{\n\"a\": 1\n}".utf8), .oneObject),
       Refused("a.json", Array("words".utf8), .notAnObject("neither objects nor an array of them")),
       Refused(

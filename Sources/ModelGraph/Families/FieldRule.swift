@@ -104,7 +104,7 @@ extension FieldRules {
     "norm_after_core": .read(), "init_values": .read(), "state_init": .read(),
     "initial_state_mode": .read(), "adapter_concat_order": .only(["state_first"]),
     "adapter_bias": .only([false]), "norm_eps": .read(), "tie_embeddings": .read(),
-    "padded_vocab_size": .inert,
+    "padded_vocab_size": .inert, "block_specs": .read(),
   ])
 
   /// The same under the names of the published retrofits, with what their code writes.

@@ -9,7 +9,7 @@ extension Family {
     ]),
     model: { reader throws(ModelGraphError) in try reader.graniteModel() },
     block: { reader, _ throws(ModelGraphError) in
-      var block = try reader.graniteBlock(rotary: try reader.rotary())
+      var block = try reader.graniteBlock(hasPositions: true)
       try reader.readBiases(&block)
       return block
     })
@@ -26,9 +26,10 @@ extension Family {
       "shared_intermediate_size": .required, "layer_types": .required,
       "position_embedding_type": .read(), "num_local_experts": .only([0]),
       "num_experts_per_tok": .inert, "output_router_logits": .inert,
-      "router_aux_loss_coef": .inert, "mamba_n_heads": .inert, "mamba_n_groups": .inert,
-      "mamba_d_state": .inert, "mamba_d_head": .inert, "mamba_d_conv": .inert,
-      "mamba_expand": .inert, "mamba_chunk_size": .inert, "mamba_conv_bias": .inert,
+      "router_aux_loss_coef": .inert, "mamba_n_groups": .inert,
+      "mamba_d_state": .inert, "mamba_d_conv": .inert, "mamba_chunk_size": .inert,
+      // No layer has them, but the class refuses those that do not fit the model's width.
+      "mamba_n_heads": .read(), "mamba_d_head": .read(), "mamba_expand": .read(), "mamba_conv_bias": .inert,
       "mamba_proj_bias": .inert, "time_step_limit": .inert, "init_method": .inert,
       "normalization_function": .only(["rmsnorm"]),
     ]),
@@ -42,8 +43,8 @@ extension Family {
       guard try reader.config.value("num_local_experts")?.value.integer == 0 else {
         throw ModelGraphError(.missingField("num_local_experts"))
       }
-      let hasPositions = try reader.config.string("position_embedding_type") == "rope"
-      var block = try reader.graniteBlock(rotary: hasPositions ? try reader.rotary() : nil)
+      let positions = try reader.config.string("position_embedding_type")
+      var block = try reader.graniteBlock(hasPositions: positions == "rope")
       try reader.readBiases(&block)
       return block
     }, layerLists: ["layer_types": { _ in "attention" }])
@@ -65,9 +66,9 @@ extension FamilyReader {
   }
 
   fileprivate mutating func graniteBlock(
-    rotary: RotaryEmbedding?
+    hasPositions: Bool
   ) throws(ModelGraphError) -> BlockSpec {
-    var block = try plainBlock(rotary: rotary)
+    var block = try plainBlock(rotary: hasPositions ? try rotary() : nil)
     block.attention.scale = try config.positive("attention_multiplier") ?? 1
     block.residualMultiplier = try config.positive("residual_multiplier") ?? 1
     return block

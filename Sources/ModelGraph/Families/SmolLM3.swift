@@ -14,9 +14,8 @@ extension Family {
       "no_rope_layer_interval": .read(default: 4),
     ]),
     block: { reader, layer throws(ModelGraphError) in
-      var block = try reader.plainBlock()
       let hasPositions = try reader.hasPositions(layer)
-      if !hasPositions { block.attention.rotary = nil }
+      var block = try reader.plainBlock(rotary: hasPositions ? try reader.rotary() : nil)
       let isOn = try reader.config.bool("use_sliding_window") ?? false
       let width = isOn ? try reader.config.extent("sliding_window") : nil
       block.attention.visible = try reader.visible(layer, width: width) { _ in !hasPositions }

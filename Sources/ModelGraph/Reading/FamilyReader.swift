@@ -22,7 +22,7 @@ struct FamilyReader {
     try plainBlock(rotary: try rotary())
   }
 
-  /// The same with a rotary embedding of its own.
+  /// The same with a rotary embedding of its own, or none.
   mutating func plainBlock(
     rotary: RotaryEmbedding?
   ) throws(ModelGraphError) -> BlockSpec {

@@ -124,11 +124,13 @@ struct GraphReader {
     var blocks: [BlockSpec] = []
     for layer in 0..<layers { blocks.append(try family.block(&reader, layer)) }
     config = reader.config
-    return Architecture(
+    let plan = Architecture(
       family: family, kind: kind, naming: naming, sizes: sizes, spec: spec, blocks: blocks,
       isTied: try config.bool("tie_word_embeddings", "tie_embeddings") ?? false,
       recurrence: kind == .source ? nil : try RecurrenceSettings(&config, layers: layers),
       ignored: ignored)
+    if let stated = try config.value(BlockSpecTable.field) { try plan.table?.check(stated.value) }
+    return plan
   }
 
   /// Which spelling of names and fields a checkpoint has.
@@ -311,4 +313,15 @@ struct Architecture {
   var recurrence: RecurrenceSettings?
   /// Fields that were passed over because the user says so.
   var ignored: [String]
+
+  /// What an exported folder's modelling code is told; nil for a source model.
+  var table: BlockSpecTable? {
+    guard let sources = recurrence?.sources else { return nil }
+    var rest = blocks[...]
+    let groups = zip(["prelude", "core", "coda"], sources).map { name, layers in
+      defer { rest = rest.dropFirst(layers.count) }
+      return (name: name, specs: Array(rest.prefix(layers.count)))
+    }
+    return BlockSpecTable(model: spec, groups: groups, sizes: sizes)
+  }
 }

@@ -78,7 +78,10 @@ package struct DataSniffer {
     if TokenShard.isShard(head) { return .shard }
     if let other = Self.foreign(head) { throw refused(other) }
     if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) { return .tar }
-    if let encoding = Self.wideEncoding(head) { throw DataError(.wideText(encoding), path) }
+    // Small ids of two bytes look like UTF-16.
+    if name != .bin, let encoding = Self.wideEncoding(head) {
+      throw DataError(.wideText(encoding), path)
+    }
     let isText = Self.isText(head)
     if name == .bin {
       if try hasIndex() { return .megatron }
@@ -124,7 +127,11 @@ package struct DataSniffer {
       ([0xFF, 0xD8, 0xFF], "an image"),
       (Array("RIFF".utf8), "an audio, video or image file"),
     ]
-    return marks.first { head.starts(with: $0.0) }?.1
+    if let mark = marks.first(where: { head.starts(with: $0.0) }) {
+      // A text may begin with such letters.
+      return isText(head) && !head.starts(with: "%PDF-".utf8) ? nil : mark.1
+    }
+    return nil
   }
 
   /// UTF-16 and UTF-32, with a mark or without: text that holds a zero in every second byte.

@@ -2,20 +2,36 @@
 
 Fields have the names of the published retrofits of arXiv 2511.07384, so that `ckpt` and their own
 code read the same file. The names that transformers uses (`hidden_size` and so on) are aliases.
+
+What each block computes is data, `block_specs`: `distinct` has every spec once; `prelude`, `core`
+and `coda` name a place there for each of their blocks; `model` is what is computed outside the
+blocks. `ckpt export` writes it. The fields of the source model's own configuration stay beside it
+for `ckpt`, which refuses a folder where the two differ; nothing here computes with them.
 """
+
+import math
 
 from transformers import PretrainedConfig
 
-# How each family's block differs: (norms after instead of before, query/key norm, biases).
-# A query/key norm is "head", one scale for every head, or "full", over the whole projection.
-# Biases are "qkv", "configured" (by attention_bias and mlp_bias), or "none".
-FAMILIES = {
-    "llama": (False, None, "configured"),
-    "mistral": (False, None, "none"),
-    "olmo2": (True, "full", "configured"),
-    "qwen2": (False, None, "qkv"),
-    "qwen3": (False, "head", "configured"),
+GROUPS = ("prelude", "core", "coda")
+# The members that a spec has, by the object they stand in.
+MEMBERS = {
+    "model": {"embedding_multiplier", "final_norm", "logits_divisor", "logit_softcap"},
+    "block": {"attention", "mlp", "norms", "residual_multiplier"},
+    "attention": {"window", "rotary", "scale", "softcap", "norm", "qkv_bias", "output_bias"},
+    "mlp": {"activation", "bias"},
 }
+# The numbers of each kind of rotary embedding, beside theta and dimensions.
+ROTARY = {
+    "default": set(),
+    "linear": {"factor"},
+    "dynamic": {"factor", "original_context"},
+    "llama3": {"factor", "low", "high", "original_context"},
+    "yarn": {"factor", "original_context", "beta_fast", "beta_slow", "truncate", "magnitude"},
+    "longrope": {"short", "long", "original_context", "magnitude"},
+}
+ACTIVATIONS = ("silu", "gelu", "gelu_tanh")
+PLACES = ("attention_input", "attention_output", "mlp_input", "mlp_output")
 
 
 class RecurrentConfig(PretrainedConfig):
@@ -54,12 +70,8 @@ class RecurrentConfig(PretrainedConfig):
         state_init="like-init",
         init_values=None,
         norm_eps=1e-5,
-        attention_bias=False,
-        mlp_bias=False,
         max_position_embeddings=2048,
-        rope_theta=None,
-        rope_scaling=None,
-        rope_parameters=None,
+        block_specs=None,
         initializer_range=0.02,
         use_cache=True,
         tie_embeddings=None,
@@ -67,8 +79,6 @@ class RecurrentConfig(PretrainedConfig):
         **kwargs,
     ):
         layers = n_layers_in_prelude + n_layers_in_recurrent_block + n_layers_in_coda
-        if source_model_type not in FAMILIES:
-            raise ValueError(f"source_model_type {source_model_type!r} is none of {list(FAMILIES)}")
         if n_layers not in (None, layers):
             raise ValueError(f"n_layers is {n_layers}, but the three parts have {layers}")
         if injection_type not in ("linear", "add"):
@@ -97,18 +107,129 @@ class RecurrentConfig(PretrainedConfig):
         self.max_position_embeddings = max_position_embeddings
         self.initializer_range = initializer_range
         self.use_cache = use_cache
-        if FAMILIES[source_model_type][2] == "configured":
-            self.attention_bias = attention_bias
-            self.mlp_bias = mlp_bias
-        # One form of the rotary settings: transformers 5 writes it, 4.51 takes it as any field.
-        rope = dict(rope_parameters or rope_scaling or {})
-        rope.setdefault("rope_theta", 10000.0 if rope_theta is None else rope_theta)
-        rope["rope_type"] = rope.pop("type", None) or rope.get("rope_type") or "default"
-        self.rope_parameters = rope
+        self.block_specs = self.plain_specs() if block_specs is None else block_specs
+        self.check_specs()
         # Both names are saved, and equal: readers know one or the other.
         tied = next((x for x in (tie_word_embeddings, tie_embeddings) if x is not None), False)
         self.tie_embeddings = tied
+        rope = {key: kwargs.pop(key, None) for key in ("rope_parameters", "rope_scaling")}
         super().__init__(tie_word_embeddings=tied, **kwargs)
+        self.keep_rope(rope["rope_parameters"] or rope["rope_scaling"], kwargs.get("rope_theta"))
+
+    def keep_rope(self, stated, theta):
+        """The source's rotary settings in one form, for `ckpt`: nothing here computes with them.
+        Transformers 5 writes that form, and 4.51 takes it as any field."""
+        known = self.rotary_types()
+        nested = {k: v for k, v in (stated or {}).items() if isinstance(v, dict)}
+        rope = nested or dict(stated or {})
+        if not nested and known:
+            rope["rope_type"] = rope.pop("type", None) or rope.get("rope_type") or "default"
+            if theta is not None:
+                rope.setdefault("rope_theta", theta)
+        for part in nested.values() or [rope]:
+            kind = {"su": "longrope"}.get(part.get("rope_type"), part.get("rope_type", "default"))
+            if known and kind not in known:
+                raise ValueError(
+                    f"the rotary settings are of the type {kind!r}, those in block_specs, which are "
+                    f"what is computed, of {sorted(known)}"
+                )
+        if rope:
+            self.rope_parameters = rope
+
+    def rotary_types(self):
+        """The kinds of rotary embedding among the specs."""
+        rotaries = [spec["attention"]["rotary"] for spec in self.block_specs["distinct"]]
+        return {rotary["type"] for rotary in rotaries if rotary is not None}
+
+    def plain_specs(self):
+        """The specs of a model that is made without any: norms before, SiLU, no scaling."""
+        norm = {"offset": 0.0, "epsilon": self.norm_eps}
+        block = {
+            "attention": {
+                "window": None,
+                "rotary": {"type": "default", "theta": 10000.0, "dimensions": self.head_dim},
+                "scale": 1 / math.sqrt(self.head_dim),
+                "softcap": None,
+                "norm": None,
+                "qkv_bias": False,
+                "output_bias": False,
+            },
+            "mlp": {"activation": "silu", "bias": False},
+            "norms": [{"place": place, **norm} for place in ("attention_input", "mlp_input")],
+            "residual_multiplier": 1.0,
+        }
+        counts = (
+            self.n_layers_in_prelude,
+            self.n_layers_in_recurrent_block,
+            self.n_layers_in_coda,
+        )
+        return {
+            "distinct": [block],
+            "model": {
+                "embedding_multiplier": 1.0,
+                "final_norm": norm,
+                "logits_divisor": 1.0,
+                "logit_softcap": None,
+            },
+            **{group: [0] * count for group, count in zip(GROUPS, counts)},
+        }
+
+    def specs_of(self, group):
+        """The spec of each block of `group`, a name of `GROUPS`."""
+        return [self.block_specs["distinct"][place] for place in self.block_specs[group]]
+
+    def check_specs(self):
+        """Refuses a spec that the modelling code would compute otherwise than it says."""
+        specs = self.block_specs
+        require_members("block_specs", specs, {"distinct", "model", *GROUPS})
+        require_members("block_specs.model", specs["model"], MEMBERS["model"])
+        counts = dict(
+            zip(
+                GROUPS,
+                (self.n_layers_in_prelude, self.n_layers_in_recurrent_block, self.n_layers_in_coda),
+            )
+        )
+        for group, count in counts.items():
+            places = specs[group]
+            if len(places) != count or not all(0 <= x < len(specs["distinct"]) for x in places):
+                raise ValueError(
+                    f"block_specs.{group} is {places}, not {count} places among the "
+                    f"{len(specs['distinct'])} of block_specs.distinct"
+                )
+        for index, spec in enumerate(specs["distinct"]):
+            check_block(f"block_specs.distinct.{index}", spec)
+
+
+def check_block(path, spec):
+    """Refuses members that a block's spec lacks, or has too many, and values that are not known."""
+    require_members(path, spec, MEMBERS["block"])
+    require_members(f"{path}.attention", spec["attention"], MEMBERS["attention"])
+    require_members(f"{path}.mlp", spec["mlp"], MEMBERS["mlp"])
+    if spec["mlp"]["activation"] not in ACTIVATIONS:
+        raise ValueError(
+            f"{path}.mlp.activation is {spec['mlp']['activation']!r}, none of {ACTIVATIONS}"
+        )
+    places = [norm["place"] for norm in spec["norms"]]
+    if len(set(places)) != len(places) or not set(places) <= set(PLACES):
+        raise ValueError(f"{path}.norms stand at {places}, not at some of {PLACES} once each")
+    rotary = spec["attention"]["rotary"]
+    if rotary is not None:
+        if rotary.get("type") not in ROTARY:
+            raise ValueError(
+                f"{path}.attention.rotary.type is {rotary.get('type')!r}, none of {list(ROTARY)}"
+            )
+        wanted = {"type", "theta", "dimensions"} | ROTARY[rotary["type"]]
+        require_members(f"{path}.attention.rotary", rotary, wanted)
+    extent = (spec["attention"]["norm"] or {"extent": "head"}).get("extent")
+    if extent not in ("head", "all"):
+        raise ValueError(f"{path}.attention.norm.extent is {extent!r}, neither 'head' nor 'all'")
+
+
+def require_members(path, found, wanted):
+    """Refuses an object that has other members than `wanted`."""
+    if set(found) != wanted:
+        missing, more = sorted(wanted - set(found)), sorted(set(found) - wanted)
+        raise ValueError(f"{path} lacks the members {missing} and has {more} beside them")
 
 
 # `save_pretrained` then writes this code beside the configuration.

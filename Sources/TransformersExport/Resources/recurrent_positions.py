@@ -1,0 +1,178 @@
+"""Where tokens stand, how that turns queries and keys, and which keys a query sees.
+
+Letters in shape comments: B batch, S tokens of a call, K tokens with those in the cache, d values
+of a head that are turned.
+"""
+
+import math
+from typing import Optional
+
+import torch
+
+
+def positions_of(
+    position_ids: Optional[torch.Tensor],
+    attention_mask: Optional[torch.Tensor],
+    past,
+    x: torch.Tensor,
+) -> torch.Tensor:
+    """The place of every token in its sequence, [B, S]; padding on the left does not count."""
+    batch, length = x.shape[:2]
+    if position_ids is not None:
+        if position_ids.dim() != 2 or position_ids.shape[-1] != length:
+            raise ValueError(
+                f"position_ids is {list(position_ids.shape)}, not [{batch} or 1, {length}]"
+            )
+        return position_ids.expand(batch, length)
+    if attention_mask is not None and attention_mask.dim() == 2:
+        counted = attention_mask.long().cumsum(-1) - 1
+        return counted.clamp(min=0)[:, -length:]
+    return (torch.arange(length, device=x.device) + past).expand(batch, length)
+
+
+# Rotary embedding
+
+
+def rotation(rotary: dict, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines of one rotary embedding at `positions`, [B, 1, S, d / 2] each."""
+    # A row's frequencies depend on that row alone, so that padding and neighbours change nothing.
+    length = positions.amax(-1, keepdim=True) + 1  # [B, 1]
+    frequencies = _frequencies(rotary, length)  # [B or 1, d / 2]
+    angles = positions.unsqueeze(-1).float() * frequencies.unsqueeze(1)
+    magnitude = rotary.get("magnitude", 1.0)
+    return (angles.cos() * magnitude).unsqueeze(1), (angles.sin() * magnitude).unsqueeze(1)
+
+
+def _frequencies(rotary: dict, length: torch.Tensor) -> torch.Tensor:
+    """Radians a position of each pair, [B or 1, d / 2]."""
+    kind, device = rotary["type"], length.device
+    if kind == "longrope":
+        is_long = length > rotary["original_context"]
+        plain = _plain(rotary)
+        short, long = (
+            torch.tensor([f / x for f, x in zip(plain, rotary[key])], device=device)
+            for key in ("short", "long")
+        )
+        return torch.where(is_long, long, short)
+    if kind == "dynamic":
+        return _dynamic(rotary, length)
+    fixed = {"default": _plain, "linear": _linear, "llama3": _llama3, "yarn": _yarn}[kind](rotary)
+    return torch.tensor([fixed], dtype=torch.float32, device=device)
+
+
+def _plain(rotary: dict) -> list[float]:
+    size, theta = rotary["dimensions"], rotary["theta"]
+    return [theta ** (-2 * i / size) for i in range(size // 2)]
+
+
+def _linear(rotary: dict) -> list[float]:
+    return [f / rotary["factor"] for f in _plain(rotary)]
+
+
+def _llama3(rotary: dict) -> list[float]:
+    """Slow pairs are stretched, fast ones stay, and those between are interpolated."""
+    low, high, factor = rotary["low"], rotary["high"], rotary["factor"]
+
+    def scaled(f):
+        turns = rotary["original_context"] * f / (2 * math.pi)
+        share = min(max((turns - low) / (high - low), 0), 1)
+        return (1 - share) * f / factor + share * f
+
+    return [scaled(f) for f in _plain(rotary)]
+
+
+def _yarn(rotary: dict) -> list[float]:
+    """Pairs that turn seldom within the original context are slowed (Peng et al. 2023)."""
+    size, theta, factor = rotary["dimensions"], rotary["theta"], rotary["factor"]
+
+    def pair(turns):
+        turned = rotary["original_context"] / (turns * 2 * math.pi)
+        return size * math.log(turned) / (2 * math.log(theta))
+
+    fast, slow = pair(rotary["beta_fast"]), pair(rotary["beta_slow"])
+    if rotary["truncate"]:
+        fast, slow = math.floor(fast), math.ceil(slow)
+    low, high = max(fast, 0), min(slow, size - 1)
+    high += 0.001 if low == high else 0
+    shares = [min(max((i - low) / (high - low), 0), 1) for i in range(size // 2)]
+    return [f / factor * x + f * (1 - x) for f, x in zip(_plain(rotary), shares)]
+
+
+def _dynamic(rotary: dict, length: torch.Tensor) -> torch.Tensor:
+    """The base grows with the sequence beyond the original context."""
+    size, factor, original = rotary["dimensions"], rotary["factor"], rotary["original_context"]
+    kind = torch.float32 if length.device.type == "mps" else torch.float64
+    stretch = factor * length.to(kind) / original - (factor - 1)
+    base = rotary["theta"] * stretch.clamp(min=1) ** (size / (size - 2))
+    pairs = torch.arange(0, size, 2, dtype=kind, device=length.device)
+    grown = base ** (-pairs / size)
+    still = torch.tensor(_plain(rotary), dtype=kind, device=length.device)
+    return torch.where(length > original, grown, still).float()
+
+
+def rotated(
+    x: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor
+) -> torch.Tensor:
+    """Turns pairs i and i + d / 2 of the first d values of every head. x: [B, heads, S, size]."""
+    width = 2 * cosines.shape[-1]
+    turned, rest = x[..., :width], x[..., width:]
+    a, b = turned.chunk(2, dim=-1)
+    parts = [a * cosines - b * sines, b * cosines + a * sines]
+    return torch.cat(parts + ([rest] if rest.shape[-1] else []), dim=-1)
+
+
+# Visibility
+
+
+def documents_of(
+    position_ids: torch.Tensor, attention_mask: Optional[torch.Tensor]
+) -> torch.Tensor:
+    """A number for each document of a packed row, [B, S]: a new one begins where positions do not go
+    on by one. Tokens of the padding begin none."""
+    before, here = position_ids[:, :-1], position_ids[:, 1:]
+    begins = here != before + 1
+    if attention_mask is not None:
+        real = attention_mask.bool()
+        begins = real[:, 1:] & torch.where(real[:, :-1], begins, here == 0)
+    return torch.nn.functional.pad(begins.long().cumsum(-1), (1, 0))
+
+
+def visibility(
+    attention_mask: Optional[torch.Tensor],
+    documents: Optional[torch.Tensor],
+    past,
+    keys: int,
+    window: Optional[int],
+    x: torch.Tensor,
+    is_flex: bool,
+) -> Optional[torch.Tensor]:
+    """Which of `keys` keys each query sees, [B or 1, 1, S, K]; None where causality says it all.
+
+    A token of the padding sees itself, so that no row is empty; nobody else sees it. Flex attention
+    takes a term of its scores instead.
+    """
+    length = x.shape[1]
+    if attention_mask is not None and attention_mask.dim() == 4:
+        if window is not None:
+            raise ValueError("a mask of four dimensions does not say what a window of a block sees")
+        mask = attention_mask
+        return mask if mask.dtype == torch.bool else mask >= 0
+    if attention_mask is None and documents is None and isinstance(past, int) and not is_flex:
+        isWithin = window is None or past + length <= window
+        if isWithin and keys == past + length and (past == 0 or length == 1):
+            return None
+    key = torch.arange(keys, device=x.device)
+    query = (torch.arange(length, device=x.device) + past).unsqueeze(-1)
+    mask = (key <= query)[None, None]
+    if window is not None:
+        mask = mask & (key > query - window)
+    if documents is not None:
+        mask = mask & (documents[:, None, :, None] == documents[:, None, None, :])
+    if attention_mask is not None:
+        seen = attention_mask.bool()
+        seen = torch.nn.functional.pad(seen, (0, keys - seen.shape[-1]))
+        mask = mask & seen[:, None, None] | (key == query)
+    if is_flex:
+        zeros = torch.zeros(mask.shape, dtype=x.dtype, device=x.device)
+        return zeros.masked_fill(~mask, float("-inf")).expand(x.shape[0], -1, -1, -1)
+    return mask
