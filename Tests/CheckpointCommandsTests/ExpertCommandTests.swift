@@ -73,7 +73,9 @@ struct ExpertCommandTests {
   @Test("a run trains every part, and its ledger counts the experts that are chosen")
   func trains() throws {
     let data = folder.file("data.bin")
-    let tokens = (0..<4096).flatMap { [UInt8($0 * 7919 % 45 + 3), 0] }
+    let tokens: [UInt8] = (0..<4096).flatMap { (i: Int) -> [UInt8] in
+      [UInt8(i * 7919 % 45 + 3), 0]
+    }
     try Data(tokens).write(to: URL(fileURLWithPath: data))
     let done = try outcome(
       Train.self,

@@ -41,22 +41,6 @@ struct ExpertGraphTests {
       mixtral == ExpertSpec(count: 8, chosen: 2, width: 8, isNormalised: true, balance: 0.001))
   }
 
-  @Test("what a file leaves out is what its class in transformers takes")
-  func defaults() throws {
-    let table = try JSONValue(
-      parsing: ByteRegion(path: Fixtures.path("families/defaults.json")).contents(limit: 1 << 20))
-    for family in [Family.qwen3MoE, .olmoe, .mixtral] {
-      let own = try #require(table[family.modelType]?.object)
-      for (field, value) in family.fields.defaults where !value.isNull {
-        guard let theirs = own[field] else { continue }
-        #expect(theirs.double == value.double && theirs.bool == value.bool, "\(field)")
-      }
-      for field in own.members where !field.value.isNull {
-        #expect(family.fields[field.key] != nil, "\(family.modelType): \(field.key)")
-      }
-    }
-  }
-
   @Test("fields that do not fit are refused with their values")
   func refusals() throws {
     func refused(
@@ -134,59 +118,5 @@ struct ExpertGraphTests {
         $0.removeAll { $0.name == router }
       }
     }
-  }
-
-  @Test("published sizes, and what a token meets of them")
-  func published() throws {
-    func spec(_ family: Family, _ config: JSONObject) throws -> ExpertSpec? {
-      var config = config
-      config["max_position_embeddings"] = 4096
-      config["vocab_size"] = 32_000
-      var reader = ConfigReader(config, defaults: family.fields.defaults)
-      _ = try family.fields.check(config, layers: 48, ignoring: [])
-      var own = FamilyReader(
-        config: reader,
-        sizes: try ModelSizes(&reader, intermediate: family.intermediateField, rows: nil),
-        layers: 48, isStored: nil)
-      return try family.block(&own, 0).mlp.experts
-    }
-    // Qwen3-30B-A3B's file.
-    let qwen: JSONObject = [
-      "architectures": ["Qwen3MoeForCausalLM"], "attention_bias": false, "decoder_sparse_step": 1,
-      "head_dim": 128, "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 6144,
-      "max_window_layers": 48, "mlp_only_layers": [], "model_type": "qwen3_moe",
-      "moe_intermediate_size": 768, "norm_topk_prob": true, "num_attention_heads": 32,
-      "num_experts": 128, "num_experts_per_tok": 8, "num_hidden_layers": 48,
-      "num_key_value_heads": 4, "output_router_logits": false, "rms_norm_eps": 1e-06,
-      "rope_scaling": .null, "rope_theta": 1_000_000.0, "router_aux_loss_coef": 0.001,
-      "sliding_window": .null, "tie_word_embeddings": false, "use_sliding_window": false,
-    ]
-    #expect(
-      try spec(.qwen3MoE, qwen)
-        == ExpertSpec(count: 128, chosen: 8, width: 768, isNormalised: true, balance: 0.001))
-    // OLMoE-1B-7B's.
-    let olmoe: JSONObject = [
-      "architectures": ["OlmoeForCausalLM"], "attention_bias": false, "clip_qkv": .null,
-      "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 1024,
-      "model_type": "olmoe", "norm_topk_prob": false, "num_attention_heads": 16,
-      "num_experts": 64, "num_experts_per_tok": 8, "num_hidden_layers": 48,
-      "num_key_value_heads": 16, "output_router_logits": false, "rope_scaling": .null,
-      "rope_theta": 10_000.0, "router_aux_loss_coef": 0.01, "tie_word_embeddings": false,
-    ]
-    #expect(
-      try spec(.olmoe, olmoe)
-        == ExpertSpec(count: 64, chosen: 8, width: 1024, isNormalised: false, balance: 0.01))
-    // Mixtral-8x7B's.
-    let mixtral: JSONObject = [
-      "architectures": ["MixtralForCausalLM"], "hidden_act": "silu", "hidden_size": 4096,
-      "intermediate_size": 14_336, "model_type": "mixtral", "num_attention_heads": 32,
-      "num_experts_per_tok": 2, "num_hidden_layers": 48, "num_key_value_heads": 8,
-      "num_local_experts": 8, "output_router_logits": false, "rms_norm_eps": 1e-05,
-      "rope_theta": 1_000_000.0, "router_aux_loss_coef": 0.02, "sliding_window": .null,
-      "tie_word_embeddings": false,
-    ]
-    #expect(
-      try spec(.mixtral, mixtral)
-        == ExpertSpec(count: 8, chosen: 2, width: 14_336, isNormalised: true, balance: 0.02))
   }
 }

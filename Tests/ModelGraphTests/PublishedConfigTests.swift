@@ -53,15 +53,15 @@ struct PublishedModel: CustomTestStringConvertible {
       shapes += [
         (attention + "q_proj.weight", [q, h]), (attention + "k_proj.weight", [kv, h]),
         (attention + "v_proj.weight", [kv, h]), (attention + "o_proj.weight", [h, q]),
-        (layer + "mlp.gate_proj.weight", [m, h]), (layer + "mlp.up_proj.weight", [m, h]),
-        (layer + "mlp.down_proj.weight", [h, m]),
         (layer + "post_attention_layernorm.weight", [h]),
         (layer + (type == "olmo2" ? "post_feedforward" : "input") + "_layernorm.weight", [h]),
       ]
+      let experts = (config["num_experts"] ?? config["num_local_experts"])?.integer
+      shapes += mlp(layer, hidden: h, width: m, experts: experts)
       switch type {
-      case "olmo2":
+      case "olmo2", "olmoe":
         shapes += [(attention + "q_norm.weight", [q]), (attention + "k_norm.weight", [kv])]
-      case "qwen3":
+      case "qwen3", "qwen3_moe":
         shapes += [(attention + "q_norm.weight", [head]), (attention + "k_norm.weight", [head])]
       case "qwen2":
         shapes += [
@@ -78,7 +78,55 @@ struct PublishedModel: CustomTestStringConvertible {
     }
   }
 
+  private func mlp(
+    _ layer: String, hidden: Int, width: Int, experts: Int?
+  ) -> [(String, [Int])] {
+    guard let experts else {
+      return [
+        (layer + "mlp.gate_proj.weight", [width, hidden]),
+        (layer + "mlp.up_proj.weight", [width, hidden]),
+        (layer + "mlp.down_proj.weight", [hidden, width]),
+      ]
+    }
+    let isMixtral = config["model_type"] == "mixtral"
+    let prefix = layer + (isMixtral ? "block_sparse_moe." : "mlp.")
+    let names =
+      isMixtral ? ["w1", "w3", "w2"] : ["gate_proj", "up_proj", "down_proj"]
+    let width = config["moe_intermediate_size"]?.integer ?? width
+    return [(prefix + "gate.weight", [experts, hidden])]
+      + (0..<experts).flatMap { expert in
+        zip(names, [[width, hidden], [width, hidden], [hidden, width]]).map {
+          ("\(prefix)experts.\(expert).\($0).weight", $1)
+        }
+      }
+  }
+
   static let accepted = [
+    PublishedModel(
+      "Qwen3-30B-A3B", "qwen3_moe", [2048, 6144, 48, 32, 4, 151936, 40960],
+      [
+        "attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
+        "max_window_layers": 48, "mlp_only_layers": [], "moe_intermediate_size": 768,
+        "norm_topk_prob": true, "num_experts": 128, "num_experts_per_tok": 8,
+        "output_router_logits": false, "rms_norm_eps": 1e-06, "rope_scaling": .null,
+        "rope_theta": 1000000.0, "router_aux_loss_coef": 0.001, "sliding_window": .null,
+        "tie_word_embeddings": false, "use_sliding_window": false,
+      ], parameters: 30_532_122_624),
+    PublishedModel(
+      "OLMoE-1B-7B-0924", "olmoe", [2048, 1024, 16, 16, 16, 50304, 4096],
+      [
+        "attention_bias": false, "clip_qkv": .null, "norm_topk_prob": false, "num_experts": 64,
+        "num_experts_per_tok": 8, "output_router_logits": false, "rms_norm_eps": 1e-05,
+        "rope_scaling": .null, "rope_theta": 10000.0, "router_aux_loss_coef": 0.01,
+        "tie_word_embeddings": false,
+      ], parameters: 6_919_161_856),
+    PublishedModel(
+      "Mixtral-8x7B-v0.1", "mixtral", [4096, 14336, 32, 32, 8, 32000, 32768],
+      [
+        "num_experts_per_tok": 2, "num_local_experts": 8, "output_router_logits": false,
+        "rms_norm_eps": 1e-05, "rope_theta": 1000000.0, "router_aux_loss_coef": 0.02,
+        "sliding_window": .null, "tie_word_embeddings": false,
+      ], parameters: 46_702_792_704),
     PublishedModel(
       "TinyLlama-1.1B", "llama", [2048, 5632, 22, 32, 4, 32000, 2048],
       [
@@ -159,15 +207,9 @@ struct PublishedModel: CustomTestStringConvertible {
     ),
     (
       PublishedModel(
-        "Mixtral-8x7B", "mixtral", [4096, 14336, 32, 32, 8, 32000, 32768],
-        ["rms_norm_eps": 1e-05, "num_local_experts": 8, "num_experts_per_tok": 2],
-        parameters: 0), .unsupportedArchitecture("mixtral")
-    ),
-    (
-      PublishedModel(
-        "Qwen3-30B-A3B", "qwen3_moe", [2048, 6144, 48, 32, 4, 151936, 40960],
-        ["rms_norm_eps": 1e-06, "num_experts": 128], parameters: 0),
-      .unsupportedArchitecture("qwen3_moe")
+        "Qwen2-57B-A14B", "qwen2_moe", [3584, 18944, 28, 28, 4, 151936, 32768],
+        ["rms_norm_eps": 1e-06, "num_experts": 64, "shared_expert_intermediate_size": 20480],
+        parameters: 0), .unsupportedArchitecture("qwen2_moe")
     ),
   ]
 }

@@ -75,7 +75,7 @@ extension Family {
       "num_local_experts": .read(default: 8), "num_experts": .read(),
       "num_experts_per_tok": .read(default: 2), "norm_topk_prob": .only([true]),
       // Noise on the input of the experts, in training alone.
-      "router_jitter_noise": .only([0]),
+      "router_jitter_noise": .only([0.0]),
     ]),
     block: { reader, _ throws(ModelGraphError) in
       var block = try reader.plainBlock()

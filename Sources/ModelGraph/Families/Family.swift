@@ -15,10 +15,10 @@ struct Family: Sendable {
   var fused: Set<BlockRole> = []
   /// The field that has the MLP's width.
   var intermediateField = "intermediate_size"
-  /// Whether each kind of layer has a rotary embedding of its own.
-  var hasRotaryByKind = false
   /// The field that has the number of experts.
   var expertsField = "num_experts"
+  /// Whether each kind of layer has a rotary embedding of its own.
+  var hasRotaryByKind = false
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.
