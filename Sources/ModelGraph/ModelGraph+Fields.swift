@@ -57,7 +57,13 @@ extension ModelGraph {
   package var familyFields: JSONObject {
     let rules = Family.named(family)?.fields ?? [:]
     return JSONObject(
-      config.members.filter { rules[$0.key] != nil && FieldRules.everyModel[$0.key] == nil })
+      config.members.filter { member in
+        switch rules[member.key] {
+        case nil: false
+        case .required?, .read?: true
+        default: FieldRules.everyModel[member.key] == nil
+        }
+      })
   }
 
   /// The field that has the MLP's width.

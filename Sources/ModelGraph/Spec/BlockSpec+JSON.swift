@@ -30,7 +30,8 @@ struct BlockSpecTable {
 
   /// Throws where a folder's `block_specs` say something else than its family's own fields.
   func check(_ stated: JSONValue) throws(ModelGraphError) {
-    guard let found = JSONValue.object(json).difference(from: stated, at: Self.field) else { return }
+    guard let found = JSONValue.object(json).difference(from: stated, at: Self.field)
+    else { return }
     throw ModelGraphError(
       .invalidValue(
         field: found.path, value: found.stated?.text() ?? "absent",
