@@ -9,9 +9,11 @@ package enum ModellingCode {
     [
       ("configuration_recurrent.py", PackageResources.configuration_recurrent_py),
       ("modeling_recurrent.py", PackageResources.modeling_recurrent_py),
+      ("recurrent_arguments.py", PackageResources.recurrent_arguments_py),
       ("recurrent_block.py", PackageResources.recurrent_block_py),
       ("recurrent_cache.py", PackageResources.recurrent_cache_py),
       ("recurrent_positions.py", PackageResources.recurrent_positions_py),
+      ("recurrent_runner.py", PackageResources.recurrent_runner_py),
       ("recurrent_state.py", PackageResources.recurrent_state_py),
     ] + trainingScript
   }

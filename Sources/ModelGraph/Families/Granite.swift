@@ -29,7 +29,7 @@ extension Family {
       "router_aux_loss_coef": .inert, "mamba_n_groups": .inert,
       "mamba_d_state": .inert, "mamba_d_conv": .inert, "mamba_chunk_size": .inert,
       // No layer has them, but the class refuses those that do not fit the model's width.
-      "mamba_n_heads": .read(), "mamba_d_head": .read(), "mamba_expand": .read(),
+      "mamba_n_heads": .inert, "mamba_d_head": .inert, "mamba_expand": .inert,
       "mamba_conv_bias": .inert, "mamba_proj_bias": .inert, "time_step_limit": .inert,
       "init_method": .inert,
       "normalization_function": .only(["rmsnorm"]),

@@ -389,19 +389,3 @@ package final class Trainer {
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }
-
-extension TrainingSettings {
-  /// The largest divisor of the batch size that is not above the micro-batch size.
-  package var effectiveMicroBatchSize: Int {
-    (1...max(1, min(microBatchSize, batchSize))).last { batchSize % $0 == 0 } ?? 1
-  }
-
-  /// Throws when so many members cannot share a step's micro-batches evenly.
-  package func checkDivides(among members: Int) throws(TrainingError) {
-    let size = effectiveMicroBatchSize
-    guard batchSize / size % members == 0 else {
-      throw TrainingError(
-        .unevenShares(members: members, batchSize: batchSize, microBatchSize: size))
-    }
-  }
-}

@@ -21,7 +21,6 @@ Letters in shape comments: B batch, S tokens of a call, K tokens with those in t
 V rows of the embedding.
 """
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Optional, Union
@@ -32,16 +31,16 @@ from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
 from .configuration_recurrent import GROUPS, RecurrentConfig
+from .recurrent_arguments import refuse_strangers, whole
 from .recurrent_block import Context, RecurrentBlock, RecurrentNorm
 from .recurrent_cache import key_count, prepared_cache, seen_length
-from .recurrent_positions import documents_of, positions_of, rotation, visibility
+from .recurrent_positions import documents_of, has_documents, positions_of, rotation, visibility
+from .recurrent_runner import BlockRunner
 from .recurrent_state import random_state, seed_of
 
 # Transformers renamed the field of its outputs, and the argument, that hold the cache.
 OUTPUTS = {field.name for field in fields(CausalLMOutputWithPast)}
 CACHE = "cache" if "cache" in OUTPUTS else "past_key_values"
-# Arguments that callers of transformers' models give, and that mean nothing here.
-WITHOUT_MEANING = {"cache_position", "token_type_ids"}
 
 
 @dataclass
@@ -208,7 +207,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
         return Context(tables, masks, cache, attentions), positions
 
     def recur(
-        self, runner: "BlockRunner", latent: torch.Tensor, embedded: torch.Tensor
+        self, runner: BlockRunner, latent: torch.Tensor, embedded: torch.Tensor
     ) -> torch.Tensor:
         """One pass of the core, the prelude's output injected before it."""
         if self.config.injection_type == "linear":
@@ -283,56 +282,6 @@ class RecurrentModel(RecurrentPreTrainedModel):
                 return None
         core = len(self.core_block) * passes
         return prepared_cache(cache, len(self.prelude) + core + len(self.coda), passes)
-
-
-def has_documents(position_ids: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:
-    """Whether tokens that are no padding are of more than one document in some row, one value."""
-    numbers = documents_of(position_ids, mask)
-    real = torch.ones_like(numbers, dtype=torch.bool) if mask is None else mask.bool()
-    largest = numbers.masked_fill(~real, 0).amax(-1)
-    smallest = numbers.masked_fill(~real, numbers.shape[-1]).amin(-1)
-    return (largest > smallest).any()
-
-
-class BlockRunner:
-    """Runs blocks one after another, and counts."""
-
-    def __init__(
-        self, model: RecurrentModel, context: Context, states: Optional[list[torch.Tensor]]
-    ):
-        self.model, self.context, self.states = model, context, states
-        self.executions = 0
-
-    def run(self, blocks: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
-        model = self.model
-        for block in blocks:
-            if model.gradient_checkpointing and model.training and torch.is_grad_enabled():
-                x = model._gradient_checkpointing_func(
-                    block.__call__, x, self.context, self.executions
-                )
-            else:
-                x = block(x, self.context, self.executions)
-            self.executions += 1
-            if self.states is not None:
-                self.states.append(x)
-        return x
-
-
-def whole(number) -> int:
-    """A number of passes; a fraction, or something that is no number, is an error."""
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        return operator.index(number)
-    except TypeError:
-        raise ValueError(f"num_steps has {number!r}, which is not a whole number") from None
-
-
-def refuse_strangers(arguments: dict):
-    """Refuses arguments that nothing here reads, such as those with a misspelt name."""
-    strangers = [name for name in arguments if name not in WITHOUT_MEANING]
-    if strangers:
-        raise TypeError(f"forward got unexpected arguments: {', '.join(sorted(strangers))}")
 
 
 class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):

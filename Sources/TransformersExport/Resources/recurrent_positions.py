@@ -158,8 +158,8 @@ def visibility(
         mask = attention_mask
         return mask if mask.dtype == torch.bool else mask >= 0
     if attention_mask is None and documents is None and isinstance(past, int) and not is_flex:
-        isWithin = window is None or past + length <= window
-        if isWithin and keys == past + length and (past == 0 or length == 1):
+        is_within = window is None or past + length <= window
+        if is_within and keys == past + length and (past == 0 or length == 1):
             return None
     key = torch.arange(keys, device=x.device)
     query = (torch.arange(length, device=x.device) + past).unsqueeze(-1)
@@ -176,3 +176,12 @@ def visibility(
         zeros = torch.zeros(mask.shape, dtype=x.dtype, device=x.device)
         return zeros.masked_fill(~mask, float("-inf")).expand(x.shape[0], -1, -1, -1)
     return mask
+
+
+def has_documents(position_ids: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:
+    """Whether tokens that are no padding are of more than one document in some row, one value."""
+    numbers = documents_of(position_ids, mask)
+    real = torch.ones_like(numbers, dtype=torch.bool) if mask is None else mask.bool()
+    largest = numbers.masked_fill(~real, 0).amax(-1)
+    smallest = numbers.masked_fill(~real, numbers.shape[-1]).amin(-1)
+    return (largest > smallest).any()
