@@ -177,7 +177,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "ByteIO": ["Tensors"],
   "Compression": ["ByteIO"],
   "Columns": ["JSON"],
-  "Parquet": ["ByteIO", "JSON", "Columns", "Compression"],
+  "Parquet": ["ByteIO", "JSON", "Columns"],
   "Arrow": ["ByteIO", "JSON", "Columns"],
   "Tensors": ["ByteIO"],
   "Kernels": ["Tensors"],
