@@ -38,6 +38,11 @@ struct RefusalTests {
   static let unsupported: [ConfigCase] = [
     .init("model_type", "bert", .unsupportedArchitecture("bert")),
     .init("hidden_act", "relu", .unsupportedField("hidden_act", value: "\"relu\"")),
+    .init(
+      "partial_rotary_factor", 0.5, .unsupportedField("partial_rotary_factor", value: "0.5")),
+    .init(
+      "rope_scaling", ["rope_type": "default", "partial_rotary_factor": 0.5],
+      .unsupportedField("partial_rotary_factor", value: "0.5")),
     .init("is_causal", false, .unsupportedField("is_causal", value: "false")),
     .init(
       "use_bidirectional_attention", true,

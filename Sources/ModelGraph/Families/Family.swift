@@ -19,6 +19,9 @@ struct Family: Sendable {
   var expertsField = "num_experts"
   /// Whether each kind of layer has a rotary embedding of its own.
   var hasRotaryByKind = false
+  /// Whether its class turns a part of each head where the configuration says so. Of the others',
+  /// transformers passes over the field, and other readers do not: it is refused.
+  var turnsPartOfHeads = false
   /// Everything that the configuration may say.
   var fields: FieldRules
   /// What is computed outside the blocks.

@@ -5,7 +5,7 @@ extension Family {
   /// turned, and LongRoPE.
   static let phi3 = Family(
     modelType: "phi3", className: "Phi3ForCausalLM", gguf: nil,
-    fused: [.queryKeyValue, .queryKeyValueBias, .gateUp, .gateUpBias],
+    fused: [.queryKeyValue, .queryKeyValueBias, .gateUp, .gateUpBias], turnsPartOfHeads: true,
     fields: .decoder.with([
       "rms_norm_eps": .read(default: 1e-5), "sliding_window": .read(),
       "original_max_position_embeddings": .read(default: 4096),

@@ -6,6 +6,7 @@ struct FamilyReader {
   let sizes: ModelSizes
   /// Layers that the tensors make up.
   let layers: Int
+  let turnsPartOfHeads: Bool
   /// Whether a tensor is stored for a role of the first block, in a checkpoint whose configuration
   /// has no fields for biases; nil where the configuration alone counts.
   let isStored: ((BlockRole) -> Bool)?

@@ -118,6 +118,7 @@ struct GraphReader {
     let table = table
     var reader = FamilyReader(
       config: config, sizes: sizes, layers: layers,
+      turnsPartOfHeads: family.turnsPartOfHeads,
       isStored: kind == .raven
         ? { naming.name($0, .prelude, 0).map(table.contains) ?? false } : nil)
     let spec = try family.model(&reader)

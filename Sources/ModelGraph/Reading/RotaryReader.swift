@@ -89,6 +89,9 @@ extension FamilyReader {
         .conflictingFields("partial_rotary_factor", "rope_parameters.partial_rotary_factor"))
     }
     guard let share = own ?? share, share != 1 else { return nil }
+    guard turnsPartOfHeads else {
+      throw ModelGraphError(.unsupportedField("partial_rotary_factor", value: "\(share)"))
+    }
     let count = Int((Double(sizes.headSize) * min(share, 2)).rounded(.down))
     guard share < 1, count >= 2, count % 2 == 0 else {
       throw ModelGraphError(
