@@ -29,23 +29,9 @@ struct FamilyFixture {
     numbers = try Checkpoint.open(folder + "/numbers.safetensors")
   }
 
-  func floats(_ name: String) throws -> [Float] {
-    let record = try #require(numbers.record(TensorName(name)), "fixture tensor \(name)")
-    var values = [Float](repeating: 0, count: record.elementCount)
-    var span = values.mutableSpan
-    try numbers.readFloats(record.name, elements: 0..<record.elementCount, into: &span)
-    return values
-  }
+  func floats(_ name: String) throws -> [Float] { try numbers.floats(named: name) }
 
-  func integers(_ name: String) throws -> [Int32] {
-    let record = try #require(numbers.record(TensorName(name)), "fixture tensor \(name)")
-    var values = [Int64](repeating: 0, count: record.elementCount)
-    try values.withUnsafeMutableBytes { bytes in
-      var span = MutableRawSpan(_unsafeBytes: bytes)
-      try numbers.read(record.name, at: 0, into: &span)
-    }
-    return values.map { Int32($0) }
-  }
+  func integers(_ name: String) throws -> [Int32] { try numbers.integers(named: name) }
 
   func batch() throws -> Batch {
     try Batch(tokens: try integers("input_ids"), sequences: 1)

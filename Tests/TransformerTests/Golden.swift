@@ -34,23 +34,9 @@ struct Golden {
     return try Model(graph, from: source, on: Workers(threads))
   }
 
-  func floats(_ name: String) throws -> [Float] {
-    let record = try #require(numbers.record(TensorName(name)), "golden tensor \(name)")
-    var values = [Float](repeating: 0, count: record.elementCount)
-    var span = values.mutableSpan
-    try numbers.readFloats(record.name, elements: 0..<record.elementCount, into: &span)
-    return values
-  }
+  func floats(_ name: String) throws -> [Float] { try numbers.floats(named: name) }
 
-  func integers(_ name: String) throws -> [Int32] {
-    let record = try #require(numbers.record(TensorName(name)), "golden tensor \(name)")
-    var values = [Int64](repeating: 0, count: record.elementCount)
-    try values.withUnsafeMutableBytes { bytes in
-      var span = MutableRawSpan(_unsafeBytes: bytes)
-      try numbers.read(record.name, at: 0, into: &span)
-    }
-    return values.map { Int32($0) }
-  }
+  func integers(_ name: String) throws -> [Int32] { try numbers.integers(named: name) }
 
   /// The input: 2 sequences of 12 tokens.
   func batch() throws -> Batch { try Batch(tokens: integers("input_ids"), sequences: 2) }

@@ -17,13 +17,7 @@ private struct ModeFixture {
     numbers = try Checkpoint.open(Fixtures.path("training/\(name).safetensors"))
   }
 
-  func floats(_ name: String) throws -> [Float] {
-    let record = try #require(numbers.record(TensorName(name)), "fixture tensor \(name)")
-    var values = [Float](repeating: 0, count: record.elementCount)
-    var span = values.mutableSpan
-    try numbers.readFloats(record.name, elements: 0..<record.elementCount, into: &span)
-    return values
-  }
+  func floats(_ name: String) throws -> [Float] { try numbers.floats(named: name) }
 }
 
 @Suite("low-rank factors and distillation against autograd in float64")
