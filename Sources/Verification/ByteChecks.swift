@@ -130,13 +130,13 @@ struct ByteChecks {
   private func parts(of source: ModelGraph) throws -> [TensorName: Parameter] {
     let graph = model.graph
     guard let body = graph.recurrence else { return [:] }
-    let isFused = graph.blocks.contains { $0[.queryKeyValue] != nil }
+    let fused = BlockRole.fused.filter { role in graph.blocks.contains { $0[role] != nil } }
     let selected = try source.applying([
       SelectLayers(
         LayerSelection(
           prelude: body.prelude.map(\.sourceLayer), core: body.core.map(\.sourceLayer),
           coda: body.coda.map(\.sourceLayer), of: source.blocks.count)),
-      isFused ? FuseProjections() : SplitProjections(),
+      ShapeProjections(fused: fused),
     ])
     var parts: [TensorName: Parameter] = [:]
     func add(_ part: Parameter?, to own: Parameter?) {
