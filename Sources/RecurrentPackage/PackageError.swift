@@ -5,8 +5,6 @@ import Tensors
 package struct PackageError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     // Writing
-    /// Values became infinite in a cast that was not allowed to overflow.
-    case overflow(count: Int, maximum: Float, type: String)
     // The folder and its manifest
     /// RP-1: there is no `manifest.json`.
     case noManifest
@@ -61,7 +59,6 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var code: String {
     switch problem {
-    case .overflow: "cast.overflow"
     case .noManifest: "package.no_manifest"
     case .malformedManifest: "package.malformed_manifest"
     case .unknownSchema: "package.unknown_schema"
@@ -83,7 +80,7 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .overflow, .wrongSize, .wrongDigest, .wrongRoot, .wrongTensorDigest, .differsFromSource,
+    case .wrongSize, .wrongDigest, .wrongRoot, .wrongTensorDigest, .differsFromSource,
       .missingFile, .unlistedFile, .wrongTensorTable:
       .checkFailed
     case .unknownSchema: .unsupported
@@ -94,8 +91,6 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var message: String {
     switch problem {
-    case .overflow(let count, let maximum, let type):
-      "\(count) values overflow \(type), the largest \(maximum)"
     case .noManifest: "no manifest.json, so this is no package"
     case .malformedManifest(let member): "manifest.json has no proper member \(member)"
     case .unknownSchema(let schema):
@@ -121,7 +116,6 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var hint: String? {
     switch problem {
-    case .overflow: "choose a wider type, or pass --allow-overflow"
     case .noManifest: "make a package with ckpt retrofit"
     case .decompressesTooFar: "if you trust the file, raise --max-size"
     case .wrongSize, .wrongDigest, .wrongTensorDigest, .missingFile:

@@ -3,6 +3,8 @@ import Checkpoint
 import Foundation
 import JSON
 import Kernels
+import Models
+import PackageTraining
 import Tensors
 import TestSupport
 import Testing

@@ -1,9 +1,11 @@
 import ArgumentParser
 import ByteIO
 import ChatTemplates
+import Generation
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import Tokenizers
 import Transformer
 

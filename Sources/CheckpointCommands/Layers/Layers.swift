@@ -1,7 +1,9 @@
 import ArgumentParser
 import ByteIO
 import ModelGraph
+import Models
 import Recurrence
+import Scoring
 import Transformer
 import Verification
 

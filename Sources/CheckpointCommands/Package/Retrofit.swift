@@ -3,6 +3,7 @@ import ByteIO
 import Checkpoint
 import Kernels
 import ModelGraph
+import Models
 import Recurrence
 import RecurrentPackage
 import Tensors
@@ -72,7 +73,7 @@ struct Retrofit: Verb {
     let (checkpoint, faults) = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
       plan, of: checkpoint, sources: source.inputs + adapter.inputs, repository: baseModel,
-      toolVersion: CheckpointCommand.configuration.version)
+      toolVersion: ToolVersion.current)
     var writing = WriteOptions()
     writing.shardLimit = maxShardSize?.byteCount
     writing.force = replacement.force

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Checkpoint
+import Models
 import Recurrence
 import Tensors
 import Transformer

@@ -3,6 +3,7 @@ import ByteIO
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import Safetensors
 import Tensors
 import Transformer

@@ -1,9 +1,10 @@
 import ByteIO
+import PackageTraining
 import Training
 import Transformer
 
 /// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.
-struct StepMeter {
+struct StepMeter: RunObserver {
   private let console: Console
   private let isBar: Bool
   private let isPlain: Bool

@@ -4,6 +4,7 @@ import Checkpoint
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import RecurrentPackage
 import Tensors
 import Transformer

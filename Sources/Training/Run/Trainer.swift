@@ -1,4 +1,5 @@
 import ByteIO
+import Charts
 import JSON
 package import Kernels
 import Tensors
