@@ -95,6 +95,7 @@ let package = Package(
     .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
 
     // MARK: Formats
+    .target(name: "Tar", dependencies: ["ByteIO"]),
     .target(
       name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
       swiftSettings: numeric),
@@ -102,7 +103,7 @@ let package = Package(
       name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
-      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Tar", "Compression"],
       swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
     .target(
@@ -123,7 +124,7 @@ let package = Package(
     .target(
       name: "RecurrentPackage",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+        "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
         "Safetensors", "WeightWriting", yams,
       ]),
     .target(
@@ -219,7 +220,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
-    "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+    "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
   ],
   "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
   "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],

@@ -1,5 +1,6 @@
 package import Archives
 import ByteIO
+import Tar
 import WeightWriting
 
 extension RecurrentPackage {

@@ -1,4 +1,5 @@
 package import ByteIO
+package import Tar
 import Tensors
 
 /// Why a package cannot be written, read, or trusted. Rules: `formats/recurrent-package.md`.
@@ -36,6 +37,8 @@ package struct PackageError: DiagnosedError, Equatable {
     case differsFromSource(String)
     // The archive
     case archive(TarProblem)
+    /// RP-26: the first member of an archive is not the manifest.
+    case manifestNotFirst(String)
     /// A compressed archive has more bytes decompressed than it may.
     case decompressesTooFar(limit: Int)
   }
@@ -74,6 +77,7 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongTensorDigest: "package.wrong_tensor_digest"
     case .differsFromSource: "package.differs_from_source"
     case .archive(let problem): problem.code
+    case .manifestNotFirst: "tar.manifest_not_first"
     case .decompressesTooFar: "package.decompresses_too_far"
     }
   }
@@ -111,6 +115,7 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongTensorDigest: "the bytes are not those that the manifest's digest was made of"
     case .differsFromSource(let reason): "not the source's bytes: \(reason)"
     case .archive(let problem): problem.message
+    case .manifestNotFirst(let name): "the first member is \(name), but must be manifest.json"
     }
   }
 

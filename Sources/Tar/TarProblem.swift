@@ -1,5 +1,7 @@
-/// Why an archive cannot be read in place. Rules: `formats/recurrent-package.md`, RP-20 on.
-package enum TarProblem: Equatable, Sendable {
+package import ByteIO
+
+/// Why a tar archive cannot be read in place. Rules: `formats/recurrent-package.md`, RP-20 on.
+package enum TarProblem: Error, Equatable, Sendable {
   /// RP-20: the file ends inside a header or a member.
   case truncated(needed: Int, left: Int)
   /// RP-21: a header's magic is not that of ustar.
@@ -16,14 +18,12 @@ package enum TarProblem: Equatable, Sendable {
   case malformedExtension(String)
   /// RP-25: an extended header contradicts the member's own header.
   case extensionDisagrees(String)
-  /// RP-26: the first member is not the manifest.
-  case manifestNotFirst(String)
   /// RP-27: bytes other than zeros follow the end mark, or there is no end mark.
   case malformedEnd
   /// RP-28: more members than are read.
   case tooManyMembers(limit: Int)
 
-  var code: String {
+  package var code: String {
     switch self {
     case .truncated: "tar.truncated"
     case .wrongMagic: "tar.wrong_magic"
@@ -33,13 +33,12 @@ package enum TarProblem: Equatable, Sendable {
     case .malformedName: "tar.malformed_name"
     case .malformedExtension: "tar.malformed_extension"
     case .extensionDisagrees: "tar.extension_disagrees"
-    case .manifestNotFirst: "tar.manifest_not_first"
     case .malformedEnd: "tar.malformed_end"
     case .tooManyMembers: "tar.too_many_members"
     }
   }
 
-  var message: String {
+  package var message: String {
     switch self {
     case .truncated(let needed, let left): "\(needed) bytes are needed, \(left) are left"
     case .wrongMagic: "no ustar header here"
@@ -50,9 +49,21 @@ package enum TarProblem: Equatable, Sendable {
     case .malformedName: "the member's name is not plain UTF-8"
     case .malformedExtension(let reason): "extended header: \(reason)"
     case .extensionDisagrees(let key): "the extended header's \(key) contradicts the header's"
-    case .manifestNotFirst(let name): "the first member is \(name), but must be manifest.json"
     case .malformedEnd: "the archive does not end with two blocks of zeros and nothing after"
     case .tooManyMembers(let limit): "more than \(limit) members"
     }
   }
+}
+
+/// A `TarProblem` and where it lies.
+package struct TarError: Error {
+  package enum Cause: Sendable {
+    case format(TarProblem)
+    /// The file could not be read.
+    case file(FileError)
+  }
+
+  package var cause: Cause
+  /// In the archive.
+  package var position: Int
 }

@@ -1,19 +1,17 @@
-import ByteIO
-
 /// One 512-byte header of a ustar archive. Rules RP-21 to RP-25.
-struct TarHeader {
-  static let block = 512
+package struct TarHeader {
+  package static let block = 512
   /// Sizes that eleven octal digits can spell end here.
-  static let octalLimit = 1 << 33
+  package static let octalLimit = 1 << 33
 
-  var name: String
-  var byteCount: Int
-  var type: UInt8
+  package var name: String
+  package var byteCount: Int
+  package var type: UInt8
 
-  static let file = UInt8(ascii: "0")
-  static let extended = UInt8(ascii: "x")
+  package static let file = UInt8(ascii: "0")
+  package static let extended = UInt8(ascii: "x")
 
-  init(name: String, byteCount: Int, type: UInt8 = file) {
+  package init(name: String, byteCount: Int, type: UInt8 = file) {
     self.name = name
     self.byteCount = byteCount
     self.type = type
@@ -21,19 +19,19 @@ struct TarHeader {
 
   // MARK: Reading
 
-  init(_ block: [UInt8]) throws(TarFailure) {
+  package init(_ block: [UInt8]) throws(TarProblem) {
     let magic = Array(block[257..<265])
     guard magic == Array("ustar\u{0}00".utf8) || magic == Array("ustar  \u{0}".utf8) else {
-      throw TarFailure(.wrongMagic)
+      throw TarProblem.wrongMagic
     }
     let stated = try Self.octal(block[148..<156], "checksum")
     let sum = block.indices.reduce(0) {
       $0 + ((148..<156).contains($1) ? 0x20 : Int(block[$1]))
     }
-    guard stated == sum else { throw TarFailure(.wrongChecksum(found: stated, wanted: sum)) }
+    guard stated == sum else { throw TarProblem.wrongChecksum(found: stated, wanted: sum) }
     let kind = block[156] == 0 ? Self.file : block[156]
     guard kind == Self.file || kind == Self.extended else {
-      throw TarFailure(.memberType(kind))
+      throw TarProblem.memberType(kind)
     }
     byteCount = try Self.octal(block[124..<136], "size")
     type = kind
@@ -43,7 +41,7 @@ struct TarHeader {
   }
 
   /// Digits up to a NUL or a space; base-256 is refused.
-  private static func octal(_ field: ArraySlice<UInt8>, _ name: String) throws(TarFailure) -> Int {
+  private static func octal(_ field: ArraySlice<UInt8>, _ name: String) throws(TarProblem) -> Int {
     var value = 0
     var digits = 0
     var hasEnded = false
@@ -54,26 +52,26 @@ struct TarHeader {
         digits += 1
       case 0x20 where digits == 0: continue
       case 0, 0x20: hasEnded = true
-      default: throw TarFailure(.malformedNumber(field: name))
+      default: throw TarProblem.malformedNumber(field: name)
       }
     }
-    guard digits > 0 else { throw TarFailure(.malformedNumber(field: name)) }
+    guard digits > 0 else { throw TarProblem.malformedNumber(field: name) }
     return value
   }
 
   /// UTF-8 up to the first NUL, after which there is nothing else.
-  private static func text(_ field: ArraySlice<UInt8>) throws(TarFailure) -> String {
+  private static func text(_ field: ArraySlice<UInt8>) throws(TarProblem) -> String {
     let end = field.firstIndex(of: 0) ?? field.endIndex
     guard field[end...].allSatisfy({ $0 == 0 }),
       let text = String(validating: field[..<end], as: UTF8.self)
-    else { throw TarFailure(.malformedName) }
+    else { throw TarProblem.malformedName }
     return text
   }
 
   // MARK: Writing
 
   /// The header's bytes: no owner, no time, mode 0644.
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var block = [UInt8](repeating: 0, count: Self.block)
     func put(_ text: String, at start: Int) {
       for (i, byte) in text.utf8.enumerated() { block[start + i] = byte }
@@ -97,7 +95,7 @@ struct TarHeader {
   }
 
   /// The header, with an extended one before it where name or size do not fit.
-  var blocks: [UInt8] {
+  package var blocks: [UInt8] {
     var records: [UInt8] = []
     if name.utf8.count > 100 { records += Self.record("path", name) }
     if byteCount >= Self.octalLimit { records += Self.record("size", "\(byteCount)") }
@@ -116,11 +114,5 @@ struct TarHeader {
   }
 
   /// Bytes from the end of a member of this size to the next header.
-  static func padding(_ byteCount: Int) -> Int { (block - byteCount % block) % block }
-}
-
-/// A `TarProblem` as it is thrown, before its place is known.
-struct TarFailure: Error {
-  var problem: TarProblem
-  init(_ problem: TarProblem) { self.problem = problem }
+  package static func padding(_ byteCount: Int) -> Int { (block - byteCount % block) % block }
 }
