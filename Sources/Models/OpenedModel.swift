@@ -38,8 +38,8 @@ package struct OpenedModel {
   }
 
   /// Reads all weights into memory, to be run.
-  package func load(on workers: Workers) throws -> Model {
-    try Model(graph, from: checkpoint, on: workers)
+  package func load(on compute: Compute) throws -> Model {
+    try Model(graph, from: checkpoint, on: compute)
   }
 
   /// The model's tokenizer. It may have tokens that the embedding has no row for: a text that holds

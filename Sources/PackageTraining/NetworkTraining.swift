@@ -23,12 +23,12 @@ package final class NetworkTraining: TrainingModel {
   private static let leastActivations = 256 << 20
 
   /// - Parameter settings: Say what of it is trained, and who teaches it.
-  package init(_ model: OpenedModel, _ settings: TrainingSettings, on workers: Workers) throws {
+  package init(_ model: OpenedModel, _ settings: TrainingSettings, on compute: Compute) throws {
     if settings.mode == .adapter, model.graph.recurrence?.adapter == nil {
       throw TrainingError(.notTrainable("the model has no adapter to train"), model.path)
     }
     let network = try TrainableModel(
-      model.graph, from: model.checkpoint, on: workers,
+      model.graph, from: model.checkpoint, on: compute,
       deepest: model.graph.recurrence == nil ? 0 : settings.deepestBackprop,
       training: settings.trainedParts)
     self.network = network
@@ -42,12 +42,12 @@ package final class NetworkTraining: TrainingModel {
       distillation.teacher.isEmpty
       ? nil
       : try Teacher(
-        OpenedModel(distillation.teacher).load(on: workers), for: network,
+        OpenedModel(distillation.teacher).load(on: compute), for: network,
         DistillationMix(
           temperature: Float(distillation.temperature), mix: Float(distillation.mix)))
     let optimizer = Optimizer.byteCounts(settings.optimizer, tensors)
     let kept = network.parameters.byteCount + network.gradients.byteCount + optimizer.state
-    let packing = 4 * workers.precision.workspaceFloats * workers.count
+    let packing = 4 * compute.precision.workspaceFloats * compute.count
     let beside = optimizer.work + (teacher?.byteCount ?? 0) + packing + Self.reserve
     let budget = settings.memoryBudget
     network.activationBudget =

@@ -31,7 +31,7 @@ package struct TrainSession {
 
   package init(
     model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: Saving,
-    workers: Workers, cache: TokenCache, observer: any RunObserver, exchange: any GradientExchange
+    compute: Compute, cache: TokenCache, observer: any RunObserver, exchange: any GradientExchange
   ) throws {
     self.exchange = exchange
     try exchange.together {
@@ -44,12 +44,12 @@ package struct TrainSession {
       try dataset.requireLearned(
         heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
     }
-    let network = try exchange.together { try NetworkTraining(model, settings, on: workers) }
+    let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
     observer.show(network.plan, byteCount: network.byteCount)
     let package = TrainedPackage(model: model, settings: settings)
     var job = Trainer.Job(
       settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
-      workers: workers
+      compute: compute
     ) { folder, progress in
       let isResult = folder == run.package
       if isResult, !network.network.factors.isEmpty {

@@ -67,7 +67,7 @@ struct EvalTests {
     let tokens = Array(pieces.joined())
     let isAnswer = pieces.enumerated().flatMap { i, piece in piece.map { _ in i % 2 == 1 } }
     let logits = try #require(
-      try opened.load(on: Workers(1)).forward(Batch(tokens: tokens, sequences: 1)).logits)
+      try opened.load(on: Compute(1)).forward(Batch(tokens: tokens, sequences: 1)).logits)
     var losses: [Double] = []
     for i in tokens.indices.dropFirst() where isAnswer[i] {
       let row = logits.row(i - 1).map(Double.init)

@@ -48,7 +48,7 @@ struct ExchangeTests {
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
           coreBlocks: 1, codaBlocks: 1),
-        run: run, workers: try Workers(1)
+        run: run, compute: try Compute(1)
       ) { path, _ in
         #expect(exchange.isFirst)
         try createFolders(path)

@@ -67,7 +67,7 @@ struct Eval: Verb {
   var svg: String?
 
   @OptionGroup var force: ForceOption
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -129,7 +129,7 @@ struct Eval: Verb {
         hint: "give more text, or a smaller --sequence-length")
     }
     let scoring = LossScoring(
-      try opened.load(on: compute.workers()), windows, batchSize: batchSize)
+      try opened.load(on: threading.compute()), windows, batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = LossReport(path: opened.path, data: data, windows: windows)
     let total = depths.count * seeds.count * windows.windows.count
@@ -165,7 +165,7 @@ struct Eval: Verb {
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
-    let model = try opened.load(on: compute.workers())
+    let model = try opened.load(on: threading.compute())
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,

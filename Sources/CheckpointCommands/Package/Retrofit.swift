@@ -45,7 +45,7 @@ struct Retrofit: Verb {
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @Flag(help: "Show what would be written, to the last tensor, and write nothing.")
   var dryRun = false
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var replacement: ForceOption
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -79,7 +79,7 @@ struct Retrofit: Verb {
     writing.force = replacement.force
     writing.allowOverflow = allowOverflow
     // Two at least, so that one works while the other waits for the disk.
-    writing.threads = compute.threads ?? max(2, Workers.processorCount)
+    writing.threads = threading.threads ?? max(2, ThreadPool.processorCount)
     let writer = try PackageWriter(
       contents, source: adapter.overlay(source.checkpoint), options: writing)
     var report = RetrofitReport(

@@ -85,7 +85,7 @@ struct Train: Verb {
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
       settings: settings, run: run,
-      saving: saving.saving, workers: try Workers(threads, precision: settings.precision),
+      saving: saving.saving, compute: try Compute(threads, precision: settings.precision),
       cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
       exchange: exchange)
     let lock = try exchange.together { () -> FileLock? in

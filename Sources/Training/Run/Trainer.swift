@@ -16,7 +16,7 @@ package final class Trainer {
     package var data: Dataset
     package var ledger: FLOPLedger
     package var run: RunFolder
-    package var workers: Workers
+    package var compute: Compute
     package var exchange: any GradientExchange = SingleProcess()
     /// Whether the run should stop after this step; asking takes note of the signal.
     package var shouldStop: () -> Bool = Interruption.acknowledge
@@ -29,7 +29,7 @@ package final class Trainer {
 
     package init(
       settings: TrainingSettings, model: any TrainingModel, data: Dataset, ledger: FLOPLedger,
-      run: RunFolder, workers: Workers,
+      run: RunFolder, compute: Compute,
       writePackage: @escaping (String, TrainerProgress) throws -> Void
     ) {
       self.settings = settings
@@ -37,7 +37,7 @@ package final class Trainer {
       self.data = data
       self.ledger = ledger
       self.run = run
-      self.workers = workers
+      self.compute = compute
       self.writePackage = writePackage
     }
   }
@@ -76,7 +76,7 @@ package final class Trainer {
       job.model.gradients,
       stages: GradientBuckets.stages(job.model.gradientStages, covering: job.model.tensors),
       over: exchange)
-    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.workers)
+    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.compute)
     progress = TrainerProgress(cursor: job.data.startCursor)
   }
 
@@ -131,7 +131,7 @@ package final class Trainer {
   /// Throws before anything is written that nobody can use.
   private func requireFiniteWeights() throws {
     let all = FloatRun(job.model.parameters, at: 0, count: job.model.parameters.floatCount)
-    guard sumOfSquares(all, on: job.workers).isFinite else {
+    guard sumOfSquares(all, on: job.compute).isFinite else {
       throw TrainingError(.weightsNotFinite(step: progress.step), job.run.path)
     }
   }
@@ -258,7 +258,7 @@ package final class Trainer {
   ) throws -> (loss: MicroBatchLoss, exchangeTime: ExchangeTime) {
     let active = exchange.activeSeconds
     let gradients = job.model.gradients
-    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
+    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.compute)
     let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
     let own = shares.perMember[exchange.member]
     let labelCount = batches.reduce(0) { $0 + $1.labelCount }

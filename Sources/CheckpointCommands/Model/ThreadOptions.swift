@@ -3,7 +3,7 @@ import Kernels
 import Transformer
 
 /// How many threads compute.
-struct ComputeOptions: ParsableArguments {
+struct ThreadOptions: ParsableArguments {
   @Option(name: [.short, .long], help: "Threads that compute; as many as processors by default.")
   var threads: Int?
 
@@ -13,7 +13,7 @@ struct ComputeOptions: ParsableArguments {
     }
   }
 
-  func workers() throws -> Workers { try Workers(threads) }
+  func compute() throws -> Compute { try Compute(threads) }
 }
 
 /// Numbers of recurrences, such as `1,2,4,8`.

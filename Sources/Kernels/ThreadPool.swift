@@ -9,27 +9,21 @@ import Tensors
 ///
 /// Work is divided by the number of threads alone, so the same count gives the same bits. OpenBLAS
 /// is held to one thread: its calls run side by side, one on each of ours.
-package final class Workers: Sendable {
+package final class ThreadPool: Sendable {
   package let count: Int
-  /// How matrix products of training treat their operands.
-  package let precision: Precision
   private let crew: Crew
   private let threads: [SystemThread]
   private let inUse = Mutex(())
 
-  /// - Parameters:
-  ///   - count: Threads, the caller's included; nil takes one for each processor.
-  ///   - precision: One that the processor supports.
+  /// - Parameter count: Threads, the caller's included; nil takes one for each processor.
   /// - Throws: `ThreadError` when the system has not as many; fewer would give other bits.
   ///   `MemoryError` or `MissingLibrary` when there is no OpenBLAS for them.
-  package init(_ count: Int? = nil, precision: Precision = .float32) throws {
-    precondition(precision.isSupported, "the processor has the precision; check before")
+  package init(_ count: Int? = nil) throws {
     let count = min(max(1, count ?? Self.processorCount), 256)
     try Self.loadOpenBLAS(threads: count)
     let crew = Crew(count)
     self.count = count
     self.crew = crew
-    self.precision = precision
     threads = try Self.start(crew, count)
   }
 
@@ -112,8 +106,8 @@ package final class Workers: Sendable {
   }
 
   /// Memory of thread `worker` alone, kept from call to call; its values are left over.
-  func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
-    unsafe crew.scratch(worker, floats: floats)
+  func workspace(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
+    unsafe crew.workspace(worker, floats: floats)
   }
 }
 
@@ -134,20 +128,20 @@ private final class Crew: @unchecked Sendable {
   /// Written while all threads wait, read after `generation` has changed.
   private var job: ((Int) -> Void)?
   /// Element i is touched by thread i alone.
-  private let scratch: UnsafeMutableBufferPointer<Buffer?>
+  private let workspace: UnsafeMutableBufferPointer<Buffer?>
 
   /// Turns of waiting for the next job, some 50 microseconds, before a thread sleeps.
   private static let patience = 2000
 
   init(_ count: Int) {
     self.count = count
-    unsafe scratch = .allocate(capacity: count)
-    unsafe scratch.initialize(repeating: nil)
+    unsafe workspace = .allocate(capacity: count)
+    unsafe workspace.initialize(repeating: nil)
   }
 
   deinit {
-    unsafe scratch.deinitialize()
-    unsafe scratch.deallocate()
+    unsafe workspace.deinitialize()
+    unsafe workspace.deallocate()
   }
 
   func work(_ index: Int) {
@@ -204,13 +198,13 @@ private final class Crew: @unchecked Sendable {
   /// Ends the threads: a job that is nil.
   func dismiss() { announce() }
 
-  func scratch(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
-    if let buffer = unsafe scratch[worker], buffer.floatCount >= floats {
+  func workspace(_ worker: Int, floats: Int) -> UnsafeMutablePointer<Float> {
+    if let buffer = unsafe workspace[worker], buffer.floatCount >= floats {
       return unsafe buffer.address.assumingMemoryBound(to: Float.self)
     }
     do {
       let buffer = try Buffer(floats: max(floats, 1 << 16))
-      unsafe scratch[worker] = buffer
+      unsafe workspace[worker] = buffer
       return unsafe buffer.address.assumingMemoryBound(to: Float.self)
     } catch { endProcess(for: error) }
   }
