@@ -2,8 +2,8 @@ package import ByteIO
 import MessagePassing
 package import Training
 
-/// Carries out a run on this process, or on this member of a group of processes, and sees to it that
-/// a group ends together: each error is reported once, and nobody waits for a member that is gone.
+/// Carries out a run on this process, or on this rank of a group of processes, and sees to it that
+/// a group ends together: each error is reported once, and nobody waits for a rank that is gone.
 package struct GroupedRun {
   /// Shows an error to the user.
   private let report: (any Error) -> Void
@@ -12,7 +12,7 @@ package struct GroupedRun {
 
   /// What `body` gives.
   ///
-  /// - Parameter body: Is given the group, and the threads that are this member's share; nil when it
+  /// - Parameter body: Is given the group, and the threads that are this rank's share; nil when it
   ///   is alone.
   package func perform<Result>(
     _ body: (any GradientExchange, _ threads: Int?) throws -> Result
@@ -25,8 +25,8 @@ package struct GroupedRun {
     } catch {
       let kind = (error as? any DiagnosedError)?.kind ?? .internal
       let reporter = Self.reporter(of: error)
-      if group.member == reporter ?? group.member {
-        report(MemberError(name: group.name(of: group.member), error: error))
+      if group.rank == reporter ?? group.rank {
+        report(RankError(name: group.name(of: group.rank), error: error))
       }
       guard reporter != nil else { group.abort(kind.rawValue) }
       try group.leave()
@@ -34,9 +34,9 @@ package struct GroupedRun {
     }
   }
 
-  /// Which member reports an error that all have met; nil for one of this member's own.
+  /// Which rank reports an error that all have met; nil for one of this rank's own.
   private static func reporter(of error: any Error) -> Int? {
-    if let failure = error as? SharedFailure { return failure.member }
+    if let failure = error as? SharedFailure { return failure.rank }
     switch (error as? TrainingError)?.problem {
     case .stopped, .diverged, .weightsNotFinite, .otherWeights: return 0
     default: break
@@ -53,8 +53,8 @@ package struct ReportedElsewhere: DiagnosedError {
   package var message: String { "reported by another process" }
 }
 
-/// An error and the member of the group that met it.
-package struct MemberError: DiagnosedError {
+/// An error and the rank of the group that met it.
+package struct RankError: DiagnosedError {
   package let name: String
   package let error: any Error
 
@@ -71,22 +71,22 @@ package struct MemberError: DiagnosedError {
   package var hint: String? { diagnosed?.hint }
 }
 
-/// The first failure among members that did the same.
+/// The first failure among ranks that did the same.
 package struct SharedFailure: DiagnosedError {
   /// Who met it.
-  package let member: Int
+  package let rank: Int
   package let kind: FailureKind
-  /// The error itself, on the member that met it.
+  /// The error itself, on the rank that met it.
   package let error: (any Error)?
 
   package var code: String { "train.shared_failure" }
-  package var message: String { "rank \(member) failed" }
+  package var message: String { "rank \(rank) failed" }
 }
 
 extension GradientExchange {
-  /// Does the same on every member, and throws on all when one fails.
+  /// Does the same on every rank, and throws on all when one fails.
   package func together<Result>(_ body: () throws -> Result) throws -> Result {
-    if memberCount == 1 { return try body() }
+    if worldSize == 1 { return try body() }
     let outcome = Swift.Result { try body() }
     var failure: FailureKind?
     if case .failure(let error) = outcome {
@@ -95,12 +95,12 @@ extension GradientExchange {
     let all = try gather([Double(failure?.rawValue ?? 0)]).map { $0[0] }
     guard let first = all.firstIndex(where: { $0 != 0 }) else { return try outcome.get() }
     var error: (any Error)?
-    if first == member, case .failure(let mine) = outcome { error = mine }
+    if first == rank, case .failure(let mine) = outcome { error = mine }
     throw SharedFailure(
-      member: first, kind: FailureKind(rawValue: Int32(all[first])) ?? .internal, error: error)
+      rank: first, kind: FailureKind(rawValue: Int32(all[first])) ?? .internal, error: error)
   }
 
-  /// The first member goes ahead, so that the others find what it has written.
+  /// The first rank goes ahead, so that the others find what it has written.
   package func inTurn<Result>(_ body: () throws -> Result) throws -> Result {
     if isFirst {
       let result = try together(body)

@@ -35,7 +35,7 @@ package struct TrainSession {
   ) throws {
     self.exchange = exchange
     try exchange.together {
-      try settings.checkDivides(among: exchange.memberCount)
+      try settings.checkDivides(among: exchange.worldSize)
       try Self.check(settings, model)
     }
     var data = TrainingData(settings, for: model, cache: cache, observer: observer)
@@ -72,7 +72,7 @@ package struct TrainSession {
   }
 
   private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {
-    // Every member reads all rows of a step; both factors are bounded, so the product is.
+    // Every rank reads all rows of a step; both factors are bounded, so the product is.
     guard settings.batchSize * settings.sequenceLength <= 1 << 28 else {
       throw UsageError(
         "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens a step are too many",
@@ -86,7 +86,7 @@ package struct TrainSession {
     }
   }
 
-  /// Trains; what came out is for the first member of a group to tell.
+  /// Trains; what came out is for the first rank of a group to tell.
   package func train(resuming: Bool) throws -> TrainingOutcome? {
     if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()

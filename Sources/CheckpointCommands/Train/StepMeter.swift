@@ -10,7 +10,7 @@ struct StepMeter: RunObserver {
   private let isPlain: Bool
   private let isQuiet: Bool
 
-  /// - Parameter exchange: Whose first member alone shows anything.
+  /// - Parameter exchange: Whose first rank alone shows anything.
   init(_ console: Console, _ options: OutputOptions, _ exchange: any GradientExchange) {
     self.console = console
     isPlain = options.progress == .plain && exchange.isFirst
