@@ -87,8 +87,14 @@ def block_codes(weight, rows, columns, scale_type):
         for j in range(grid.shape[1]):
             part = slice(i * rows, (i + 1) * rows), slice(j * columns, (j + 1) * columns)
             values = weight[part].float()
-            grid[i, j] = (values.abs().max() / FP8_MAX).to(scale_type).float()
+            grid[i, j] = values.abs().max() / FP8_MAX
+            if scale_type == torch.uint8:
+                grid[i, j] = 2 ** grid[i, j].log2().ceil()
+            else:
+                grid[i, j] = grid[i, j].to(scale_type)
             codes[part] = (values / grid[i, j]).clamp(-FP8_MAX, FP8_MAX).to(torch.float8_e4m3fn)
+    if scale_type == torch.uint8:
+        return codes, (grid.log2() + 127).to(torch.uint8)
     return codes, grid.to(scale_type)
 
 
@@ -121,7 +127,8 @@ def fp8(dtype, block, scale_type, ragged=False, static=False, **sizes):
             values[name] = Fp8Dequantize(None)._dequantize_one(codes, scales, output_dtype=dtype)
     config["quantization_config"] = dict(
         quant_method="fp8", fmt="e4m3", activation_scheme="static" if static else "dynamic",
-        weight_block_size=block and list(block), modules_to_not_convert=["lm_head"],
+        weight_block_size=block and list(block),
+        **(dict(scale_fmt="ue8m0") if scale_type == torch.uint8 else {}), modules_to_not_convert=["lm_head"],
     )
     return config, tensors, values
 
@@ -352,6 +359,7 @@ MODELS = {
     "fp8-block": lambda: fp8(torch.bfloat16, (16, 16), torch.bfloat16, num_hidden_layers=4),
     "fp8-block-f32": lambda: fp8(torch.float32, (16, 32), torch.float32, static=True),
     "fp8-tensor": lambda: fp8(torch.bfloat16, None, torch.float32),
+    "fp8-exponents": lambda: fp8(torch.float16, (32, 16), torch.uint8),
     # Blocks of which the last rows and columns are smaller.
     "fp8-ragged": lambda: fp8(
         torch.bfloat16, (24, 24), torch.float32, ragged=True, intermediate_size=56

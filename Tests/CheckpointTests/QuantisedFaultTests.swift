@@ -48,6 +48,10 @@ struct QuantisedFaultTests {
     Fault("fp8-block", "quantised.orphan", module + ".weight_scale_inv") {
       $0.tensors[module + ".weight"] = nil
     },
+    Fault("fp8-block", "quantised.type", module + ".weight", "BF16") {
+      $0.tensors[module + ".weight"] = .init(
+        type: .bf16, shape: [32, 32], bytes: [UInt8](repeating: 0, count: 2048))
+    },
     Fault("fp8-block", "quantised.shape", module + ".weight_scale_inv", "[4, 1]", "[2, 2]") {
       $0.tensors[module + ".weight_scale_inv"]?.shape = [4, 1]
     },
@@ -307,6 +311,20 @@ struct QuantisedFaultTests {
     let second = try Checkpoint.open(try model.write(to: folder, "v2"))
     var span = values.mutableSpan
     try second.readFloats(name, elements: 16 * 64..<17 * 64, into: &span)
+  }
+
+  @Test("FP8 under other names or of other types is a variant, not a fault (QT-11)")
+  func otherNames() throws {
+    let name = Self.module + ".weight"
+    var renamed = try StoredModel("fp8-block")
+    renamed.tensors[Self.module + ".scale"] = renamed.tensors.removeValue(
+      forKey: name + "_scale_inv")
+    var packed = try StoredModel("fp8-block")
+    packed.tensors[name]?.type = .i8
+    for (model, words) in [(renamed, "scales named .scale"), (packed, "codes of type I8")] {
+      let found = try Checkpoint.open(try model.write(to: folder, words)).quantisation
+      #expect(found?.variant == words && found?.tensor?.string == name)
+    }
   }
 
   @Test("of several groups, the one that fits a module's tensors is its own (QT-28)")

@@ -11,7 +11,8 @@ import Testing
 @Suite("quantised checkpoints")
 struct QuantisedTests {
   static let names = [
-    "fp8-block", "fp8-block-f32", "fp8-tensor", "fp8-ragged", "ct-fp8-channel", "ct-fp8-tensor",
+    "fp8-block", "fp8-block-f32", "fp8-tensor", "fp8-exponents", "fp8-ragged", "ct-fp8-channel",
+    "ct-fp8-tensor",
     "ct-fp8-block", "ct-int8", "ct-int8-zeros", "ct-int4", "ct-int4-zeros", "ct-int4-channel",
     "ct-int8-packed", "ct-int2", "ct-int4-order", "ct-mxfp4", "gptq-int4", "gptq-int4-order",
     "gptq-int3", "gptq-int2-v2", "gptq-int3-v2", "gptq-int8", "awq", "awq-columns",

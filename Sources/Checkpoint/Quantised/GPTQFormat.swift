@@ -18,14 +18,17 @@ enum GPTQFormat: QuantisedFormat {
       block_name_to_quantize cache_block_outputs disable_exllama use_exllama exllama_config
       max_input_length module_name_preceding_first_block modules_in_block_to_quantize
       modules_to_not_convert pad_token_id use_cuda_fp16 model_seqlen backend version quantizer
+      method pack_impl
       """)
+    try settings.require("method", ["gptq", .null])
     try settings.require("pack_dtype", ["int32", .null])
     try settings.require("dynamic", [.null, [:]])
     try settings.require("is_marlin_format", [false, .null])
-    let format = (settings["checkpoint_format"] ?? settings["format"])?.string ?? "gptq"
-    let offsets = ["gptq": 1, "gptq_v2": 0]
-    guard let offset = offsets[format] else {
-      throw UnreadVariant("checkpoint_format \(format)")
+    let format = settings["checkpoint_format"] ?? settings["format"] ?? "gptq"
+    // GPTQModel writes it twice.
+    try settings.require("format", [format, .null])
+    guard let offset = ["gptq": 1, "gptq_v2": 0][format.string ?? ""] else {
+      throw UnreadVariant("checkpoint_format \(format.text())")
     }
     guard let bits = try settings.integer("bits", in: 1...64) else {
       throw settings.malformed("bits", "2, 3, 4 or 8")
@@ -47,9 +50,15 @@ enum AWQFormat: QuantisedFormat {
       """
       quant_method bits w_bit group_size q_group_size zero_point version format backend
       modules_to_not_convert do_fuse fuse_max_seq_len modules_to_fuse exllama_config
+      checkpoint_format method pack_impl pack_dtype dynamic desc_act sym lm_head meta
       """)
-    let version = (settings["version"] ?? settings["format"])?.string ?? "gemm"
-    guard version.lowercased() == "gemm" else { throw UnreadVariant("version \(version)") }
+    for field in ["version", "format", "checkpoint_format"] {
+      try settings.require(field, ["gemm", "GEMM", .null])
+    }
+    try settings.require("method", ["awq", .null])
+    try settings.require("pack_dtype", ["int32", .null])
+    try settings.require("dynamic", [.null, [:]])
+    try settings.require("desc_act", [false, .null])
     try settings.require("zero_point", [true, .null])
     let bits = try settings.integer("bits", in: 1...64) ?? settings.integer("w_bit", in: 1...64)
     guard let bits else { throw settings.malformed("bits", "4") }
