@@ -9,6 +9,8 @@ struct StoredTensors: Sendable {
   let containers: [any TensorContainer]
   /// In the order of the files, then of their position.
   let records: [TensorRecord]
+  /// What decoders keep of their work.
+  let tiles = TileCache()
   private let places: [TensorName: Place]
 
   private struct Place: Sendable {

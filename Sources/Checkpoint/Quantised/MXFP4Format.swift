@@ -67,7 +67,7 @@ struct TransposedFP4: WeightDecoder {
   let groups: Int
   let scales: ScaleGrid
 
-  let together = 256
+  let rowUnit: Int? = 32
   /// Stored rows that are decoded at a time.
   private static let tile = 64
 

@@ -3,8 +3,9 @@ import Tensors
 
 /// Turns codes into values, any rows at a time.
 protocol WeightDecoder: Sendable {
-  /// Rows that are best decoded together, because they lie side by side in the file.
-  var together: Int { get }
+  /// Whether the rows lie side by side in the file, so that many are decoded as fast as one: the
+  /// unit of which they are best decoded in multiples; nil where they lie one after another.
+  var rowUnit: Int? { get }
 
   /// Fills `values` with the rows `rows` of the weight before they are rounded to its type. Rows run
   /// along the last dimension, and are counted over all dimensions before it.
@@ -13,7 +14,7 @@ protocol WeightDecoder: Sendable {
 }
 
 extension WeightDecoder {
-  var together: Int { 1 }
+  var rowUnit: Int? { nil }
 }
 
 /// A weight that is stored as codes, with scales and what else gives them their meaning.
@@ -29,6 +30,8 @@ struct QuantisedWeight: Sendable {
 
   /// Elements that are decoded at a time.
   private static let tile = 1 << 16
+  /// The same of weights whose rows lie side by side.
+  private static let largeTile = 1 << 20
 
   /// - Parameters:
   ///   - type: Type of the values: F32, F16 or BF16.
@@ -100,22 +103,37 @@ struct QuantisedWeight: Sendable {
     _ body: (Range<Int>, Span<Float>) throws -> Void
   ) throws {
     let length = max(1, record.shape.last ?? 1)
-    let step = max(decoder.together, Self.tile / length)
     var done = elements.lowerBound
-    var buffer: [Float] = []
     while done < elements.upperBound {
-      let first = done / length
-      let end = min(first + step, (elements.upperBound + length - 1) / length)
-      let count = (end - first) * length
-      if buffer.count != count { buffer = [Float](repeating: 0, count: count) }
-      var span = buffer.mutableSpan
-      try decoder.decode(first..<end, from: stored, into: &span)
-      let part = done..<min(elements.upperBound, end * length)
+      let last = (elements.upperBound + length - 1) / length
+      let (first, values) = try rows(from: done / length, to: last, length, stored)
+      let end = min(elements.upperBound, first * length + values.count)
       try body(
-        part,
-        buffer.span.extracting(part.lowerBound - first * length..<part.upperBound - first * length))
-      done = part.upperBound
+        done..<end, values.span.extracting(done - first * length..<end - first * length))
+      done = end
     }
+  }
+
+  /// Decodes row `row` and some after it, at most to `end`, or all of a tile that has it; the first
+  /// row, and the values.
+  private func rows(
+    from row: Int, to end: Int, _ length: Int, _ stored: StoredTensors
+  ) throws -> (first: Int, values: [Float]) {
+    func decode(_ rows: Range<Int>) throws -> [Float] {
+      var values = [Float](repeating: 0, count: rows.count * length)
+      var span = values.mutableSpan
+      try decoder.decode(rows, from: stored, into: &span)
+      return values
+    }
+    guard let unit = decoder.rowUnit else {
+      return (row, try decode(row..<min(end, row + max(1, Self.tile / length))))
+    }
+    let height = max(1, Self.largeTile / length / unit) * unit
+    let first = row / height * height
+    let values = try stored.tiles.tile(record.name, row / height) {
+      try decode(first..<min(record.elementCount / length, first + height))
+    }
+    return (first, values)
   }
 
   private func round(_ values: Span<Float>, into bytes: inout [UInt8]) throws {
