@@ -159,6 +159,8 @@ struct RecipeKey: Sendable {
       }),
     whole("checkpoints.every", \.checkpoints.every, 0...),
     whole("checkpoints.keep", \.checkpoints.keep, 1...),
+    real("checkpoints.minutes", \.checkpoints.minutes, 0...1e6),
+    flag("checkpoints.final", \.checkpoints.final),
   ]
 }
 

@@ -283,4 +283,6 @@ SETTINGS = {setting.path: setting for setting in [
     Setting("evaluation.recurrences", [1, 2, 4, 8], _recurrences, "whole numbers from 1"),
     _whole("checkpoints.every", 0),
     _whole("checkpoints.keep", 2, 1),
+    _real("checkpoints.minutes", 10.0),
+    _flag("checkpoints.final", True),
 ]}
