@@ -79,4 +79,31 @@ struct QuantisedTests {
     let hasActivations = ["fp8-block-f32", "ct-fp8-tensor"].contains(name)
     #expect(checkpoint.warnings.map(\.code) == (hasActivations ? ["quantised.activations"] : []))
   }
+
+  @Test(
+    "any rows are decoded alone as they are with the others (QT-1)", arguments: names + ["mxfp4"])
+  func pieces(name: String) throws {
+    let path = Fixtures.path("quantised/\(name)")
+    let stored = try Checkpoint.open(path).stored
+    let text = try ByteRegion(path: path + "/config.json").contents(limit: 1 << 20)
+    let plan = try QuantisationPlan(try JSONValue(parsing: text, path: path).object, stored)
+    for weight in plan.weights.values {
+      let columns = try #require(weight.record.shape.last)
+      let count = weight.record.elementCount / columns
+      func rows(_ range: Range<Int>) throws -> [UInt32] {
+        var values = [Float](repeating: 0, count: range.count * columns)
+        var span = values.mutableSpan
+        try weight.decoder.decode(range, from: stored, into: &span)
+        return values.map(\.bitPattern)
+      }
+      let all = try rows(0..<count)
+      for size in [1, 5, 32] {
+        for first in stride(from: 0, to: count, by: size) {
+          let range = first..<min(first + size, count)
+          let wanted = all[range.lowerBound * columns..<range.upperBound * columns]
+          #expect(try rows(range) == Array(wanted), "\(weight.record.name), rows \(range)")
+        }
+      }
+    }
+  }
 }

@@ -1,15 +1,15 @@
 import ByteIO
 import Tensors
 
-/// Decodes what GPTQ and AWQ store: the matrix transposed, in words of 32 bits that hold several codes,
-/// with a scale and a zero point for each group of inputs and each output.
+/// Decodes what GPTQ and AWQ store: the matrix transposed, in words of 32 bits that hold several
+/// codes, with a scale and a zero point for each group of inputs and each output.
 ///
 /// The weight is `[outputs, inputs]`; `qweight` has a column of words for each output (GPTQ) or for
 /// each eight of them (AWQ), scales and zero points are `[groups, outputs]`.
 struct ColumnCodes: WeightDecoder {
   enum Order: Sendable {
     /// Codes in a little-endian stream of bits, first code lowest: along the inputs in `qweight`,
-    /// along the outputs in `qzeros`. Stored zero points are `offset` less than what they stand for.
+    /// along the outputs in `qzeros`. Stored zero points are `offset` less than they are.
     case stream(bits: Int, offset: Int)
     /// Eight outputs to a word, in AWQ's order.
     case interleaved

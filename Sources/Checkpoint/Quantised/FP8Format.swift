@@ -2,8 +2,8 @@ import ByteIO
 import JSON
 import Tensors
 
-/// FP8 weights with a scale for each block, as DeepSeek and Qwen publish them and transformers reads
-/// them: `NAME` in E4M3 beside `NAME_scale_inv` (QT-10 to QT-13).
+/// FP8 weights with a scale for each block, as DeepSeek and Qwen publish them and transformers
+/// reads them: `NAME` in E4M3 beside `NAME_scale_inv` (QT-10 to QT-13).
 enum FP8Format: QuantisedFormat {
   static let method = "fp8"
 

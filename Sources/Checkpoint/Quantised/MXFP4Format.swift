@@ -2,8 +2,8 @@ import ByteIO
 import JSON
 import Tensors
 
-/// The experts of GPT-OSS: E2M1 numbers in `NAME_blocks`, exponents in `NAME_scales`, 32 numbers to a
-/// scale (QT-30 to QT-32).
+/// The experts of GPT-OSS: E2M1 numbers in `NAME_blocks`, exponents in `NAME_scales`, 32 numbers to
+/// a scale (QT-30 to QT-32).
 enum MXFP4Format: QuantisedFormat {
   static let method = "mxfp4"
 

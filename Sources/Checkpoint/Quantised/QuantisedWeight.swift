@@ -7,8 +7,8 @@ protocol WeightDecoder: Sendable {
   /// unit of which they are best decoded in multiples; nil where they lie one after another.
   var rowUnit: Int? { get }
 
-  /// Fills `values` with the rows `rows` of the weight before they are rounded to its type. Rows run
-  /// along the last dimension, and are counted over all dimensions before it.
+  /// Fills `values` with the rows `rows` of the weight before they are rounded to its type. Rows
+  /// run along the last dimension, and are counted over all dimensions before it.
   func decode(
     _ rows: Range<Int>, from stored: StoredTensors, into values: inout MutableSpan<Float>) throws
 }

@@ -62,8 +62,8 @@ enum ZeroPoints: Sendable {
   case same(Float)
   /// A number for each block, as the scales have them, and one more for all.
   case stored(ScaleGrid, plus: Float)
-  /// A code for each row and block of columns, packed along the rows: bit `bits * row` of a column's
-  /// little-endian words of 32 bits.
+  /// A code for each row and block of columns, packed along the rows: bit `bits * row` of a
+  /// column's little-endian words of 32 bits.
   case packed(TensorName, bits: Int)
 
   /// Numbers in the places of those that `scales` gives for `rows`; nil for none.
