@@ -260,7 +260,7 @@ package final class Trainer {
         tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
       progress.microBatches += 1
       progress.fullFLOPs += cost
-      let tokens = TokenBatch(rows)
+      let tokens = TokenBatch(rows, attention: settings.data.attention)
       return MicroBatch(
         tokens: tokens, labelCount: tokens.targetCount, draw: draw,
         stateSeed: seeds[UInt64(number)], cost: cost)
@@ -365,7 +365,8 @@ package final class Trainer {
     var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
     for (number, start) in starts.enumerated() {
       let batch = TokenBatch(
-        Array(rows[start..<min(start + size, rows.count)]), firstRow: start)
+        Array(rows[start..<min(start + size, rows.count)]), firstRow: start,
+        attention: settings.data.attention)
       count += batch.targetCount
       if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
       let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)

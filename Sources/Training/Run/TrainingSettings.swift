@@ -93,6 +93,15 @@ package struct TrainingSettings: Equatable, Sendable {
     /// How often the data may be read; 0 as often as the steps need.
     package var epochs = 0
     package var skipsBadRecords = false
+    package var attention = Attention.sequence
+
+    /// What a token sees of those before it.
+    package enum Attention: String, CaseIterable, Sendable {
+      /// All of its sequence.
+      case sequence
+      /// Its own document.
+      case document
+    }
 
     package init() {}
   }

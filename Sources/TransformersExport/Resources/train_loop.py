@@ -161,7 +161,7 @@ class Trainer:
             places = [self.data.next_row(progress["rows_read"]) for _ in range(self.micro)]
             number = progress["micro_batches"]
             draw = sampler.draw(number, progress["step"], self.recipe["steps"])
-            _, labels = self.data.batch(places)
+            _, labels, _ = self.data.batch(places)
             plan.append(
                 (places, draw, sampler.state_seed(number), int((labels != IGNORED).sum())))
             progress["micro_batches"] += 1
@@ -188,14 +188,17 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Sums over the labels of rows of loss and divergence, and how many labels there are."""
         device = self.group.device
-        tokens, labels = map(torch.from_numpy, self.data.batch(places))
+        tokens, labels, positions = self.data.batch(places)
         count = int((labels != IGNORED).sum())
-        tokens, labels = tokens.to(device), labels.to(device)
+        tokens, labels = torch.from_numpy(tokens).to(device), torch.from_numpy(labels).to(device)
+        if positions is not None:
+            positions = torch.from_numpy(positions).to(device)
         is_bf16 = self.recipe["precision"] == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             logits = self.callable(
-                input_ids=tokens, num_steps=passes, state_seed=seed, use_cache=False).logits
-            taught = teacher.logits(tokens) if teacher else None
+                input_ids=tokens, position_ids=positions, num_steps=passes, state_seed=seed,
+                use_cache=False).logits
+            taught = teacher.logits(tokens, positions) if teacher else None
         loss = F.cross_entropy(
             logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
         divergence = teacher.divergence(logits, taught, labels) if teacher else loss.new_zeros(())

@@ -278,6 +278,7 @@ SETTINGS = {setting.path: setting for setting in [
     _real("data.held_out", 0.05, 1),
     _whole("data.epochs", 0),
     _flag("data.skip_bad_records", False),
+    _choice("data.attention", "sequence", "sequence", "document"),
     _whole("evaluation.every", 0),
     _whole("evaluation.rows", 16, 1),
     Setting("evaluation.recurrences", [1, 2, 4, 8], _recurrences, "whole numbers from 1"),
