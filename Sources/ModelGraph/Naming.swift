@@ -102,7 +102,8 @@ extension Naming {
   init(source family: Family) {
     self.init(
       embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", injection: "",
-      coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes,
+      coreNorm: "", groups: [.layers: "model.layers.", .core: "model.layers."],
+      suffixes: family.suffixes,
       fused: family.fused, packedSuffixes: family.packedSuffixes)
   }
 }

@@ -194,7 +194,7 @@ package final class Decoder {
     while depth < passes {
       try Interruption.check()
       if exit != nil { copy(earlierState, room.state, on: workers) }
-      context.inject(recurrence, room, bypassesAdapter: false)
+      context.inject(recurrence, room, isFirst: depth == 0, bypassesAdapter: false)
       run(context, recurrence.core, room, caches: coreCache(depth))
       context.finishPass(recurrence, room)
       depth += 1

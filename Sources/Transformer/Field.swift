@@ -10,6 +10,8 @@ package struct Field: Sendable {
     case block(Int, BlockRole)
     case injection(InjectionRole)
     case coreNorm
+    /// A tensor that no pass reads, and that goes along.
+    case exitGate(Int)
     case finalNorm
     case head
   }
@@ -46,6 +48,9 @@ package struct Field: Sendable {
       fields.append(Field(.injection(role), [parameter]))
     }
     if let norm = graph.recurrence?.coreNorm { fields.append(Field(.coreNorm, [norm])) }
+    for (index, parameter) in (graph.recurrence?.exitGate ?? []).enumerated() {
+      fields.append(Field(.exitGate(index), [parameter]))
+    }
     fields.append(Field(.finalNorm, [graph.finalNorm]))
     if let head = graph.head { fields.append(Field(.head, [head])) }
     return fields

@@ -78,8 +78,9 @@ extension Model {
       try context.start(
         recurrence, room, options.state, firstSequence: batch.firstSequence,
         bypassesAdapter: options.bypassesAdapter)
-      for _ in 0..<passes {
-        context.inject(recurrence, room, bypassesAdapter: options.bypassesAdapter)
+      for pass in 0..<passes {
+        context.inject(
+          recurrence, room, isFirst: pass == 0, bypassesAdapter: options.bypassesAdapter)
         context.run(Array(recurrence.core), room, trace: &trace)
         context.finishPass(recurrence, room)
         try afterPass(room.state)
@@ -174,11 +175,14 @@ extension BlockContext {
   }
 
   /// Makes the core's input from the state and the prelude's output; or from the latter alone.
-  func inject(_ recurrence: Network.Recurrence, _ room: Room, bypassesAdapter: Bool) {
+  func inject(
+    _ recurrence: Network.Recurrence, _ room: Room, isFirst: Bool, bypassesAdapter: Bool
+  ) {
     if bypassesAdapter {
       copy(room.stream, room.embedded, on: workers)
     } else {
-      recurrence.injector.inject(room.stream, room.state, room.injected, on: workers)
+      recurrence.injector.inject(
+        room.stream, room.state, room.injected, isFirst: isFirst, on: workers)
     }
   }
 

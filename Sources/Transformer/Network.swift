@@ -26,6 +26,9 @@ package struct Network: Sendable {
     package let coreNorm: Norm?
     package let start: StateStart
     package let mean: Int
+
+    /// Whether the final norm takes part in the recurrence.
+    var meetsFinalNorm: Bool { injector.kind == .carry }
   }
 
   /// - Parameter weight: The weights of a field; nil when the graph has no such field.
@@ -66,7 +69,7 @@ package struct Network: Sendable {
     }
     recurrence = Recurrence(
       core: body.prelude.count..<(body.prelude.count + body.core.count),
-      injector: try Injector(body.injection.kind) { weight(.injection($0)) },
+      injector: try Injector(body.injection.kind, norm: finalNorm) { weight(.injection($0)) },
       coreNorm: (weight(.coreNorm)?.matrix).map {
         Norm($0, NormSpec(epsilon: graph.spec.finalNorm.epsilon))
       }, start: body.stateStart, mean: body.meanRecurrence)

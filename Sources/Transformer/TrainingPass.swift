@@ -47,7 +47,7 @@ struct TrainingPass {
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
       firstSequence: batch.firstSequence, on: workers)
-    for _ in 0..<noGradSteps { passWithoutGradient(recurrence) }
+    for step in 0..<noGradSteps { passWithoutGradient(recurrence, isFirst: step == 0) }
     for step in 0..<gradSteps { pass(recurrence, step) }
     let inputs = [room.states[gradSteps]] + room.codaInputs
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: workers) }
@@ -65,10 +65,11 @@ struct TrainingPass {
   }
 
   /// The state in `room.states[0]` moves on by one pass, in place.
-  private func passWithoutGradient(_ recurrence: Network.Recurrence) {
+  private func passWithoutGradient(_ recurrence: Network.Recurrence, isFirst: Bool) {
     // The last slot's own execution is still to come.
     let slot = room.slots[room.slots.count - 1]
-    recurrence.injector.inject(room.stream, room.states[0], room.injected, on: workers)
+    recurrence.injector.inject(
+      room.stream, room.states[0], room.injected, isFirst: isFirst, on: workers)
     for block in recurrence.core {
       context.forward(
         network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
@@ -80,7 +81,8 @@ struct TrainingPass {
 
   private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
-    recurrence.injector.inject(inputs[0], room.states[step], room.injected, on: workers)
+    recurrence.injector.inject(
+      inputs[0], room.states[step], room.injected, isFirst: isFirst(step), on: workers)
     let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
     run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
     if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
@@ -205,10 +207,17 @@ struct TrainingPass {
       recurrence.injector.addStateGradients(
         to: gradients, room.d, room.states[step], on: workers)
     }
-    if step > 0 || startsFromEmbedding(recurrence) {
-      recurrence.injector.stateBackward(room.d, room: room.dOther, on: workers)
+    // A norm that later passes meet has a gradient even where none goes on to the state.
+    if step > 0 || startsFromEmbedding(recurrence) || recurrence.meetsFinalNorm {
+      recurrence.injector.stateBackward(
+        room.d, room.states[step], isFirst: isFirst(step),
+        gradients: model.trained.contains(.finalNorm)
+          ? model.gradientNetwork.recurrence?.injector : nil, room: room.dOther, on: workers)
     }
   }
+
+  /// Whether no pass goes before the pass `step` with gradient.
+  private func isFirst(_ step: Int) -> Bool { step == 0 && noGradSteps == 0 }
 
   /// Where the gradients of the injection's parameters go; nil where these are not trained.
   private var injectorGradients: Injector? {

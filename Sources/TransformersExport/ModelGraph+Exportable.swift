@@ -9,6 +9,9 @@ extension ModelGraph {
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
       .mlpOutputNorm,
     ]
+    if recurrence?.injection.kind == .carry {
+      throw ExportError(.notInModellingCode("a stack that is run several times as it is"))
+    }
     for block in blocks {
       let other = block.parameters.first {
         !computed.contains($0.role.facts.fusedInto ?? $0.role)

@@ -19,6 +19,12 @@ package struct PlainForm: Equatable, Sendable {
   package init(
     _ body: RecurrentBody, _ values: InjectionValues, recurrence: Int
   ) throws(ExportError) {
+    if body.injection.kind == .carry {
+      throw ExportError(
+        .notPlain(
+          recurrence: recurrence, reason: "the family's own class loops, with a norm between passes"
+        ))
+    }
     guard body.coreNorm == nil else {
       throw ExportError(
         .notPlain(recurrence: recurrence, reason: "a norm follows every pass of the core"))

@@ -27,10 +27,14 @@ struct ReferenceForward {
     var state = state
     let adapter = try body.adapter.map(matrix)
     let norm = try body.coreNorm.map(vector)
-    for _ in 0..<recurrence {
-      // u = A·[s ; e], or s + e.
+    let finalNorm = try body.injection.kind == .carry ? vector(graph.finalNorm) : []
+    for pass in 0..<recurrence {
+      // u = A·[s ; e], s + e, or norm(s).
       stream = zip(state, embedded).map { s, e in
-        adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
+        if body.injection.kind == .carry {
+          return pass == 0 ? s : normalised(s, finalNorm, graph.spec.finalNorm)
+        }
+        return adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
       }
       for block in body.core { stream = try run(block, stream) }
       if let norm {

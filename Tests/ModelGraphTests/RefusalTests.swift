@@ -43,6 +43,12 @@ struct RefusalTests {
     .init(
       "rope_scaling", ["rope_type": "default", "partial_rotary_factor": 0.5],
       .unsupportedField("partial_rotary_factor", value: "0.5")),
+    .init(
+      "early_exit_threshold", 0.5, .unsupportedField("early_exit_threshold", value: "0.5"),
+      in: "../recurrent/ouro-default/model"),
+    .init(
+      "injection_type", "carry", .unsupportedField("injection_type", value: "carry"),
+      in: "tiny-llama/retrofit"),
     .init("is_causal", false, .unsupportedField("is_causal", value: "false")),
     .init(
       "use_bidirectional_attention", true,

@@ -200,6 +200,7 @@ extension TrainingSettings.LoRA.Part {
     case .head: self = .head
     case .injection: self = .adapter
     case .coreNorm, .finalNorm: self = .norms
+    case .exitGate: return nil
     case .block(_, let role):
       guard role.facts.isNorm else { return nil }
       self = .norms

@@ -30,6 +30,8 @@ struct Family: Sendable {
   }
   /// What block `layer` computes.
   var block: @Sendable (inout FamilyReader, _ layer: Int) throws(ModelGraphError) -> BlockSpec
+  /// How a model of the family recurs by itself; nil for those that do not.
+  var recurrence: (@Sendable (inout FamilyReader) throws(ModelGraphError) -> RecurrenceSettings)?
   /// Lists with an element for each layer, which are written out from the blocks' specs: whatever
   /// rule made them before, layers that are dropped or moved break it.
   var layerLists: [String: @Sendable (BlockSpec) -> JSONValue] = [:]
@@ -45,7 +47,7 @@ extension Family {
   static let all: [Family] = [
     .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
     .gemma3,
-    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral,
+    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral, .ouro,
   ]
 
   static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }

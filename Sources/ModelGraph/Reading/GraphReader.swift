@@ -124,11 +124,12 @@ struct GraphReader {
     let spec = try family.model(&reader)
     var blocks: [BlockSpec] = []
     for layer in 0..<layers { blocks.append(try family.block(&reader, layer)) }
+    let own = try family.recurrence?(&reader)
     config = reader.config
     let plan = Architecture(
       family: family, kind: kind, naming: naming, sizes: sizes, spec: spec, blocks: blocks,
       isTied: try config.bool("tie_word_embeddings", "tie_embeddings") ?? false,
-      recurrence: kind == .source ? nil : try RecurrenceSettings(&config, layers: layers),
+      recurrence: kind == .source ? own : try RecurrenceSettings(&config, layers: layers),
       ignored: ignored)
     if let stated = try config.value(BlockSpecTable.field) { try plan.table?.check(stated.value) }
     return plan

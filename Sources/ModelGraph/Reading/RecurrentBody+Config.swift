@@ -9,6 +9,8 @@ struct RecurrenceSettings {
   var stateStart: StateStart
   var meanRecurrence: Int
   var meanBackpropDepth: Int
+  /// Names of tensors that go along, by their shapes: a gate that no pass here reads.
+  var exitGate: [String] = []
 }
 
 extension RecurrenceSettings {
@@ -36,7 +38,7 @@ extension RecurrenceSettings {
     _ config: inout ConfigReader
   ) throws(ModelGraphError) -> Injection.Kind {
     let name = try config.string("injection_type") ?? "linear"
-    guard let injection = Injection.Kind(rawValue: name) else {
+    guard let injection = Injection.Kind(rawValue: name), injection != .carry else {
       throw ModelGraphError(.unsupportedField("injection_type", value: name))
     }
     return injection
@@ -104,7 +106,7 @@ extension GraphReader {
         plan.naming.name(role), role.shape(hidden: hidden))
     }
     let (prelude, core, coda) = (settings.sources[0], settings.sources[1], settings.sources[2])
-    return RecurrentBody(
+    var body = RecurrentBody(
       prelude: try blocks(plan, .prelude, first: 0, sources: prelude),
       core: try blocks(plan, .core, first: prelude.count, sources: core),
       coda: try blocks(plan, .coda, first: prelude.count + core.count, sources: coda),
@@ -112,5 +114,9 @@ extension GraphReader {
       coreNorm: settings.hasCoreNorm ? try take(plan.naming.coreNorm, [hidden]) : nil,
       stateStart: settings.stateStart, meanRecurrence: settings.meanRecurrence,
       meanBackpropDepth: settings.meanBackpropDepth)
+    for name in settings.exitGate {
+      body.exitGate.append(try take(name, name.hasSuffix(".bias") ? [1] : [1, hidden]))
+    }
+    return body
   }
 }
