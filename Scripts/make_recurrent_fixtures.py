@@ -102,9 +102,78 @@ class Ouro:
         return x @ w.get("lm_head.weight", w["model.embed_tokens.weight"]).T
 
 
+class Huginn:
+    """Prelude, core and coda; norms before each half and on the stream after it; the final norm on the
+    last state, too. Pairs of the rotary embedding lie side by side."""
+
+    def __init__(self, change):
+        c = self.config = dict(
+            architecture_class_name="RecurrentGPT", architectures=["RavenForCausalLM"], bias=False,
+            activation_checkpoint_impl="per-iteration", block_class_name="SandwichBlock", block_size=64,
+            effective_expected_depth=9, head_dim=8, init_orthogonal=False, init_strategy="takase",
+            init_values=dict(embed_scale=4.0, embedding=0.15811388, out_proj=0.03, std=0.15811388),
+            injection_type="linear", intermediate_size=24, mean_backprop_depth=2, mean_recurrence=4,
+            mlp_class_name="GatedMLP", model_type="huginn_raven", n_embd=16, n_heads=2, n_layers=5,
+            n_layers_in_coda=1, n_layers_in_prelude=2, n_layers_in_recurrent_block=2,
+            nonlin_name="SiLU", norm_class_name="RMSNorm_llama", norm_eps=EPSILON,
+            num_attention_heads=2, num_key_value_heads=2, padded_vocab_size=VOCABULARY,
+            padding_multiple=8, qk_bias=True, rope_base=50000, sampling_scheme="poisson-lognormal-filling",
+            state_init="like-init", test_time_noise=0, test_time_noise_type="fixed", tie_embeddings=True,
+            torch_dtype="float32", transformers_version="4.47.1", vocab_size=VOCABULARY) | change
+        h, m = c["n_embd"], c["intermediate_size"]
+        self.groups = [
+            ("prelude", c["n_layers_in_prelude"]), ("core_block", c["n_layers_in_recurrent_block"]),
+            ("coda", c["n_layers_in_coda"])]
+        self.shapes = {
+            "transformer.wte.weight": (VOCABULARY, h), "transformer.ln_f.weight": (h,),
+            "transformer.adapter.weight": (h, 2 * h)}
+        if not c["tie_embeddings"]:
+            self.shapes["lm_head.weight"] = (VOCABULARY, h)
+        for group, count in self.groups:
+            for i in range(count):
+                for name, shape in {
+                    "norm_1.weight": (h,), "norm_2.weight": (h,), "norm_3.weight": (h,),
+                    "norm_4.weight": (h,), "attn.Wqkv.weight": (3 * h, h), "attn.proj.weight": (h, h),
+                    "attn.qk_bias": (2, 1, c["n_heads"], h // c["n_heads"]),
+                    "mlp.fc.weight": (2 * m, h), "mlp.proj.weight": (h, m),
+                }.items():
+                    self.shapes[f"transformer.{group}.{i}.{name}"] = shape
+
+    def block(self, w, name, x):
+        c = self.config
+        p = lambda part: w[f"transformer.{name}.{part}"]  # noqa: E731
+        q, k, v = (norm(x, p("norm_1.weight")) @ p("attn.Wqkv.weight").T).chunk(3, -1)
+        q, k = q + p("attn.qk_bias")[0].flatten(), k + p("attn.qk_bias")[1].flatten()
+        y = attention(q, k, v, c["n_heads"], c["n_heads"], float(c["rope_base"]), True)
+        x = norm(x + y @ p("attn.proj.weight").T, p("norm_2.weight"))
+        gate, up = (norm(x, p("norm_3.weight")) @ p("mlp.fc.weight").T).chunk(2, -1)
+        return norm(x + (F.silu(gate) * up) @ p("mlp.proj.weight").T, p("norm_4.weight"))
+
+    def forward(self, w, ids, steps, backprop, state):
+        (_, prelude), (_, core), (_, coda) = self.groups
+        e = w["transformer.wte.weight"][ids] * self.config["init_values"]["embed_scale"]
+        for i in range(prelude):
+            e = self.block(w, f"prelude.{i}", e)
+        x = state
+        for step in range(steps):
+            if step == steps - backprop:
+                # Passes before this one leave no trace.
+                x = x.detach()
+            x = torch.cat([x, e], -1) @ w["transformer.adapter.weight"].T
+            for i in range(core):
+                x = self.block(w, f"core_block.{i}", x)
+        x = norm(x, w["transformer.ln_f.weight"])
+        for i in range(coda):
+            x = self.block(w, f"coda.{i}", x)
+        x = norm(x, w["transformer.ln_f.weight"])
+        return x @ w.get("lm_head.weight", w["transformer.wte.weight"]).T
+
+
 MODELS = [
     ("ouro-default", Ouro, {}),
     ("ouro-tied", Ouro, dict(tie_word_embeddings=True, num_key_value_heads=2, num_hidden_layers=2, layer_types=["full_attention"] * 2, total_ut_steps=2, rope_theta=1e6)),
+    ("huginn-default", Huginn, {}),
+    ("huginn-untied", Huginn, dict(tie_embeddings=False, n_layers=3, n_layers_in_coda=1, n_layers_in_prelude=1, n_layers_in_recurrent_block=1, n_heads=4, num_attention_heads=4, num_key_value_heads=4, head_dim=4, rope_base=1000, init_values=dict(embed_scale=1.0, embedding=0.1, out_proj=0.03, std=0.2))),
 ]
 
 

@@ -193,6 +193,8 @@ package struct RecurrentBody: Equatable, Sendable {
   /// `[h]`, an RMSNorm on the state after every core pass; nil for the paper's retrofits.
   package var coreNorm: Parameter?
   package var stateStart: StateStart
+  /// Whether the state goes through the model's final norm before the coda: Huginn.
+  package var normsLatent = false
   /// What tells after which pass a token may leave; it has no part in what is computed here, and goes
   /// along.
   package var exitGate: [Parameter] = []
@@ -213,6 +215,9 @@ package struct RecurrentBody: Equatable, Sendable {
     self.meanRecurrence = meanRecurrence
     self.meanBackpropDepth = meanBackpropDepth
   }
+
+  /// Whether the final norm takes part in it, so that no package can say what it computes.
+  package var meetsFinalNorm: Bool { normsLatent || injection.kind == .carry }
 
   /// The linear injection's matrix, `[h, 2h]`; nil for other kinds.
   package var adapter: Parameter? { injection.parameters[.adapter] }

@@ -79,7 +79,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "the configuration's \(first) and \(second) disagree"
     case .unsupportedArchitecture(let name):
       "the architecture \(name) is not supported; supported: "
-        + Family.all.map(\.modelType).joined(separator: ", ") + ", huginn_raven"
+        + Family.all.map(\.modelType).joined(separator: ", ")
     case .notReadFromGGUF(let name):
       "GGUF files of the architecture \(name) are not read; those that are: "
         + GGUFDialect.architectures.joined(separator: ", ")

@@ -46,8 +46,8 @@ package struct RetrofitPlan: Equatable, Sendable {
   package let parameters: [Parameter]
 
   package init(_ source: ModelGraph, _ options: RetrofitOptions) throws(RecurrenceError) {
-    // A package has an injection at every pass, and layers around its core.
-    if source.recurrence?.injection.kind == .carry { throw RecurrenceError(.alreadyRecurrent) }
+    // No package's configuration says that the final norm takes part in the recurrence.
+    if source.recurrence?.meetsFinalNorm ?? false { throw RecurrenceError(.alreadyRecurrent) }
     let passes = Self.passes(source, options)
     self.source = source
     self.options = options

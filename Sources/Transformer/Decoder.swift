@@ -219,7 +219,12 @@ package final class Decoder {
 
   /// Runs the coda and the head over the stream, which holds the state.
   private func predict(_ context: BlockContext, _ room: Room) {
-    if network.recurrence != nil { copy(room.stream, room.state, on: workers) }
+    if let recurrence = network.recurrence {
+      copy(room.stream, room.state, on: workers)
+      if recurrence.normsLatent {
+        network.finalNorm.apply(room.stream, room.stream, on: workers)
+      }
+    }
     run(context, network.codaBlocks, room, caches: coreCache(passes))
     let count = room.rows / sequences
     for b in 0..<sequences {

@@ -85,7 +85,10 @@ extension Model {
         context.finishPass(recurrence, room)
         try afterPass(room.state)
       }
-      latent = try copied(room.state)
+      if recurrence.normsLatent {
+        network.finalNorm.apply(room.stream, room.stream, on: workers)
+      }
+      latent = try copied(room.stream)
       context.run(Array(network.codaBlocks), room, trace: &trace)
     }
     network.finalNorm.apply(room.work.normed, room.stream, on: workers)

@@ -49,7 +49,10 @@ struct TrainingPass {
       firstSequence: batch.firstSequence, on: workers)
     for step in 0..<noGradSteps { passWithoutGradient(recurrence, isFirst: step == 0) }
     for step in 0..<gradSteps { pass(recurrence, step) }
-    let inputs = [room.states[gradSteps]] + room.codaInputs
+    if let latent = room.latent {
+      network.finalNorm.apply(latent, room.states[gradSteps], on: workers)
+    }
+    let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: workers) }
     run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
   }
@@ -142,8 +145,13 @@ struct TrainingPass {
     let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
-      let inputs = [room.states[gradSteps]] + room.codaInputs
+      let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
       backward(network.codaBlocks, inputs, from: execution(coda: 0), balance)
+      if room.latent != nil {
+        network.finalNorm.backward(
+          room.d, model.trained.contains(.finalNorm) ? model.gradientNetwork.finalNorm : nil,
+          room.d, room.states[gradSteps], on: workers)
+      }
       if gradSteps == 0 { return }
       for step in (0..<gradSteps).reversed() { passBackward(recurrence, step, balance) }
       injectionBackward(recurrence)
@@ -176,7 +184,7 @@ struct TrainingPass {
 
   /// What the gradient reads of a block, again; its output is not needed.
   private func recompute(_ block: BlockWeights, _ x: Matrix, keeping kept: Activations) {
-    if block.mlpOutputNorm != nil {
+    if block.mlpOutputNorm != nil || block.mlpSumNorm != nil {
       // The norm after the MLP wants the MLP's result.
       context.forward(block, room.dOther, x, keeping: kept, room.work)
     } else {
@@ -208,7 +216,7 @@ struct TrainingPass {
         to: gradients, room.d, room.states[step], on: workers)
     }
     // A norm that later passes meet has a gradient even where none goes on to the state.
-    if step > 0 || startsFromEmbedding(recurrence) || recurrence.meetsFinalNorm {
+    if step > 0 || startsFromEmbedding(recurrence) || recurrence.injector.kind == .carry {
       recurrence.injector.stateBackward(
         room.d, room.states[step], isFirst: isFirst(step),
         gradients: model.trained.contains(.finalNorm)

@@ -9,8 +9,8 @@ extension ModelGraph {
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
       .mlpOutputNorm,
     ]
-    if recurrence?.injection.kind == .carry {
-      throw ExportError(.notInModellingCode("a stack that is run several times as it is"))
+    if recurrence?.meetsFinalNorm ?? false {
+      throw ExportError(.notInModellingCode("a final norm that takes part in the recurrence"))
     }
     for block in blocks {
       let other = block.parameters.first {

@@ -19,11 +19,10 @@ package struct PlainForm: Equatable, Sendable {
   package init(
     _ body: RecurrentBody, _ values: InjectionValues, recurrence: Int
   ) throws(ExportError) {
-    if body.injection.kind == .carry {
+    if body.meetsFinalNorm {
       throw ExportError(
         .notPlain(
-          recurrence: recurrence, reason: "the family's own class loops, with a norm between passes"
-        ))
+          recurrence: recurrence, reason: "the final norm takes part in the recurrence"))
     }
     guard body.coreNorm == nil else {
       throw ExportError(

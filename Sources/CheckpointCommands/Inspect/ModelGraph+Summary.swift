@@ -139,6 +139,9 @@ extension BlockSpec {
     case .head: traits.append("q/k norm per head")
     case .all: traits.append("q/k norm over the full width")
     }
+    if places.contains(.attentionSum) { traits.append("norms on the sums") }
+    if attention.queryKeyBias { traits.append("q/k bias") }
+    if attention.rotary?.isInterleaved ?? false { traits.append("interleaved positions") }
     if attention.queryKeyValueBias { traits.append("q/k/v bias") }
     if case .window(let width) = attention.visible { traits.append("window of \(width)") }
     if attention.rotary == nil { traits.append("layers without positions") }

@@ -101,7 +101,7 @@ extension FamilyReader {
         rotary: rotary, scale: 1 / scalar.squareRoot(), visible: visible,
         softcap: try config.positive("attn_logit_softcapping")),
       mlp: MLPSpec(activation: try activation("hidden_activation")),
-      norms: BlockNorm.Place.allCases.map { BlockNorm($0, norm) })
+      norms: BlockNorm.Place.sandwich.map { BlockNorm($0, norm) })
     try readBiases(&block)
     return block
   }

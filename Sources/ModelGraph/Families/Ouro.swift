@@ -23,7 +23,7 @@ extension Family {
     block: { reader, _ throws(ModelGraphError) in
       var block = try reader.plainBlock()
       let norm = NormSpec(epsilon: try reader.epsilon())
-      block.norms = BlockNorm.Place.allCases.map { BlockNorm($0, norm) }
+      block.norms = BlockNorm.Place.sandwich.map { BlockNorm($0, norm) }
       return block
     },
     recurrence: { reader throws(ModelGraphError) in

@@ -82,12 +82,14 @@ extension BlockSpec {
 extension AttentionSpec {
   fileprivate func json(_ sizes: ModelSizes) -> JSONObject {
     let window: JSONValue = if case .window(let width) = visible { JSONValue(width) } else { .null }
-    return [
+    var fields: JSONObject = [
       "window": window, "rotary": rotary.map { .object($0.json(sizes)) } ?? .null,
       "scale": number(scale), "softcap": number(softcap),
       "norm": queryKeyNorm.map { .object($0.json) } ?? .null,
       "qkv_bias": .bool(queryKeyValueBias), "output_bias": .bool(outputBias),
     ]
+    if queryKeyBias { fields["qk_bias"] = true }
+    return fields
   }
 }
 
@@ -108,6 +110,7 @@ extension RotaryEmbedding {
     var fields: JSONObject = [
       "theta": number(theta), "dimensions": JSONValue(dimensions ?? sizes.headSize),
     ]
+    if isInterleaved { fields["interleaved"] = true }
     let (kind, more) = scaling.json
     fields["type"] = .string(kind)
     for member in more.members { fields[member.key] = member.value }
@@ -168,8 +171,10 @@ extension BlockNorm.Place {
     switch self {
     case .attentionInput: "attention_input"
     case .attentionOutput: "attention_output"
+    case .attentionSum: "attention_sum"
     case .mlpInput: "mlp_input"
     case .mlpOutput: "mlp_output"
+    case .mlpSum: "mlp_sum"
     }
   }
 }
