@@ -1,4 +1,5 @@
 import Tensors
+import WeightWriting
 
 extension Manifest.Part {
   /// What `source` contributes to a tensor of `shape`, from the one that `record` describes.

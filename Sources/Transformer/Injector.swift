@@ -38,11 +38,11 @@ package struct Injector: Sendable {
   /// - Parameters:
   ///   - injected: `[T, h]`, overwritten.
   ///   - embedded: `[T, h]`, the prelude's output e.
-  func prepare(_ injected: Matrix, _ embedded: Matrix, on workers: Workers) {
+  func prepare(_ injected: Matrix, _ embedded: Matrix, on compute: Compute) {
     if let adapter {
-      linear(injected, embedded, adapter.prelude, on: workers)
+      linear(injected, embedded, adapter.prelude, on: compute)
     } else if kind == .add {
-      copy(injected, embedded, on: workers)
+      copy(injected, embedded, on: compute)
     }
   }
 
@@ -54,16 +54,16 @@ package struct Injector: Sendable {
   ///   - injected: What `prepare` gave.
   ///   - isFirst: Whether no pass went before.
   func inject(
-    _ u: Matrix, _ state: Matrix, _ injected: Matrix, isFirst: Bool, on workers: Workers
+    _ u: Matrix, _ state: Matrix, _ injected: Matrix, isFirst: Bool, on compute: Compute
   ) {
     if kind == .carry {
-      return isFirst ? copy(u, state, on: workers) : norm.apply(u, state, on: workers)
+      return isFirst ? copy(u, state, on: compute) : norm.apply(u, state, on: compute)
     }
-    copy(u, injected, on: workers)
+    copy(u, injected, on: compute)
     if let adapter {
-      linear(u, state, adapter.state, adding: true, on: workers)
+      linear(u, state, adapter.state, adding: true, on: compute)
     } else {
-      add(u, state, on: workers)
+      add(u, state, on: compute)
     }
   }
 
@@ -76,10 +76,10 @@ package struct Injector: Sendable {
   ///   - d: `[T, h]`, gradient of u.
   ///   - state: `[T, h]`, the state that was injected into.
   func addStateGradients(
-    to gradients: Injector, _ d: Matrix, _ state: Matrix, on workers: Workers
+    to gradients: Injector, _ d: Matrix, _ state: Matrix, on compute: Compute
   ) {
     guard let gradient = gradients.adapter?.state.matrix else { return }
-    multiply(gradient, d.transposed, Operand(state), adding: true, on: workers)
+    multiply(gradient, d.transposed, Operand(state), adding: true, on: compute)
   }
 
   /// Turns the gradient of u into that of the state.
@@ -91,14 +91,14 @@ package struct Injector: Sendable {
   ///   - room: `[T, h]`, to work in.
   func stateBackward(
     _ d: Matrix, _ state: Matrix, isFirst: Bool, gradients: Injector?, room: Matrix,
-    on workers: Workers
+    on compute: Compute
   ) {
     if kind == .carry, !isFirst {
-      norm.backward(d, gradients?.norm, d, state, on: workers)
+      norm.backward(d, gradients?.norm, d, state, on: compute)
     }
     guard let weight = adapter?.state.matrix else { return }
-    multiply(room, d, weight, on: workers)
-    copy(d, room, on: workers)
+    multiply(room, d, weight, on: compute)
+    copy(d, room, on: compute)
   }
 
   /// Adds what all passes together make of the gradients of the parameters that meet e.
@@ -107,10 +107,10 @@ package struct Injector: Sendable {
   ///   - d: `[T, h]`, gradient of what `prepare` gave, over all passes.
   ///   - embedded: `[T, h]`, e.
   func addPreludeGradients(
-    to gradients: Injector, _ d: Matrix, _ embedded: Matrix, on workers: Workers
+    to gradients: Injector, _ d: Matrix, _ embedded: Matrix, on compute: Compute
   ) {
     guard let gradient = gradients.adapter?.prelude.matrix else { return }
-    multiply(gradient, d.transposed, Operand(embedded), adding: true, on: workers)
+    multiply(gradient, d.transposed, Operand(embedded), adding: true, on: compute)
   }
 
   /// The gradient of e from that of what `prepare` gave.
@@ -119,17 +119,17 @@ package struct Injector: Sendable {
   ///   - dEmbedded: `[T, h]`, overwritten, or added to.
   ///   - d: `[T, h]`.
   func preludeBackward(
-    _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on workers: Workers
+    _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on compute: Compute
   ) {
     if kind == .carry {
       // The only way to e is the first state.
-      if !adding { clear(dEmbedded, on: workers) }
+      if !adding { clear(dEmbedded, on: compute) }
     } else if let weight = adapter?.prelude.matrix {
-      multiply(dEmbedded, d, weight, adding: adding, on: workers)
+      multiply(dEmbedded, d, weight, adding: adding, on: compute)
     } else if adding {
-      add(dEmbedded, d, on: workers)
+      add(dEmbedded, d, on: compute)
     } else {
-      copy(dEmbedded, d, on: workers)
+      copy(dEmbedded, d, on: compute)
     }
   }
 }

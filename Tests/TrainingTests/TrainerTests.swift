@@ -45,7 +45,7 @@ struct TrainerTests {
       coreBlocks: 1, codaBlocks: 1)
     var job = Trainer.Job(
       settings: settings, model: model, data: data, ledger: ledger, run: run,
-      workers: try Workers(1), writePackage: writePackage)
+      compute: try Compute(1), writePackage: writePackage)
     var last = 0
     job.shouldStop = { last == stopAfter }
     return try Trainer(job) { if case .step(let record, _) = $0 { last = record.step } }

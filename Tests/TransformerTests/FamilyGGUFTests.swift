@@ -27,7 +27,7 @@ struct FamilyGGUFTests {
   func forward(name: String) throws {
     let folder = try FamilyFixture(name)
     let (checkpoint, graph) = try open(name)
-    let model = try Model(graph, from: checkpoint, on: try Workers(2))
+    let model = try Model(graph, from: checkpoint, on: try Compute(2))
     let result = try model.forward(try folder.batch(), ForwardOptions(keepsHidden: true))
     #expect(relativeError(try #require(result.logits).floats, try folder.floats("logits")) < 1e-5)
     let (hidden, want) = (try #require(result.hidden).floats, try folder.floats("hidden"))

@@ -17,7 +17,7 @@ struct GradientTests {
     let golden = try Golden(name)
     let (graph, source) = try golden.checkpoint("retrofit")
     let model = try TrainableModel(
-      graph, from: source, on: Workers(2), activationBudget: plan.budget)
+      graph, from: source, on: Compute(2), activationBudget: plan.budget)
     let labels = try golden.integers("labels")
     let loss = try model.lossAndGradient(
       golden.batch(), labels: labels, noGradSteps: plan.without, gradSteps: plan.with,

@@ -48,7 +48,7 @@ struct RecurrentFamilyTests {
   @Test("logits at r = 1, 2 and 4", arguments: names, [1, 2, 4])
   func forward(name: String, recurrence: Int) throws {
     let opened = try Opened(name)
-    let model = try Model(opened.graph, from: opened.checkpoint, on: try Workers(2))
+    let model = try Model(opened.graph, from: opened.checkpoint, on: try Compute(2))
     let result = try model.forward(
       try opened.batch(), ForwardOptions(recurrence: recurrence, state: try opened.state()))
     let want = try opened.numbers.floats(named: "logits.\(recurrence)")
@@ -58,7 +58,7 @@ struct RecurrentFamilyTests {
   @Test("token by token over the cache: the logits of the whole pass", arguments: names)
   func cached(name: String) throws {
     let opened = try Opened(name)
-    let model = try Model(opened.graph, from: opened.checkpoint, on: try Workers(2))
+    let model = try Model(opened.graph, from: opened.checkpoint, on: try Compute(2))
     let tokens = try opened.numbers.integers(named: "input_ids")
     let whole = try model.forward(try opened.batch(), ForwardOptions(recurrence: 4))
     let want = try #require(whole.logits).floats
@@ -75,7 +75,7 @@ struct RecurrentFamilyTests {
   @Test("loss and every gradient, of all passes and of the last two", arguments: names, [3, 2])
   func gradients(name: String, backprop: Int) throws {
     let opened = try Opened(name)
-    let trained = try TrainableModel(opened.graph, from: opened.checkpoint, on: try Workers(2))
+    let trained = try TrainableModel(opened.graph, from: opened.checkpoint, on: try Compute(2))
     let loss = try trained.lossAndGradient(
       try opened.batch(), labels: try opened.numbers.integers(named: "labels"),
       noGradSteps: 3 - backprop, gradSteps: backprop, state: try opened.state())

@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import Checkpoint
 import ModelGraph
+import Models
 import RecurrentPackage
 import Tensors
 import TransformersExport
@@ -55,7 +56,7 @@ struct Export: Verb {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     let source = ExportedFolder.Source(
       opened.checkpoint, opened.graph, inputs: opened.inputs,
-      toolVersion: CheckpointCommand.configuration.version, type: dtype?.elementType)
+      toolVersion: ToolVersion.current, type: dtype?.elementType)
     let folder =
       if let recurrence {
         try ExportedFolder.unrolled(source, recurrence: recurrence)

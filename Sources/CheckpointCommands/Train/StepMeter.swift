@@ -1,15 +1,16 @@
 import ByteIO
+import PackageTraining
 import Training
 import Transformer
 
 /// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.
-struct StepMeter {
+struct StepMeter: RunObserver {
   private let console: Console
   private let isBar: Bool
   private let isPlain: Bool
   private let isQuiet: Bool
 
-  /// - Parameter exchange: Whose first member alone shows anything.
+  /// - Parameter exchange: Whose first rank alone shows anything.
   init(_ console: Console, _ options: OutputOptions, _ exchange: any GradientExchange) {
     self.console = console
     isPlain = options.progress == .plain && exchange.isFirst

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ByteIO
 import Kernels
+import Models
+import PackageTraining
 import Platform
 import Training
 
@@ -62,27 +64,29 @@ struct Train: Verb {
     let outcome = try group.perform {
       try train(in: RunFolder(outputPath), console, $0, threads: threads ?? $1)
     }
-    return outcome.map { .run($0) } ?? .elsewhere
+    return outcome.map { .run($0, hasColor: console.hasColor) } ?? .elsewhere
   }
 
   private func prepareData(in folder: RunFolder, _ console: Console) throws -> TrainReport {
+    let meter = StepMeter(console, output, SingleProcess())
     let data = try TrainingData(
       settings(of: folder, isNew: true), for: OpenedModel(model, ignoring: configuration.ignoring),
-      cache: TokenCache(cacheFolder),
-      meter: StepMeter(console, output, SingleProcess()))
-    return .prepared(try PreparedData(data, in: folder.path, force: replacement.force))
+      cache: TokenCache(cacheFolder), observer: meter)
+    let prepared = try PreparedData(data, in: folder.path, force: replacement.force)
+    meter.endLine()
+    return .prepared(prepared)
   }
 
   private func train(
     in run: RunFolder, _ console: Console, _ exchange: any GradientExchange, threads: Int?
-  ) throws -> TrainReport.Outcome? {
+  ) throws -> TrainingOutcome? {
     let isNew = try exchange.together { try !resume || run.isUnborn() }
     let settings = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
       settings: settings, run: run,
-      saving: saving, workers: try Workers(threads, precision: settings.precision),
-      cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
+      saving: saving.saving, compute: try Compute(threads, precision: settings.precision),
+      cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
       exchange: exchange)
     let lock = try exchange.together { () -> FileLock? in
       guard exchange.isFirst else { return nil }

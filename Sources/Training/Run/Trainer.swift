@@ -1,4 +1,5 @@
 import ByteIO
+import Charts
 import JSON
 package import Kernels
 import Tensors
@@ -15,7 +16,7 @@ package final class Trainer {
     package var data: Dataset
     package var ledger: FLOPLedger
     package var run: RunFolder
-    package var workers: Workers
+    package var compute: Compute
     package var exchange: any GradientExchange = SingleProcess()
     /// Whether the run should stop after this step; asking takes note of the signal.
     package var shouldStop: () -> Bool = Interruption.acknowledge
@@ -28,7 +29,7 @@ package final class Trainer {
 
     package init(
       settings: TrainingSettings, model: any TrainingModel, data: Dataset, ledger: FLOPLedger,
-      run: RunFolder, workers: Workers,
+      run: RunFolder, compute: Compute,
       writePackage: @escaping (String, TrainerProgress) throws -> Void
     ) {
       self.settings = settings
@@ -36,7 +37,7 @@ package final class Trainer {
       self.data = data
       self.ledger = ledger
       self.run = run
-      self.workers = workers
+      self.compute = compute
       self.writePackage = writePackage
     }
   }
@@ -61,21 +62,21 @@ package final class Trainer {
 
   /// Steps without a finite gradient, one after another, that end a run.
   private static let patience = 20
-  /// Steps between comparisons of the members' weights.
+  /// Steps between comparisons of the ranks' weights.
   private static let weightCheckEvery = 100
 
-  /// - Parameter report: Is called by the first member alone.
+  /// - Parameter report: Is called by the first rank alone.
   package init(_ job: Job, report: @escaping (Event) -> Void) throws {
     self.job = job
     self.report = { if job.exchange.isFirst { report($0) } }
     settings = job.settings
     exchange = job.exchange
-    try settings.checkDivides(among: exchange.memberCount)
+    try settings.checkDivides(among: exchange.worldSize)
     buckets = GradientBuckets(
       job.model.gradients,
       stages: GradientBuckets.stages(job.model.gradientStages, covering: job.model.tensors),
       over: exchange)
-    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.workers)
+    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.compute)
     progress = TrainerProgress(cursor: job.data.startCursor)
   }
 
@@ -130,7 +131,7 @@ package final class Trainer {
   /// Throws before anything is written that nobody can use.
   private func requireFiniteWeights() throws {
     let all = FloatRun(job.model.parameters, at: 0, count: job.model.parameters.floatCount)
-    guard sumOfSquares(all, on: job.workers).isFinite else {
+    guard sumOfSquares(all, on: job.compute).isFinite else {
       throw TrainingError(.weightsNotFinite(step: progress.step), job.run.path)
     }
   }
@@ -155,7 +156,7 @@ package final class Trainer {
     return false
   }
 
-  /// Whether any member has received a signal; all learn of it after the same step.
+  /// Whether any rank has received a signal; all learn of it after the same step.
   private func isStopping() throws -> Bool {
     if job.shouldStop() { isStopPending = true }
     return try exchange.any(isStopPending)
@@ -166,10 +167,10 @@ package final class Trainer {
   }
 
   private func compareWeights() throws {
-    guard let member = try exchange.dissenter(job.model.parameters) else { return }
+    guard let rank = try exchange.dissenter(job.model.parameters) else { return }
     throw TrainingError(
       .otherWeights(
-        member: exchange.name(of: member), first: exchange.name(of: 0), step: progress.step),
+        rank: exchange.name(of: rank), first: exchange.name(of: 0), step: progress.step),
       job.run.path)
   }
 
@@ -208,7 +209,7 @@ package final class Trainer {
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
-    if exchange.memberCount > 1 { record.exchange = exchangeTime }
+    if exchange.worldSize > 1 { record.exchange = exchangeTime }
     return record
   }
 
@@ -222,7 +223,7 @@ package final class Trainer {
     var cost: Double
   }
 
-  /// Reads and draws the step's micro-batches. Every member does so for all of them, so that cursor
+  /// Reads and draws the step's micro-batches. Every rank does so for all of them, so that cursor
   /// and counts stay the same everywhere.
   private func nextMicroBatches() throws -> [MicroBatch] {
     let size = settings.effectiveMicroBatchSize
@@ -245,7 +246,7 @@ package final class Trainer {
     }
   }
 
-  /// Adds up the gradients of this member's micro-batches, and of all members': each micro-batch
+  /// Adds up the gradients of this rank's micro-batches, and of all ranks': each micro-batch
   /// weighs as many labels as it has, so the sum is the gradient of the mean over the step's labels,
   /// however the step is cut.
   ///
@@ -257,9 +258,9 @@ package final class Trainer {
   ) throws -> (loss: MicroBatchLoss, exchangeTime: ExchangeTime) {
     let active = exchange.activeSeconds
     let gradients = job.model.gradients
-    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
-    let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
-    let own = shares.perMember[exchange.member]
+    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.compute)
+    let shares = MicroBatchShares(costs: batches.map(\.cost), ranks: exchange.worldSize)
+    let own = shares.perRank[exchange.rank]
     let labelCount = batches.reduce(0) { $0 + $1.labelCount }
     var losses = [MicroBatchLoss](repeating: MicroBatchLoss(0), count: batches.count)
     defer { job.model.observeStages(nil) }
@@ -280,7 +281,7 @@ package final class Trainer {
     return (loss, time)
   }
 
-  /// The mean over all labels, of micro-batches of which each member knows its own; the others are 0
+  /// The mean over all labels, of micro-batches of which each rank knows its own; the others are 0
   /// there. It is added up in their order, so it does not depend on who ran which.
   private func mean(of losses: [MicroBatchLoss], weights: [Int]) throws -> MicroBatchLoss {
     let values = try exchange.sum(losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 })
@@ -337,7 +338,7 @@ package final class Trainer {
     return true
   }
 
-  /// Mean over the labels of all rows, which the members share.
+  /// Mean over the labels of all rows, which the ranks share.
   private func heldOutLoss(_ rows: [[UInt32]], _ recurrence: Int?) throws -> Double {
     let size = settings.microBatchSize
     let starts = Array(stride(from: 0, to: rows.count, by: size))
@@ -346,14 +347,14 @@ package final class Trainer {
       let batch = TokenBatch(
         Array(rows[start..<min(start + size, rows.count)]), firstRow: start)
       count += batch.targetCount
-      if batch.targetCount == 0 || number % exchange.memberCount != exchange.member { continue }
+      if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
       let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
       sums[number] = loss * Double(batch.targetCount)
     }
     return count == 0 ? .nan : try exchange.sum(sums).reduce(0, +) / Double(count)
   }
 
-  /// Has the first member write a checkpoint; a signal that comes meanwhile waits for it.
+  /// Has the first rank write a checkpoint; a signal that comes meanwhile waits for it.
   private func save() throws {
     try compareWeights()
     try requireFiniteWeights()

@@ -137,12 +137,12 @@ extension TrainingSettings {
     (1...max(1, min(microBatchSize, batchSize))).last { batchSize % $0 == 0 } ?? 1
   }
 
-  /// Throws when so many members cannot share a step's micro-batches evenly.
-  package func checkDivides(among members: Int) throws(TrainingError) {
+  /// Throws when so many ranks cannot share a step's micro-batches evenly.
+  package func checkDivides(among ranks: Int) throws(TrainingError) {
     let size = effectiveMicroBatchSize
-    guard batchSize / size % members == 0 else {
+    guard batchSize / size % ranks == 0 else {
       throw TrainingError(
-        .unevenShares(members: members, batchSize: batchSize, microBatchSize: size))
+        .unevenShares(ranks: ranks, batchSize: batchSize, microBatchSize: size))
     }
   }
 }
