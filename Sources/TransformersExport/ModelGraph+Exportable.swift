@@ -7,7 +7,7 @@ extension ModelGraph {
     let computed: [BlockRole] = [
       .attentionNorm, .queryKeyValue, .queryKeyValueBias, .queryNorm, .keyNorm, .output,
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
-      .mlpOutputNorm,
+      .mlpOutputNorm, .router, .expertsGateUp, .expertsDown,
     ]
     if recurrence?.meetsFinalNorm ?? false {
       throw ExportError(.notInModellingCode("a final norm that takes part in the recurrence"))

@@ -67,7 +67,7 @@ extension BlockSpec {
   fileprivate func json(_ sizes: ModelSizes) -> JSONObject {
     [
       "attention": .object(attention.json(sizes)),
-      "mlp": ["activation": .string(mlp.activation.name), "bias": .bool(mlp.bias)],
+      "mlp": .object(mlp.json),
       "norms": .array(
         norms.map { norm in
           var fields = norm.spec.json
@@ -89,6 +89,20 @@ extension AttentionSpec {
       "qkv_bias": .bool(queryKeyValueBias), "output_bias": .bool(outputBias),
     ]
     if queryKeyBias { fields["qk_bias"] = true }
+    return fields
+  }
+}
+
+extension MLPSpec {
+  fileprivate var json: JSONObject {
+    var fields: JSONObject = ["activation": .string(activation.name), "bias": .bool(bias)]
+    if let experts {
+      fields["experts"] = [
+        "count": JSONValue(experts.count), "chosen": JSONValue(experts.chosen),
+        "width": JSONValue(experts.width), "normalised": .bool(experts.isNormalised),
+        "balance": number(experts.balance),
+      ]
+    }
     return fields
   }
 }
