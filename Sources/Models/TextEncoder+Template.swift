@@ -29,7 +29,7 @@ extension Tokenizer {
   /// The tokens of segments as of one text; a token counts when a byte of it is of a target.
   package func encode(_ segments: [Segment]) throws -> [UInt32] {
     func mark(_ ids: [Int32], _ isTarget: Bool) -> [UInt32] {
-      ids.map { UInt32(bitPattern: $0) | (isTarget ? 0 : notATarget) }
+      ids.map { UInt32(bitPattern: $0) | (isTarget ? 0 : TokenMark.notLearned) }
     }
     if segments.count == 1 { return mark(try encode(segments[0].bytes), segments[0].isTarget) }
     let text = segments.flatMap(\.bytes)
@@ -52,7 +52,7 @@ extension Tokenizer {
     return zip(ids, widths).map { id, bytes in
       defer { start += bytes.count }
       let isTarget = counts[start..<(start + bytes.count)].contains(true)
-      return UInt32(bitPattern: id) | (isTarget ? 0 : notATarget)
+      return UInt32(bitPattern: id) | (isTarget ? 0 : TokenMark.notLearned)
     }
   }
 }

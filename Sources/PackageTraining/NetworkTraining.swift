@@ -150,7 +150,8 @@ package final class NetworkTraining: TrainingModel {
     _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss {
     let rows = try Batch(
-      tokens: batch.tokens, sequences: batch.rows, firstSequence: batch.firstRow)
+      tokens: batch.tokens, sequences: batch.rows, firstVisible: batch.firstVisible,
+      firstSequence: batch.firstRow)
     let (without, with) = isRecurrent ? (draw.withoutGradient, draw.withGradient) : (0, 0)
     guard let teacher else {
       let sum = try network.lossAndGradient(
@@ -168,7 +169,9 @@ package final class NetworkTraining: TrainingModel {
 
   package func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
     try network.loss(
-      Batch(tokens: batch.tokens, sequences: batch.rows, firstSequence: batch.firstRow),
+      Batch(
+        tokens: batch.tokens, sequences: batch.rows, firstVisible: batch.firstVisible,
+        firstSequence: batch.firstRow),
       labels: batch.labels,
       recurrence: recurrence, state: .seeded(stateSeed)
     ).mean

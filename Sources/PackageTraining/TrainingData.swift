@@ -33,7 +33,11 @@ package struct TrainingData {
     var streams: [(stream: any TokenStream, weight: Double)] = []
     for source in settings.data.sources {
       let (path, weight) = try Self.split(source)
-      streams.append((try open(path), weight))
+      let stream = try open(path)
+      if settings.data.attention == .document, !stream.marksDocuments {
+        throw DataError(.noBorders, stream.path)
+      }
+      streams.append((stream, weight))
     }
     return try Dataset(
       streams, sequenceLength: settings.sequenceLength, heldOut: settings.data.heldOut,
@@ -77,7 +81,8 @@ package struct TrainingData {
 
   private func tokenIDs(_ file: DataFiles.File) throws -> any TokenStream {
     if file.kind == .tokens { return try CachedTokens(file.path) }
-    let tokens = try TokenFile(file.path, file.kind, vocabulary: vocabulary)
+    let tokens = try TokenFile(
+      file.path, file.kind, vocabulary: vocabulary, ending: endToken)
     try tokens.check(vocabulary: vocabulary)
     return tokens
   }

@@ -139,9 +139,9 @@ private struct PackedTokens {
   /// Appends a document, its tokens marked as in training.
   mutating func append(_ marked: [UInt32]) {
     document += 1
-    tokens += marked.map { Int32(bitPattern: $0 & ~notATarget) }
+    tokens += marked.map { Int32(bitPattern: $0 & TokenMark.id) }
     documents += repeatElement(document, count: marked.count)
-    targets += marked.map { $0 & notATarget == 0 }
+    targets += marked.map { $0 & TokenMark.notLearned == 0 }
   }
 
   mutating func removeFirst(_ count: Int) -> PackedTokens {

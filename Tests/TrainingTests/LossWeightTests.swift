@@ -19,7 +19,7 @@ private struct MaskedStream: TokenStream {
     for i in tokens.indices {
       let (row, place) = (start + i).quotientAndRemainder(dividingBy: Self.width)
       let isLearned = Double(Self.width - place) <= learned(row) * Double(Self.width)
-      tokens[i] = UInt32((start + i) * (row % 3 + 1) % 12) | (isLearned ? 0 : notATarget)
+      tokens[i] = UInt32((start + i) * (row % 3 + 1) % 12) | (isLearned ? 0 : TokenMark.notLearned)
     }
   }
 }

@@ -13,7 +13,7 @@ struct Train: Verb {
     discussion: """
       The run folder receives metrics.jsonl, evaluations.jsonl, curve.svg, recipe.yaml, checkpoints \
       and the trained package. A run that was stopped goes on with --resume, and gives the same \
-      losses as one that was not.
+      losses as one that was not; with more --steps it goes on after its end.
 
       A ckpt built with the package trait MPI trains on several processes that share the batch: \
       mpirun -n N ckpt train ….
@@ -90,7 +90,11 @@ struct Train: Verb {
       exchange: exchange)
     let lock = try exchange.together { () -> FileLock? in
       guard exchange.isFirst else { return nil }
-      if !isNew { return try run.hold() }
+      if !isNew {
+        let lock = try run.hold()
+        try extend(run, to: settings, console)
+        return lock
+      }
       let lock = try run.create(force: replacement.force)
       try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
       return lock
@@ -124,14 +128,31 @@ struct Train: Verb {
     guard try pathKind(run.recipe) == .file else {
       throw TrainingError(.nothingToResume, run.path)
     }
-    var settings = TrainingSettings()
-    try TrainingRecipe.apply(run.recipe, to: &settings)
+    var settings = try Self.settings(of: run)
     let asked = try choices.applied(to: settings)
+    settings.steps = max(settings.steps, asked.steps)
     if let change = TrainingRecipe.difference(settings, asked) {
       throw TrainingError(
         .otherSetting(key: change.key, run: change.old, asked: change.new), run.path)
     }
     return settings
+  }
+
+  private static func settings(of run: RunFolder) throws -> TrainingSettings {
+    var settings = TrainingSettings()
+    try TrainingRecipe.apply(run.recipe, to: &settings)
+    return settings
+  }
+
+  /// Writes more steps into the recipe of a run that goes on.
+  private func extend(_ run: RunFolder, to settings: TrainingSettings, _ console: Console) throws {
+    let before = try Self.settings(of: run).steps
+    guard settings.steps > before else { return }
+    try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+    if output.quiet { return }
+    console.note(
+      "extended from \(before) to \(settings.steps) steps: learning rate and recurrences are those "
+        + "of a run of \(settings.steps) steps from here on")
   }
 
   private var cacheFolder: String {

@@ -61,7 +61,7 @@ struct TrainChoices: ParsableArguments {
   var evalEvery: Int?
   @Option(help: "Recurrences at which held-out rows are evaluated, such as 1,2,4,8.")
   var evalRecurrence: RecurrenceList?
-  @Option(help: "Steps between checkpoints; 0: only when a signal stops the run.")
+  @Option(help: "Steps between checkpoints; there is one every ten minutes in any case.")
   var checkpointEvery: Int?
   @Flag(help: "Leave bad records out and count them.") var skipBadRecords = false
 

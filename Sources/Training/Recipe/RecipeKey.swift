@@ -142,6 +142,8 @@ struct RecipeKey: Sendable {
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),
+    choice(
+      "data.attention", \.data.attention, TrainingSettings.Data.Attention.allCases),
   ]
 
   private static let beside: [RecipeKey] = [
@@ -159,6 +161,8 @@ struct RecipeKey: Sendable {
       }),
     whole("checkpoints.every", \.checkpoints.every, 0...),
     whole("checkpoints.keep", \.checkpoints.keep, 1...),
+    real("checkpoints.minutes", \.checkpoints.minutes, 0...1e6),
+    flag("checkpoints.final", \.checkpoints.final),
   ]
 }
 

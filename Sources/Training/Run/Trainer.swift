@@ -44,6 +44,8 @@ package final class Trainer {
 
   /// What a run tells while it goes on.
   package enum Event {
+    /// The run goes on after a step; nil where there was no checkpoint to go on from.
+    case resumed(after: Int?, of: Int)
     case step(StepRecord, of: Int)
     case skipped(step: Int)
     case evaluated(EvaluationRecord)
@@ -58,6 +60,9 @@ package final class Trainer {
   private let buckets: GradientBuckets
   /// A signal that came while a checkpoint was written.
   private var isStopPending = false
+  private let clock = ContinuousClock()
+  /// When the last checkpoint was written, or the run began.
+  private var lastSave: ContinuousClock.Instant
   package private(set) var progress: TrainerProgress
 
   /// Steps without a finite gradient, one after another, that end a run.
@@ -78,12 +83,19 @@ package final class Trainer {
       over: exchange)
     optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.compute)
     progress = TrainerProgress(cursor: job.data.startCursor)
+    lastSave = clock.now
   }
 
   /// Goes back to the last checkpoint; to the start where the run died before its first.
+  ///
+  /// - Throws: `TrainingError(.finished)` for a run that has ended and left no checkpoint.
   package func resume() throws {
     guard let step = try job.run.checkpointSteps().last else {
+      guard try pathKind(job.run.package) == nil, try pathKind(job.run.factors) == nil else {
+        throw TrainingError(.finished, job.run.path)
+      }
       if exchange.isFirst { try job.run.rewind(to: nil) }
+      report(.resumed(after: nil, of: settings.steps))
       return
     }
     let file = job.run.checkpoint(step) + "/" + TrainerState.fileName
@@ -92,6 +104,7 @@ package final class Trainer {
     ).progress
     try job.model.parametersChanged()
     if exchange.isFirst { try job.run.rewind(to: progress.step) }
+    report(.resumed(after: progress.step, of: settings.steps))
   }
 
   /// Trains to the end and writes the package.
@@ -108,14 +121,19 @@ package final class Trainer {
       if isDue(Self.weightCheckEvery) { try compareWeights() }
       let isLast = progress.step == settings.steps
       let isBest = isLast || isDue(settings.evaluation.every) ? try evaluate() : false
-      if try isStopping() {
+      let requests = try requests()
+      if requests.stop {
         try save()
         throw stopped
       }
       let savesBest = isBest && settings.checkpoints.every > 0
-      if !isLast, savesBest || isDue(settings.checkpoints.every) {
+      let saves =
+        isLast
+        ? settings.checkpoints.final
+        : savesBest || isDue(settings.checkpoints.every) || requests.save
+      if saves {
         try save()
-        if try isStopping() { throw stopped }
+        if try self.requests().stop { throw stopped }
       }
     }
     try compareWeights()
@@ -156,10 +174,14 @@ package final class Trainer {
     return false
   }
 
-  /// Whether any rank has received a signal; all learn of it after the same step.
-  private func isStopping() throws -> Bool {
+  /// Whether any rank has received a signal, and whether the first finds that a checkpoint is due;
+  /// all learn of it after the same step.
+  private func requests() throws -> (stop: Bool, save: Bool) {
     if job.shouldStop() { isStopPending = true }
-    return try exchange.any(isStopPending)
+    let minutes = settings.checkpoints.minutes
+    let isLate = minutes > 0 && (clock.now - lastSave) / .seconds(60) >= minutes
+    let sums = try exchange.sum([isStopPending ? 1 : 0, isLate && exchange.isFirst ? 1 : 0])
+    return (sums[0] > 0, sums[1] > 0)
   }
 
   private var stopped: TrainingError {
@@ -179,7 +201,6 @@ package final class Trainer {
   // MARK: A step
 
   private func step() throws -> StepRecord {
-    let clock = ContinuousClock()
     let start = clock.now
     let (mean, depth) = (
       settings.sampler.mean(at: progress.step, of: settings.steps),
@@ -239,7 +260,7 @@ package final class Trainer {
         tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
       progress.microBatches += 1
       progress.fullFLOPs += cost
-      let tokens = TokenBatch(rows)
+      let tokens = TokenBatch(rows, attention: settings.data.attention)
       return MicroBatch(
         tokens: tokens, labelCount: tokens.targetCount, draw: draw,
         stateSeed: seeds[UInt64(number)], cost: cost)
@@ -272,7 +293,6 @@ package final class Trainer {
         batch.tokens, batch.draw, stateSeed: batch.stateSeed,
         scale: Double(batch.labelCount) / Double(labelCount))
     }
-    let clock = ContinuousClock()
     let start = clock.now
     try buckets.finish()
     let loss = try mean(of: losses, weights: batches.map(\.labelCount))
@@ -345,7 +365,8 @@ package final class Trainer {
     var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
     for (number, start) in starts.enumerated() {
       let batch = TokenBatch(
-        Array(rows[start..<min(start + size, rows.count)]), firstRow: start)
+        Array(rows[start..<min(start + size, rows.count)]), firstRow: start,
+        attention: settings.data.attention)
       count += batch.targetCount
       if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
       let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
@@ -359,13 +380,14 @@ package final class Trainer {
     try compareWeights()
     try requireFiniteWeights()
     if exchange.isFirst, try finishing(saveOnce) { isStopPending = true }
+    lastSave = clock.now
   }
 
   /// Refuses to start a run whose checkpoints and result the disk has no room for.
   private func requireSpace() throws {
     let package = job.writesPackage ? job.model.parameters.byteCount : 0
     // One more than is kept stands while the next is written, and the best beside it.
-    let kept = settings.checkpoints.every > 0 ? settings.checkpoints.keep + 2 : 1
+    let kept = settings.checkpoints.kept + (settings.checkpoints.every > 0 ? 2 : 1)
     let checkpoints = try max(0, kept - job.run.checkpointSteps().count)
     try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
   }
@@ -386,7 +408,9 @@ package final class Trainer {
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     try writeCurve()
-    try job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
+    try job.run.prune(
+      keeping: settings.checkpoints.kept,
+      best: settings.checkpoints.every > 0 ? progress.bestStep : nil)
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }

@@ -8,6 +8,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     /// The folder holds a run already.
     case runExists
     case nothingToResume
+    /// The run has ended, and left no checkpoint.
+    case finished
     /// A setting differs from that of the run to be resumed.
     case otherSetting(key: String, run: String, asked: String)
     /// The run started from another model.
@@ -48,7 +50,7 @@ package struct TrainingError: DiagnosedError, Equatable {
   package var kind: FailureKind {
     switch problem {
     case .stopped: .interrupted
-    case .runExists: .outputExists
+    case .runExists, .finished: .outputExists
     case .nothingToResume: .inputOutput
     case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
@@ -64,6 +66,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: "train.stopped"
     case .runExists: "train.run_exists"
     case .nothingToResume: "train.nothing_to_resume"
+    case .finished: "train.finished"
     case .otherSetting: "train.other_setting"
     case .otherModel: "train.other_model"
     case .brokenState: "train.broken_state"
@@ -89,6 +92,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped(let step): "stopped by a signal after step \(step)"
     case .runExists: "the folder holds a run already"
     case .nothingToResume: "there is no run to go on with"
+    case .finished: "the run has ended and kept no checkpoint to go on from"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
     case .otherModel: "the run was started from another model"
@@ -123,6 +127,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: "go on with the same command and --resume"
     case .runExists: "choose another folder, go on with --resume, or replace it with --force"
     case .nothingToResume: "start the run without --resume"
+    case .finished: "train the package in the run's folder as a new run"
     case .otherModel: "name the package or model that the run was started with"
     case .otherSetting: "leave the setting out, or start a new run"
     case .unknownPreset("two-phase", _):
