@@ -110,7 +110,9 @@ let package = Package(
       name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
     .target(
       name: "Checkpoint",
-      dependencies: ["ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF"]),
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "CKernels",
+      ]),
 
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),

@@ -27,5 +27,5 @@ extension Checkpoint {
     for file in torchFiles { try file.check() }
   }
 
-  private var torchFiles: [TorchFile] { containers.compactMap { $0 as? TorchFile } }
+  private var torchFiles: [TorchFile] { stored.containers.compactMap { $0 as? TorchFile } }
 }

@@ -24,9 +24,11 @@ package struct Checkpoint: RecipeSource, Sendable {
   package let path: String
   package let format: Format
   package let layout: Layout
-  /// The tensors of all weight files: in the order of the files, then of their position.
+  /// The tensors of all weight files: in the order of the files, then of their position. A weight
+  /// that is stored as codes and scales is one tensor here, of the decoded values.
   package let tensors: [TensorRecord]
-  /// The folder's `config.json`; nil when it has none, or a single file was opened.
+  /// The folder's `config.json`, without what it says of a quantisation that is decoded; nil when
+  /// it has none, or a single file was opened.
   package let config: JSONObject?
   /// What the first weight file says of itself: `__metadata__`, or GGUF's keys and values.
   package let metadata: JSONObject?
@@ -37,64 +39,60 @@ package struct Checkpoint: RecipeSource, Sendable {
   /// What was odd but allowed.
   package let warnings: [Warning]
 
-  /// The opened weight files, all of one format.
-  package let containers: [any TensorContainer]
-  private let places: [TensorName: Place]
+  /// How the weights were quantised that `tensors` shows decoded; nil when none are.
+  package let dequantised: Dequantisation?
+  /// Why tensors hold codes that are shown as they are; nil when none do.
+  package let quantisation: Quantisation?
 
-  private struct Place: Sendable {
-    var record: Int
-    var container: Int
-    var index: Int
-  }
+  /// What the weight files hold.
+  let stored: StoredTensors
+  private let weights: [TensorName: QuantisedWeight]
+  /// Stored tensors that are no tensors of their own: scales, zero points.
+  private let operands: Set<TensorName>
 
   /// Puts together what was found; the tensors' names must be distinct.
   init(
     path: String, layout: Layout, weights: WeightFiles, config: JSONObject? = nil,
     sideFiles: [SideFile] = [], warnings: [Warning] = []
-  ) throws(CheckpointError) {
+  ) throws {
     self.path = path
     self.layout = layout
-    self.config = config
-    self.sideFiles = sideFiles
     format = weights.format
     metadata = weights.metadata
     inputs = weights.inputs
-    containers = weights.containers
-    self.warnings = warnings + weights.warnings + containers.flatMap(\.warnings)
-    tensors = containers.flatMap(\.tensors)
-    var places: [TensorName: Place] = [:]
-    places.reserveCapacity(tensors.count)
-    var record = 0
-    for (i, container) in containers.enumerated() {
-      for (j, tensor) in container.tensors.enumerated() {
-        let place = Place(record: record, container: i, index: j)
-        if let first = places.updateValue(place, forKey: tensor.name) {
-          throw CheckpointError(
-            .tensorTwice(tensors[first.record].file, tensor.file), path: path, tensor: tensor.name)
-        }
-        record += 1
-      }
-    }
-    self.places = places
+    stored = try StoredTensors(weights.containers, path: path)
+    let plan = try QuantisationPlan(config, stored)
+    self.config = plan.config
+    self.sideFiles = sideFiles.filter { !plan.describes($0.name) }
+    self.weights = plan.weights
+    operands = plan.operands
+    tensors = plan.tensors
+    dequantised = plan.dequantised
+    quantisation = plan.refused
+    self.warnings =
+      warnings + weights.warnings + stored.containers.flatMap(\.warnings) + plan.warnings
   }
 
   package func record(_ name: TensorName) -> TensorRecord? {
-    places[name].map { tensors[$0.record] }
+    if let weight = weights[name] { return weight.record }
+    return operands.contains(name) ? nil : stored.record(name)
   }
 
   package func region(_ name: TensorName) -> ByteRegion? {
-    places[name].flatMap { containers[$0.container].region(of: $0.index) }
+    weights[name] == nil ? stored.region(name) : nil
   }
 
   package func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
-    let place = try place(name)
-    try containers[place.container].read(place.index, at: offset, into: &bytes)
+    guard let weight = weights[name] else { return try stored.read(name, at: offset, into: &bytes) }
+    try weight.read(at: offset, from: stored, into: &bytes)
   }
 
-  private func place(_ name: TensorName) throws(CheckpointError) -> Place {
-    guard let place = places[name] else {
-      throw CheckpointError(.tensorMissing, path: path, tensor: name)
+  package func readFloats(
+    _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
+  ) throws {
+    guard let weight = weights[name] else {
+      return try stored.readFloats(name, elements: elements, into: &values)
     }
-    return place
+    try weight.readFloats(elements, from: stored, into: &values)
   }
 }

@@ -7,6 +7,12 @@ package struct ThreadError: DiagnosedError, Equatable {
   package var started: Int
   package var reason: Errno
 
+  package init(wanted: Int, started: Int, reason: Errno) {
+    self.wanted = wanted
+    self.started = started
+    self.reason = reason
+  }
+
   package var code: String { "threads.exhausted" }
   package var kind: FailureKind { .resourceLimit }
   package var message: String {

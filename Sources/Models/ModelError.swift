@@ -56,6 +56,7 @@ package struct ModelError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "the model is recurrent already"
     case .quantised(let found):
       "the weights are quantised (\(found.method)), which is not decoded"
+        + (found.variant.map { " in this variant: \($0)" } ?? "")
     case .isRun: "this is the folder of a training run, not a model"
     }
   }
@@ -66,13 +67,28 @@ package struct ModelError: DiagnosedError, Equatable {
     case .noTokenizer: "put the model's tokenizer.json into the folder"
     case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
     case .alreadyRecurrent: "give the source model"
-    case .quantised:
+    case .quantised(let found): found.advice
+    case .isRun(let package?): "its trained model is \(package)"
+    case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
+    }
+  }
+}
+
+extension Quantisation {
+  /// Where weights are to be had that can be read.
+  fileprivate var advice: String {
+    switch method {
+    case "mlx": "give the original checkpoint, or dequantise it with `mlx_lm.convert --dequantize`"
+    case "bitsandbytes":
+      """
+      give the original checkpoint; or load it in transformers, call the model's dequantize(), and \
+      save that
+      """
+    default:
       """
       give the original checkpoint in bf16 or float16, or save a dequantised one with the tool that \
       quantised it
       """
-    case .isRun(let package?): "its trained model is \(package)"
-    case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
     }
   }
 }

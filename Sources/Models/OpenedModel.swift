@@ -3,6 +3,7 @@ package import Checkpoint
 import JSON
 package import Kernels
 package import ModelGraph
+import Tensors
 package import Tokenizers
 package import Transformer
 
@@ -33,7 +34,9 @@ package struct OpenedModel {
       return SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
     }
     let tensors = graph.parameters.map { "\($0.name) \($0.type) \($0.shape)" }
-    let text = JSONValue.object(graph.config).text() + tensors.joined(separator: "\n")
+    let text =
+      JSONValue.object(graph.config).text()
+      + (tensors + checkpoint.tensors.compactMap(\.encoding)).joined(separator: "\n")
     return SHA256.digest(of: Array(text.utf8))
   }
 

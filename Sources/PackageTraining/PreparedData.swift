@@ -21,14 +21,17 @@ package struct PreparedData {
 
   /// Tokenises the sources of `data` into the new folder `folder`, which appears whole or not at all.
   package init(_ data: TrainingData, in folder: String, force: Bool) throws {
-    var (data, settings) = (data, data.settings)
+    var settings = data.settings
+    // What is written is tokens, which are read where they lie.
+    settings.data.isStreamed = false
+    var data = TrainingData(settings, for: data.model, cache: data.cache, observer: data.observer)
     let dataset = try data.dataset()
     try dataset.requireLearned(heldOutRows: settings.evaluation.rows)
     let staged = try StagedOutput(
       at: folder, isFolder: true, force: force, inputs: settings.data.sources, needed: 0)
     var sources: [Source] = []
     for (index, source) in dataset.sources.enumerated() {
-      let stream = source.stream
+      guard let stream = (source.rows as? StoredRows)?.stream else { continue }
       let text = stream as? CachedTokens
       // A file of token ids stays where it is; several become one.
       if text.map({ $0.path == $0.file }) ?? !(stream is JoinedTokens) {

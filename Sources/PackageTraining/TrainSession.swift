@@ -24,6 +24,7 @@ package struct TrainSession {
   private let trainer: Trainer
   private let run: RunFolder
   private let skippedRecords: Int
+  private let streams: [StreamedRows]
   private let warnings: [Warning]
   private let exchange: any GradientExchange
   private let plan: ActivationPlan
@@ -68,6 +69,7 @@ package struct TrainSession {
     plan = network.plan
     byteCount = network.byteCount
     skippedRecords = data.skipped
+    streams = dataset.sources.compactMap { $0.rows as? StreamedRows }
     warnings = data.warnings
   }
 
@@ -95,6 +97,7 @@ package struct TrainSession {
     return TrainingOutcome(
       run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
-      skippedRecords: skippedRecords, warnings: warnings, plan: plan, byteCount: byteCount)
+      skippedRecords: streams.reduce(skippedRecords) { $0 + $1.skipped }, warnings: warnings,
+      plan: plan, byteCount: byteCount)
   }
 }

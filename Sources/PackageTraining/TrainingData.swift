@@ -30,18 +30,37 @@ package struct TrainingData {
   }
 
   package mutating func dataset() throws -> Dataset {
-    var streams: [(stream: any TokenStream, weight: Double)] = []
-    for source in settings.data.sources {
+    var sources: [(rows: any SourceRows, weight: Double)] = []
+    for (number, source) in settings.data.sources.enumerated() {
       let (path, weight) = try Self.split(source)
-      let stream = try open(path)
-      if settings.data.attention == .document, !stream.marksDocuments {
-        throw DataError(.noBorders, stream.path)
-      }
-      streams.append((stream, weight))
+      sources.append((try rows(of: path, number), weight))
     }
-    return try Dataset(
-      streams, sequenceLength: settings.sequenceLength, heldOut: settings.data.heldOut,
-      seed: settings.seed, epochLimit: settings.data.epochs, vocabulary: vocabulary)
+    return Dataset(
+      sources, sequenceLength: settings.sequenceLength, seed: settings.seed,
+      vocabulary: vocabulary)
+  }
+
+  /// The rows of source `number`.
+  private mutating func rows(of path: String, _ number: Int) throws -> any SourceRows {
+    let format = settings.data.format
+    let kind = format == "auto" ? nil : DataKind(rawValue: format)
+    guard kind != nil || format == "auto" else { throw DataError(.unknownFormat(format), path) }
+    let files = try DataFiles(path, kind: kind)
+    warnings += files.warnings
+    if settings.data.isStreamed, !files.areTokens {
+      return StreamedRows(
+        try StreamPlan(
+          request(files, kind), number: number, sequenceLength: settings.sequenceLength,
+          heldOut: settings.data.heldOut, seed: settings.seed, epochLimit: settings.data.epochs,
+          buffer: settings.data.shuffleBuffer))
+    }
+    let stream = try stored(files, kind)
+    if settings.data.attention == .document, !stream.marksDocuments {
+      throw DataError(.noBorders, stream.path)
+    }
+    return try StoredRows(
+      stream, number: number, sequenceLength: settings.sequenceLength,
+      heldOut: settings.data.heldOut, seed: settings.seed, epochLimit: settings.data.epochs)
   }
 
   private var vocabulary: Int { model.graph.sizes.vocabulary }
@@ -58,25 +77,25 @@ package struct TrainingData {
     return (String(source[..<colon]), weight)
   }
 
-  private mutating func open(_ path: String) throws -> any TokenStream {
-    let format = settings.data.format
-    let kind = format == "auto" ? nil : DataKind(rawValue: format)
-    guard kind != nil || format == "auto" else { throw DataError(.unknownFormat(format), path) }
-    let files = try DataFiles(path, kind: kind)
-    warnings += files.warnings
+  private mutating func stored(_ files: DataFiles, _ kind: DataKind?) throws -> any TokenStream {
     if files.areTokens {
       let parts = try files.files.map { try tokenIDs($0) }
-      return parts.count == 1 ? parts[0] : JoinedTokens(parts, path: path)
+      return parts.count == 1 ? parts[0] : JoinedTokens(parts, path: files.path)
     }
+    let tokens = try cache.tokens(of: request(files, kind)) {
+      observer.tokenising(files.path, $0)
+    }
+    skipped += tokens.skippedCount
+    return tokens
+  }
+
+  private func request(_ files: DataFiles, _ kind: DataKind?) throws -> TokenCache.Request {
     var text = TextFormat(kind ?? .text)
     text.splitsAtBlankLines = settings.data.splitsAtBlankLines
     text.fields = settings.data.fields
-    let request = TokenCache.Request(
-      path: path, files: files.files, format: text, encoder: try encoder(for: path),
+    return TokenCache.Request(
+      path: files.path, files: files.files, format: text, encoder: try encoder(for: files.path),
       vocabulary: vocabulary, skipsBadRecords: settings.data.skipsBadRecords)
-    let tokens = try cache.tokens(of: request) { observer.tokenising(path, $0) }
-    skipped += tokens.skippedCount
-    return tokens
   }
 
   private func tokenIDs(_ file: DataFiles.File) throws -> any TokenStream {

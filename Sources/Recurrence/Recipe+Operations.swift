@@ -4,13 +4,18 @@ package import Tensors
 extension Recipe {
   /// The chain of operations in words, for plans and provenance: `["concatenate rows", "cast BF16"]`.
   ///
-  /// - Parameter stored: Types of the source's tensors; none where there is no source. Parts of one
-  ///   tensor may be of several.
-  package func operations(stored: [StorageType]) -> [String] {
+  /// - Parameters:
+  ///   - stored: Types of the source's tensors; none where there is no source. Parts of one tensor may
+  ///     be of several.
+  ///   - encodings: Kinds of codes, in words, that give the values of those types.
+  package func operations(stored: [StorageType], encodings: [String] = []) -> [String] {
     var steps: [String] = []
     switch content {
     case .initialised(let initialiser): return [initialiser.description]
     case .rows(let parts):
+      for encoding in encodings where !steps.contains("decode \(encoding)") {
+        steps.append("decode \(encoding)")
+      }
       for stored in stored {
         guard case .block(let type) = stored, !steps.contains("decode \(type)") else { continue }
         steps.append("decode \(type)")
@@ -26,6 +31,12 @@ extension Recipe {
       steps.append("cast \(type)")
     }
     return steps.isEmpty ? ["copy"] : steps
+  }
+
+  /// The same for a recipe that is carried out on `source`.
+  package func operations(on source: any RecipeSource) -> [String] {
+    let records = sources.compactMap { source.record($0.tensor) }
+    return operations(stored: records.map(\.type), encodings: records.compactMap(\.encoding))
   }
 
   /// The source tensors, in order.

@@ -12,6 +12,6 @@ extension Manifest.Part {
     self.init(
       tensor: record.name, rows: source.rows, file: baseName(record.file),
       offset: hasSpan ? record.offset.map { $0 + source.rows.lowerBound * rowBytes } : nil,
-      byteCount: source.rows.count * rowBytes, type: record.type.description)
+      byteCount: source.rows.count * rowBytes, type: record.encoding ?? record.type.description)
   }
 }

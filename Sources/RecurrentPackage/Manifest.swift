@@ -49,7 +49,8 @@ package struct Manifest: Equatable, Sendable {
     /// Position of the first of these rows in `file`; nil when they do not lie there as they are.
     package var offset: Int?
     package var byteCount: Int
-    /// The format's own spelling, such as `BF16` or `Q4_1`.
+    /// The format's own spelling, such as `BF16` or `Q4_1`; of codes that were decoded, their kind in
+    /// words.
     package var type: String
   }
 

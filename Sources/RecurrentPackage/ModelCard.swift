@@ -59,6 +59,7 @@ struct ModelCard {
     }
     text += "| embedding and head | | \(counts.embedding + counts.head) |\n"
     text += "| all | | \(counts.total) |\n"
+    if let source = checkpoint.dequantised { text += "\n" + Self.decoded(source) }
     if let notice = try SourceLicense(of: checkpoint)?.notice { text += "\n\(notice).\n" }
     text += """
 
@@ -96,6 +97,14 @@ struct ModelCard {
     > **Not healed yet.** Until it has been trained further, this model is no better than its
     > source with the dropped layers left out, and a larger r does not help.
     """
+
+  private static func decoded(_ source: Dequantisation) -> String {
+    let kinds = source.encodings.map { "\($0.tensors) tensors as \($0.name), to \($0.type)" }
+    return """
+      The source is quantised (\(source.method)). Its codes were decoded: \(kinds.joined(separator: "; ")).
+
+      """
+  }
 
   private static func `default`(_ recurrence: Int) -> String {
     "none are asked for: \(recurrence)"

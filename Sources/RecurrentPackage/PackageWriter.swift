@@ -142,10 +142,9 @@ package struct PackageWriter: Sendable {
     let parts = recipe.sources.compactMap { part in
       source.record(part.tensor).map { Manifest.Part(part, $0, shape: entry.tensor.shape) }
     }
-    let stored = recipe.sources.compactMap { source.record($0.tensor)?.type }
     return Manifest.Tensor(
       name: entry.tensor.name, file: file, offset: entry.range.lowerBound,
       byteCount: entry.range.count, type: entry.tensor.type, shape: entry.tensor.shape,
-      digest: digest, operations: recipe.operations(stored: stored), parts: parts)
+      digest: digest, operations: recipe.operations(on: source), parts: parts)
   }
 }

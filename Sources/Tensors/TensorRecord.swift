@@ -16,9 +16,13 @@ package struct TensorRecord: Equatable, Sendable {
   /// Position of the first byte in `file`; nil when the bytes are not there as they are (deflated,
   /// strided or big-endian storage).
   package var offset: Int?
+  /// How the file stores the values as codes that other tensors give their meaning, in words; nil
+  /// when the bytes alone are the values.
+  package var encoding: String?
 
   package init(
-    name: TensorName, type: StorageType, shape: [Int], byteCount: Int, file: String, offset: Int?
+    name: TensorName, type: StorageType, shape: [Int], byteCount: Int, file: String, offset: Int?,
+    encoding: String? = nil
   ) {
     self.name = name
     self.type = type
@@ -26,6 +30,7 @@ package struct TensorRecord: Equatable, Sendable {
     self.byteCount = byteCount
     self.file = file
     self.offset = offset
+    self.encoding = encoding
   }
 
   /// Number of elements; the reader has checked that it fits.

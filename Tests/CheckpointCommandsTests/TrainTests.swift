@@ -120,6 +120,26 @@ struct TrainTests {
       manager.contentsEqual(atPath: part + weights, andPath: folder.file("whole") + weights))
   }
 
+  @Test("a run that streams its data goes on where it was, without a cache")
+  func streams() throws {
+    let package = try package()
+    let arguments = [
+      "--data", Fixtures.path("data/sums"), "--steps", "6", "--set", "data.stream=true", "--set",
+      "data.shuffle_buffer=50",
+    ]
+    #expect(try train(package, arguments, to: "whole").code == 0)
+    #expect(try train(package, arguments + ["--checkpoint-every", "2"], to: "part").code == 0)
+    // As a run that was killed after its second checkpoint left it.
+    let part = folder.file("part")
+    try FileManager.default.removeItem(atPath: part + "/package")
+    try FileManager.default.removeItem(atPath: part + "/checkpoints/step-6")
+    let more = try train(package, ["--resume"], to: "part")
+    #expect(more.code == 0, "\(more.notes)")
+    #expect(more.notes.contains("goes on after step 4 of 6"))
+    #expect(try losses("part") == losses("whole"))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("cache")))
+  }
+
   @Test("a finished run goes on with more steps, as if it had had them from the start")
   func extends() throws {
     let package = try package()

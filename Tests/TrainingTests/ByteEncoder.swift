@@ -55,3 +55,19 @@ func documentStarts(_ stream: any TokenStream) throws -> [Int] {
 func bytes(_ text: String, masked: Bool = false) -> [UInt32] {
   text.utf8.map { UInt32($0) | (masked ? TokenMark.notLearned : 0) }
 }
+
+extension Dataset {
+  /// Rows of streams of tokens.
+  init(
+    stored streams: [(stream: any TokenStream, weight: Double)], sequenceLength: Int,
+    heldOut: Double, seed: UInt64, epochLimit: Int = 0, vocabulary: Int
+  ) throws {
+    let sources = try streams.enumerated().map { number, source in
+      let rows = try StoredRows(
+        source.stream, number: number, sequenceLength: sequenceLength, heldOut: heldOut,
+        seed: seed, epochLimit: epochLimit)
+      return (rows: rows as any SourceRows, weight: source.weight)
+    }
+    self.init(sources, sequenceLength: sequenceLength, seed: seed, vocabulary: vocabulary)
+  }
+}

@@ -92,7 +92,7 @@ struct DatasetTests {
     _ counts: [(Int, Double)], heldOut: Double = 0.1, seed: UInt64 = 5, epochs: Int = 0
   ) throws -> Dataset {
     try Dataset(
-      counts.map { (Counting(path: "n\($0.0)", count: $0.0), $0.1) }, sequenceLength: 9,
+      stored: counts.map { (Counting(path: "n\($0.0)", count: $0.0), $0.1) }, sequenceLength: 9,
       heldOut: heldOut, seed: seed, epochLimit: epochs, vocabulary: 1 << 30)
   }
 

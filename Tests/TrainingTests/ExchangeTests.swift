@@ -41,7 +41,7 @@ struct ExchangeTests {
       let model = try ToyModel(vocabulary: 12)
       change(exchange.rank, model)
       let data = try Dataset(
-        [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
+        stored: [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
         seed: settings.seed, vocabulary: model.vocabulary)
       var job = Trainer.Job(
         settings: settings, model: model, data: data,

@@ -60,7 +60,7 @@ struct LossWeightTests {
     let errors = ThreadGroup.run(ranks) { exchange in
       let model = try model()
       let data = try Dataset(
-        [(stream, 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
+        stored: [(stream, 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
         seed: settings.seed, vocabulary: 12)
       var job = Trainer.Job(
         settings: settings, model: model, data: data,
@@ -78,7 +78,7 @@ struct LossWeightTests {
   /// Loss and gradient norm of the first step, in Double: means over all labels of the batch.
   private func expected(_ settings: TrainingSettings) throws -> (loss: Double, norm: Double) {
     let data = try Dataset(
-      [(MaskedStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
+      stored: [(MaskedStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
       seed: settings.seed, vocabulary: 12)
     var cursor = data.startCursor
     let rows = try (0..<settings.batchSize).map { _ in try data.next(&cursor) }
@@ -132,7 +132,7 @@ struct LossWeightTests {
   func nothing() throws {
     func check(_ stream: MaskedStream, heldOutRows: Int) throws {
       let data = try Dataset(
-        [(stream, 1)], sequenceLength: 15, heldOut: 0.1, seed: 1, vocabulary: 12)
+        stored: [(stream, 1)], sequenceLength: 15, heldOut: 0.1, seed: 1, vocabulary: 12)
       try data.requireLearned(heldOutRows: heldOutRows)
     }
     let nothing = MaskedStream(learned: { _ in 0 })

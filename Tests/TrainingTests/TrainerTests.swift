@@ -33,7 +33,7 @@ struct TrainerTests {
     }, stopAfter: Int? = nil
   ) throws -> Trainer {
     let data = try Dataset(
-      [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
+      stored: [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
       seed: settings.seed, vocabulary: model.vocabulary)
     let run = RunFolder(folder.file(name))
     if try pathKind(run.path) == nil {

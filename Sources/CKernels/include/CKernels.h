@@ -67,3 +67,27 @@ void ck_dequantise_q6_k(const uint8_t *in, float *out, size_t count);
 // `count` blocks of 32 float32 to Q8_0; gives how many values lie in blocks that became infinite or
 // NaN, and the largest magnitude among them.
 size_t ck_quantise_q8_0(const float *in, uint8_t *out, size_t count, float *top);
+
+// MARK: codes.c
+
+// `count` unsigned codes of 1 to 8 bits to float32, from a stream with the first code lowest.
+void ck_unpack_codes(const uint8_t *in, float *out, size_t count, uint32_t bits);
+
+// The same of one code in each word of 32 bits, at bit `shift`.
+void ck_unpack_words(const uint8_t *in, float *out, size_t count, uint32_t shift, uint32_t bits);
+
+// Value minus zero point, times scale, of which there is one each for every run of `width` values; the
+// last run may be shorter. `zeros` may be null: nothing is subtracted.
+void ck_scale_runs(float *values, size_t count, size_t width, const float *zeros,
+                   const float *scales);
+
+// The same with the scale and zero point at `index[i]` for value i.
+void ck_scale_indexed(float *values, size_t count, const int32_t *index, const float *zeros,
+                      const float *scales);
+
+// `columns` columns of a matrix, whose rows lie `stride` apart, to rows that lie `out_stride` apart.
+void ck_transpose(const float *in, size_t rows, size_t stride, size_t columns, float *out,
+                  size_t out_stride);
+void ck_transpose_words(const uint8_t *in, size_t rows, size_t columns, uint8_t *out);
+
+size_t ck_count_infinite(const float *values, size_t count);

@@ -13,7 +13,8 @@ struct Convert: Verb {
     discussion: """
       The format follows from the output's ending: .safetensors, .gguf, .pt, .pth or .bin, or else \
       a Hugging Face folder with safetensors. Tensors get the names of such a folder, whatever the \
-      source calls them. Everything is streamed; the output appears whole or not at all.
+      source calls them. Quantised weights are decoded. Everything is streamed; the output appears \
+      whole or not at all.
 
       Example:
         ckpt convert SmolLM2.Q4_1.gguf -o SmolLM2 --dtype bf16

@@ -37,6 +37,12 @@ extension InspectReport {
     } else {
       table.add(["architecture", "unknown: no config.json beside the weights"])
     }
+    if let found = checkpoint.dequantised {
+      let kinds = found.encodings.map {
+        "\(counted($0.tensors, "tensor")) of \($0.name), decoded to \($0.type)"
+      }
+      table.add(["quantised", "\(found.method): \(kinds.joined(separator: "; "))"])
+    }
     table.add(["parameters", grouped(parameterCount)])
     for type in types {
       table.add([
@@ -88,6 +94,7 @@ extension InspectReport {
     table.add(["bytes", grouped(record.byteCount)])
     if let other = checkpoint.ties[record.name] { table.add(["tied to", other.string]) }
     table.add(["file", record.file])
+    if let encoding = record.encoding { table.add(["decoded from", encoding]) }
     table.add(["offset", record.offset.map(grouped) ?? "not stored as it is"])
     if let statistics {
       table.add([

@@ -73,6 +73,7 @@ struct InspectReport: Report {
       "files": .array(checkpoint.inputs.map { .string($0) }),
       "side_files": .array(checkpoint.sideFiles.map { .string($0.name) }),
     ]
+    if let found = checkpoint.dequantised { object["quantisation"] = found.json }
     if let statistics { object["statistics"] = statistics.json }
     if let dataFaults {
       object["data_faults"] = .array(
@@ -99,13 +100,30 @@ struct InspectReport: Report {
   private var metadata: JSONValue { checkpoint.metadata.map { .object($0) } ?? .null }
 }
 
+extension Dequantisation {
+  fileprivate var json: JSONValue {
+    [
+      "method": .string(method),
+      "encodings": .array(
+        encodings.map {
+          [
+            "encoding": .string($0.name), "dtype": .string($0.type.description),
+            "tensors": JSONValue($0.tensors),
+          ]
+        }),
+    ]
+  }
+}
+
 extension TensorRecord {
   var json: JSONValue {
-    [
+    var object: JSONObject = [
       "name": .string(name.string), "dtype": .string(type.description),
       "shape": .array(shape.map { JSONValue($0) }), "bytes": JSONValue(byteCount),
       "file": .string(file), "offset": JSONValue(offset),
     ]
+    if let encoding { object["encoding"] = .string(encoding) }
+    return .object(object)
   }
 }
 

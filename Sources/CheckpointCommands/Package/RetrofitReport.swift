@@ -89,8 +89,7 @@ struct RetrofitReport: Report {
   }
 
   private func operations(_ parameter: Parameter) -> [String] {
-    let stored = parameter.recipe.sources.compactMap { source.record($0.tensor)?.type }
-    return parameter.recipe.operations(stored: stored)
+    parameter.recipe.operations(on: source)
   }
 
   // MARK: Text

@@ -5,15 +5,20 @@ import JSON
 struct ColumnRecords: RecordSource {
   private let file: any ColumnFile
   private let columns: [Int]
-  private var group = 0
+  private var group: Int
+  /// The row group after the last that is read.
+  private let end: Int
   private var reader: (any BatchReader)?
   private var batch: Batch?
   private var row = 0
 
   /// - Parameter fields: Columns that are read; when none of them is there, the error must name those
   ///   that are, so all are.
-  init(_ file: any ColumnFile, fields: [String]?) {
+  /// - Parameter group: The row group that is read; nil reads all.
+  init(_ file: any ColumnFile, fields: [String]?, group: Int? = nil) {
     self.file = file
+    self.group = group ?? 0
+    end = group.map { $0 + 1 } ?? file.groupRowCounts.count
     let all = Array(file.fields.indices)
     let wanted = all.filter { index in
       fields?.contains { $0.utf8.elementsEqual(file.fields[index].name.utf8) } ?? true
@@ -34,7 +39,7 @@ struct ColumnRecords: RecordSource {
       }
       row = 0
       if reader == nil {
-        guard group < file.groupRowCounts.count else { return nil }
+        guard group < end else { return nil }
         reader = try file.batches(of: group, columns: columns)
       }
       batch = try reader?.next()

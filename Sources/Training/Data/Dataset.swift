@@ -1,73 +1,43 @@
 import Tensors
 
-/// Rows of tokens from one or more sources: the order in which a run reads them.
-///
-/// Each source is cut into rows of S + 1 tokens that ignore document borders ("wrapped packing").
-/// The last rows are held out; the others are read in random order, anew in each epoch. Everything
-/// follows from seed and cursor.
+/// Rows of tokens from one or more sources: the order in which a run reads them. Everything follows
+/// from seed and cursor.
 package struct Dataset: Sendable {
   package struct Source: Sendable {
-    package var stream: any TokenStream
+    package var rows: any SourceRows
     package var weight: Double
-    /// Rows to train on; the held-out rows follow them.
-    package var trainingRows: Int
-    package var heldOutRows: Int
   }
 
   package let sources: [Source]
   /// S: tokens of a sequence.
   package let sequenceLength: Int
   private let seed: UInt64
-  private let epochLimit: Int
   private let vocabulary: Int
 
   private static let choiceStream: UInt64 = 0x736F_7572_6365_0000  // "source"
-  private static let orderStream: UInt64 = 0x6F72_6465_7200_0000  // "order"
 
-  /// - Parameters:
-  ///   - heldOut: Share of each source's rows that is held out; at least one row.
-  ///   - epochLimit: How often all rows may be read; 0 is any number.
-  ///   - vocabulary: Rows of the model's embedding.
+  /// - Parameter vocabulary: Rows of the model's embedding.
   package init(
-    _ streams: [(stream: any TokenStream, weight: Double)], sequenceLength: Int, heldOut: Double,
-    seed: UInt64, epochLimit: Int = 0, vocabulary: Int
-  ) throws(DataError) {
+    _ sources: [(rows: any SourceRows, weight: Double)], sequenceLength: Int, seed: UInt64,
+    vocabulary: Int
+  ) {
+    self.sources = sources.map { Source(rows: $0.rows, weight: $0.weight) }
     self.sequenceLength = sequenceLength
     self.seed = seed
-    self.epochLimit = epochLimit
     self.vocabulary = vocabulary
-    var sources: [Source] = []
-    for (stream, weight) in streams {
-      let rows = stream.count / (sequenceLength + 1)
-      guard rows >= 2 else {
-        throw DataError(
-          .tooFewTokens(found: stream.count, needed: 2 * (sequenceLength + 1)), stream.path)
-      }
-      let held = min(max(1, Int((heldOut * Double(rows)).rounded())), rows - 1)
-      sources.append(
-        Source(
-          stream: stream, weight: weight, trainingRows: rows - held, heldOutRows: held))
-    }
-    self.sources = sources
   }
 
-  package var startCursor: DataCursor { DataCursor(perSource: sources.map { _ in 0 }) }
+  package var startCursor: DataCursor {
+    DataCursor(perSource: sources.map { _ in 0 }, streams: sources.map { $0.rows.start })
+  }
 
-  /// The next row to train on, S + 1 tokens; bit 31 marks those that are no targets.
+  /// The next row to train on, S + 1 tokens with their marks.
   package func next(_ cursor: inout DataCursor) throws -> [UInt32] {
     let index = choose(at: cursor.rowCount)
-    let source = sources[index]
-    let (epoch, position) = cursor.perSource[index].quotientAndRemainder(
-      dividingBy: source.trainingRows)
-    if epochLimit > 0, epoch >= epochLimit {
-      throw DataError(.exhausted(epochs: epochLimit), source.stream.path)
-    }
-    let order = Permutation(
-      count: source.trainingRows, seed: seed,
-      stream: Self.orderStream &+ UInt64(index) << 32 &+ UInt64(epoch))
-    let row = try row(order[position], of: source)
+    let rows = sources[index].rows
+    let row = try rows.next(after: cursor.perSource[index], &cursor.streams[index])
     cursor.perSource[index] += 1
-    return row
+    return try checked(row, of: rows)
   }
 
   /// The source of row `number` of the run: drawn by weight.
@@ -82,78 +52,25 @@ package struct Dataset: Sendable {
     return sources.count - 1
   }
 
-  private func row(_ index: Int, of source: Source) throws -> [UInt32] {
-    var tokens = [UInt32](repeating: 0, count: sequenceLength + 1)
-    let start = index * tokens.count
-    try source.stream.read(at: start, into: &tokens)
-    if let bad = tokens.firstIndex(where: { $0 & TokenMark.id >= vocabulary }) {
+  private func checked(
+    _ tokens: [UInt32], of rows: any SourceRows
+  ) throws(DataError) -> [UInt32] {
+    if let bad = tokens.first(where: { $0 & TokenMark.id >= vocabulary }) {
       throw DataError(
-        .tokenOutOfRange(id: Int(tokens[bad] & TokenMark.id), vocabulary: vocabulary),
-        source.stream.path)
+        .tokenOutOfRange(id: Int(bad & TokenMark.id), vocabulary: vocabulary), rows.path)
     }
     return tokens
   }
 
   /// Rows held out, at most `limit`, taken from the sources in turn.
   package func heldOutRows(limit: Int) throws -> [[UInt32]] {
+    let held = try sources.map { ($0.rows, try $0.rows.heldOut(limit: limit)) }
     var rows: [[UInt32]] = []
-    for position in 0..<(sources.map(\.heldOutRows).max() ?? 0) {
-      for source in sources where position < source.heldOutRows && rows.count < limit {
-        rows.append(try row(source.trainingRows + position, of: source))
+    for position in 0..<(held.map(\.1.count).max() ?? 0) {
+      for (source, own) in held where position < own.count && rows.count < limit {
+        rows.append(try checked(own[position], of: source))
       }
     }
     return rows
   }
-}
-
-/// How far a run has read.
-package struct DataCursor: Equatable, Sendable {
-  /// Rows read from each source.
-  package var perSource: [Int]
-
-  package init(perSource: [Int]) { self.perSource = perSource }
-
-  /// Rows read in all.
-  package var rowCount: Int { perSource.reduce(0, +) }
-}
-
-/// Sequences as the model takes them.
-package struct TokenBatch: Equatable, Sendable {
-  /// `[B, S]`.
-  package var tokens: [Int32]
-  /// `[B, S]`, the token that follows each; -100 where the loss does not count.
-  package var labels: [Int32]
-  package var rows: Int
-  /// Number of the first row: random initial states depend on it, not on how rows are grouped.
-  package var firstRow: Int
-  /// `[B, S]`, index in its row of the first token that each token sees; nil means 0.
-  package var firstVisible: [Int32]?
-
-  /// - Parameter attention: Documents that are kept apart also do not predict one another.
-  package init(
-    _ rows: [[UInt32]], firstRow: Int = 0,
-    attention: TrainingSettings.Data.Attention = .sequence
-  ) {
-    self.rows = rows.count
-    self.firstRow = firstRow
-    let hidden =
-      attention == .document
-      ? TokenMark.notLearned | TokenMark.startsDocument : TokenMark.notLearned
-    tokens = rows.flatMap { $0.dropLast().map { Int32(bitPattern: $0 & TokenMark.id) } }
-    labels = rows.flatMap { row in
-      row.dropFirst().map { $0 & hidden == 0 ? Int32(bitPattern: $0 & TokenMark.id) : -100 }
-    }
-    guard attention == .document else { return }
-    let first = rows.flatMap { row in
-      var start: Int32 = 0
-      return row.dropLast().enumerated().map { i, token in
-        if token & TokenMark.startsDocument != 0 { start = Int32(i) }
-        return start
-      }
-    }
-    firstVisible = first.allSatisfy { $0 == 0 } ? nil : first
-  }
-
-  /// Number of labels that count.
-  package var targetCount: Int { labels.count { $0 >= 0 } }
 }

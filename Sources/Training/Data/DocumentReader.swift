@@ -23,14 +23,18 @@ package struct DocumentReader {
 
   private var source: Source
 
-  /// - Parameter skipsBadLines: Leave out lines of plain text that are no UTF-8.
+  /// - Parameters:
+  ///   - skipsBadLines: Leave out lines of plain text that are no UTF-8.
+  ///   - group: The row group of a file of columns that is read; nil reads all.
   package init(
-    _ path: String, format: TextFormat, chat: TextEncoder.Chat? = nil, skipsBadLines: Bool = false
+    _ path: String, format: TextFormat, chat: TextEncoder.Chat? = nil, skipsBadLines: Bool = false,
+    group: Int? = nil
   ) throws {
     source =
       if format.kind.isRecords {
         .records(
-          try recordSource(path, format.kind, fields: RecordText.wanted(format.fields)),
+          try recordSource(
+            path, format.kind, fields: RecordText.wanted(format.fields), group: group),
           RecordText(fields: format.fields, path: path, template: chat))
       } else {
         .text(

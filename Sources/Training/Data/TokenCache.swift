@@ -117,8 +117,7 @@ package struct TokenCache: Sendable {
     while true {
       do {
         guard let piece = try reader.next() else { break }
-        var tokens = try encode(piece, file.path, request)
-        if piece.startsDocument, !tokens.isEmpty { tokens[0] |= TokenMark.startsDocument }
+        let tokens = try request.tokens(of: piece, in: file.path)
         try output.write(littleEndian(tokens))
         tally.tokens += tokens.count
         if piece.endsDocument { tally.documents += 1 }
@@ -135,30 +134,6 @@ package struct TokenCache: Sendable {
     var tokens = 0
     var documents = 0
     var skipped = 0
-  }
-
-  private static func encode(
-    _ piece: DocumentPiece, _ path: String, _ request: Request
-  ) throws -> [UInt32] {
-    let encoder = request.encoder
-    var tokens = try piece.tokens ?? encoder.encode(piece.segments)
-    if let bad = tokens.first(where: { $0 & TokenMark.id >= request.vocabulary }) {
-      throw DataError(
-        .tokenOutOfRange(id: Int(bad & TokenMark.id), vocabulary: request.vocabulary), path,
-        piece.place)
-    }
-    if piece.tokens != nil { return tokens }
-    // What opens a document is learned with it, but not before a prompt.
-    let mark = piece.segments.first?.isTarget ?? true ? 0 : TokenMark.notLearned
-    let opening = encoder.opening.map { UInt32($0) | mark }
-    // Chat templates write the opening themselves.
-    if piece.startsDocument, !tokens.lazy.map({ $0 & TokenMark.id | mark }).starts(with: opening) {
-      tokens = opening + tokens
-    }
-    if piece.endsDocument, let ending = encoder.ending {
-      tokens.append(UInt32(ending) | (piece.learnsEnding ? 0 : TokenMark.notLearned))
-    }
-    return tokens
   }
 }
 

@@ -142,6 +142,8 @@ struct RecipeKey: Sendable {
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),
+    flag("data.stream", \.data.isStreamed),
+    whole("data.shuffle_buffer", \.data.shuffleBuffer, 1...),
     choice(
       "data.attention", \.data.attention, TrainingSettings.Data.Attention.allCases),
   ]

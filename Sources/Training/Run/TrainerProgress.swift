@@ -28,6 +28,7 @@ package struct TrainerProgress: Equatable, Sendable {
       "skipped_in_a_row": JSONValue(skippedInARow), "updates": JSONValue(updates),
       "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
       "rows_read": .array(cursor.perSource.map { JSONValue($0) }),
+      "streams": .array(cursor.streams.map { $0?.json ?? .null }),
       "best_loss": bestLoss.map { JSONValue($0) } ?? .null, "best_step": JSONValue(bestStep),
     ]
   }
@@ -39,7 +40,9 @@ package struct TrainerProgress: Equatable, Sendable {
       let flops = value["flops"]?.double, let full = value["flops_full"]?.double,
       let seconds = value["seconds"]?.double, let rows = value["rows_read"]?.array
     else { return nil }
-    self.init(cursor: DataCursor(perSource: rows.compactMap(\.integer)))
+    let places = (value["streams"]?.array ?? []).map { $0.isNull ? nil : StreamPlace($0) }
+    guard places.count <= rows.count else { return nil }
+    self.init(cursor: DataCursor(perSource: rows.compactMap(\.integer), streams: places))
     self.step = step
     self.microBatches = microBatches
     self.tokens = tokens

@@ -94,6 +94,10 @@ package struct TrainingSettings: Equatable, Sendable {
     package var epochs = 0
     package var skipsBadRecords = false
     package var attention = Attention.sequence
+    /// Whether documents are read while the run trains, and not tokenised before it.
+    package var isStreamed = false
+    /// Documents that are shuffled at a time, where they are streamed.
+    package var shuffleBuffer = 10_000
 
     /// What a token sees of those before it.
     package enum Attention: String, CaseIterable, Sendable {

@@ -278,6 +278,8 @@ SETTINGS = {setting.path: setting for setting in [
     _real("data.held_out", 0.05, 1),
     _whole("data.epochs", 0),
     _flag("data.skip_bad_records", False),
+    _flag("data.stream", False),
+    _whole("data.shuffle_buffer", 10_000, 1),
     _choice("data.attention", "sequence", "sequence", "document"),
     _whole("evaluation.every", 0),
     _whole("evaluation.rows", 16, 1),

@@ -1,12 +1,13 @@
 import ByteIO
 import GGUF
-package import Tensors
+import Tensors
 
-extension Checkpoint {
+extension StoredTensors {
   /// Bytes that are held while they are decoded.
   private static let tile = 1 << 18
 
-  package func readFloats(
+  /// Fills `values` with the elements `elements` of tensor `name`, row-major, as float32.
+  func readFloats(
     _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
   ) throws {
     guard let record = record(name) else {
