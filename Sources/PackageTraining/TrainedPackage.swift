@@ -37,6 +37,7 @@ package struct TrainedPackage {
     for key in ["torch_dtype", "dtype"] where config[key] != nil {
       config[key] = .string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
     }
+    if config["total_ut_steps"] != nil { config["total_ut_steps"] = JSONValue(recurrence) }
     if config["mean_recurrence"] != nil {
       config["mean_recurrence"] = JSONValue(recurrence)
       config["mean_backprop_depth"] = JSONValue(settings.recurrence.backpropDepth.end)

@@ -46,6 +46,8 @@ package struct RetrofitPlan: Equatable, Sendable {
   package let parameters: [Parameter]
 
   package init(_ source: ModelGraph, _ options: RetrofitOptions) throws(RecurrenceError) {
+    // No package's configuration says that the final norm takes part in the recurrence.
+    if source.recurrence?.meetsFinalNorm ?? false { throw RecurrenceError(.alreadyRecurrent) }
     let passes = Self.passes(source, options)
     self.source = source
     self.options = options

@@ -47,7 +47,8 @@ package struct ExportedFolder: Sendable {
     var options = RetrofitOptions()
     options.head = .keep
     options.type = source.type
-    let plan = try RetrofitPlan(source.graph, options)
+    // The code has a module for each expert.
+    let plan = try RetrofitPlan(source.graph.applying([SeparateExperts()]), options)
     var config = plan.config
     config["architectures"] = ["RecurrentForCausalLM"]
     config["auto_map"] = [

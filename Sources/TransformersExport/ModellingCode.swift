@@ -12,6 +12,7 @@ package enum ModellingCode {
       ("recurrent_arguments.py", PackageResources.recurrent_arguments_py),
       ("recurrent_block.py", PackageResources.recurrent_block_py),
       ("recurrent_cache.py", PackageResources.recurrent_cache_py),
+      ("recurrent_experts.py", PackageResources.recurrent_experts_py),
       ("recurrent_positions.py", PackageResources.recurrent_positions_py),
       ("recurrent_runner.py", PackageResources.recurrent_runner_py),
       ("recurrent_state.py", PackageResources.recurrent_state_py),

@@ -23,8 +23,7 @@ package struct GGUFExport: Sendable {
     guard case .plain(let blocks) = graph.body,
       let dialect = GGUFDialect(modelType: graph.family)
     else {
-      let name = graph.config["model_type"]?.string ?? graph.family
-      throw ModelGraphError(.unsupportedArchitecture(name))
+      throw ModelGraphError(.notWrittenAsGGUF(graph.config["model_type"]?.string ?? graph.family))
     }
     var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]
     for (index, block) in blocks.enumerated() {
@@ -88,6 +87,13 @@ package struct GGUFExport: Sendable {
       }
       guard spec.attention.visible == .all else {
         throw ModelGraphError(.notInGGUF("a window of attention"))
+      }
+      switch rotary.scaling {
+      case .none, .linear, .llama3: break
+      default: throw ModelGraphError(.notInGGUF("this scaling of the rotary embedding"))
+      }
+      guard spec.mlp.activation == .silu else {
+        throw ModelGraphError(.notInGGUF("an activation other than SiLU in this family"))
       }
       self.rotary = rotary
       epsilon = graph.spec.finalNorm.epsilon

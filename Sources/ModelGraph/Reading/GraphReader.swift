@@ -106,7 +106,7 @@ struct GraphReader {
     }
     let ignored = try rules.check(object, layers: layers, ignoring: ignored)
     let sizes = try ModelSizes(
-      &config, intermediate: family.intermediateField,
+      &config, intermediate: family.intermediateField, context: family.contextField,
       rows: table.shape(of: naming.embedding)?.first)
     // Names are made one by one: a count beyond the number of tensors is refused first.
     guard layers <= tensorCount else {
@@ -124,11 +124,16 @@ struct GraphReader {
     let spec = try family.model(&reader)
     var blocks: [BlockSpec] = []
     for layer in 0..<layers { blocks.append(try family.block(&reader, layer)) }
+    let own = try family.recurrence?(&reader)
     config = reader.config
     let plan = Architecture(
       family: family, kind: kind, naming: naming, sizes: sizes, spec: spec, blocks: blocks,
       isTied: try config.bool("tie_word_embeddings", "tie_embeddings") ?? false,
-      recurrence: kind == .source ? nil : try RecurrenceSettings(&config, layers: layers),
+      recurrence: kind == .source
+        ? own
+        : try RecurrenceSettings(
+          &config, layers: layers, embeddingMultiplier: spec.embeddingMultiplier,
+          normsLatent: family.normsLatent),
       ignored: ignored)
     if let stated = try config.value(BlockSpecTable.field) { try plan.table?.check(stated.value) }
     return plan
@@ -144,7 +149,7 @@ struct GraphReader {
       switch self {
       case .source: family.fields
       case .native: family.fields.with(.package)
-      case .raven: family.fields.with(.raven)
+      case .raven: family.fields.with(.raven).with(family.publishedFields)
       }
     }
 
@@ -173,7 +178,8 @@ struct GraphReader {
     return (family, isNative ? .native : .source)
   }
 
-  /// The family of a retrofit in Raven names: as stated, or told by its query/key norms.
+  /// The family of a retrofit in Raven names: as stated, or told by its query/key norms, or
+  /// by Huginn's bias.
   private func ravenFamily(_ stated: String?) throws(ModelGraphError) -> Family {
     if let stated {
       guard let family = Family.named(stated) else {
@@ -181,6 +187,7 @@ struct GraphReader {
       }
       return family
     }
+    if table.contains("transformer.prelude.0.attn.qk_bias") { return .huginn }
     return table.contains("transformer.prelude.0.attn.q_norm.weight") ? .olmo2 : .llama
   }
 

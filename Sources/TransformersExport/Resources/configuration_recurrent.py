@@ -204,7 +204,11 @@ def check_block(path, spec):
     """Refuses members that a block's spec lacks, or has too many, and values that are not known."""
     require_members(path, spec, MEMBERS["block"])
     require_members(f"{path}.attention", spec["attention"], MEMBERS["attention"])
-    require_members(f"{path}.mlp", spec["mlp"], MEMBERS["mlp"])
+    experts = spec["mlp"].get("experts")
+    more = set() if experts is None else {"experts"}
+    require_members(f"{path}.mlp", spec["mlp"], MEMBERS["mlp"] | more)
+    if experts is not None:
+        check_experts(f"{path}.mlp.experts", spec["mlp"])
     if spec["mlp"]["activation"] not in ACTIVATIONS:
         raise ValueError(
             f"{path}.mlp.activation is {spec['mlp']['activation']!r}, none of {ACTIVATIONS}"
@@ -223,6 +227,15 @@ def check_block(path, spec):
     extent = (spec["attention"]["norm"] or {"extent": "head"}).get("extent")
     if extent not in ("head", "all"):
         raise ValueError(f"{path}.attention.norm.extent is {extent!r}, neither 'head' nor 'all'")
+
+
+def check_experts(path, spec):
+    """The same of several MLPs; none of them has biases."""
+    if not isinstance(spec["experts"], dict) or spec["bias"]:
+        raise ValueError(f"{path} is {spec['experts']!r}, and bias {spec['bias']!r}")
+    require_members(path, spec["experts"], {"count", "chosen", "width", "normalised", "balance"})
+    if not 1 <= spec["experts"]["chosen"] <= spec["experts"]["count"]:
+        raise ValueError(f"{path}.chosen is {spec['experts']['chosen']}, more than there are")
 
 
 def require_members(path, found, wanted):

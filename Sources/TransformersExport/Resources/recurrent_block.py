@@ -12,6 +12,7 @@ from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .configuration_recurrent import RecurrentConfig
+from .recurrent_experts import RecurrentExperts
 from .recurrent_positions import rotated
 
 ACTIVATIONS = {
@@ -178,7 +179,11 @@ class RecurrentBlock(nn.Module):
         self.place = place
         self.multiplier = spec["residual_multiplier"]
         self.attn = RecurrentAttention(config, spec, layer_idx)
-        self.mlp = RecurrentMLP(config, spec)
+        if spec["mlp"].get("experts") is None:
+            self.mlp = RecurrentMLP(config, spec)
+        else:
+            activation = ACTIVATIONS[spec["mlp"]["activation"]]
+            self.mlp = RecurrentExperts(config, spec, activation)
         # They are numbered in the order of execution.
         self.norms = {}
         for number, norm in enumerate(spec["norms"], 1):

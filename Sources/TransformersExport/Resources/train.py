@@ -75,6 +75,10 @@ def train(options: argparse.Namespace, group: Group) -> None:
     recipe = recipe_of(options, run)
     recipe.refuse_what_only_ckpt_does()
     model = AutoModelForCausalLM.from_pretrained(options.model, trust_remote_code=True).float()
+    specs = model.config.block_specs["distinct"]
+    if any((spec["mlp"].get("experts") or {}).get("balance") for spec in specs):
+        raise RunError("this script does not add the loss that balances experts; train the package "
+                       "with `ckpt train`, or export it with router_aux_loss_coef 0")
     context = model.config.max_position_embeddings
     if recipe["sequence_length"] > context:
         raise RunError(f"sequences of {recipe['sequence_length']} tokens, the model's context has "
