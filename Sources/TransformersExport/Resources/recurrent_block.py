@@ -22,19 +22,38 @@ ACTIVATIONS = {
 
 
 class RecurrentNorm(nn.Module):
-    """x · (offset + weight) / rms(x) over the last dimension; the root mean square in float32."""
+    """x · weight / rms(x) over the last dimension; the root mean square in float32."""
 
-    def __init__(self, width: int, epsilon: float, offset: float = 0.0):
+    def __init__(self, width: int, eps: float = 1e-6):
         super().__init__()
-        self.weight = nn.Parameter(torch.full((width,), 1.0 - offset))
-        self.epsilon, self.offset = epsilon, offset
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.float()
-        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.epsilon)
-        if self.offset:
-            return (y * (self.offset + self.weight.float())).to(x.dtype)
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
         return self.weight * y.to(x.dtype)
+
+
+class RecurrentOffsetNorm(nn.Module):
+    """x · (1 + weight) / rms(x), the same way. A class of its own: engines tell the two forms apart
+    by the class, and by the names here."""
+
+    def __init__(self, width: int, eps: float = 1e-6):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width))
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.float()
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
+        return (y * (1.0 + self.weight.float())).to(x.dtype)
+
+
+def made_norm(width: int, spec: dict) -> nn.Module:
+    """The norm that a spec describes."""
+    kind = RecurrentOffsetNorm if spec["offset"] else RecurrentNorm
+    return kind(width, spec["epsilon"])
 
 
 @dataclass
@@ -48,7 +67,8 @@ class Context:
     cache: Optional[object] = None
     # Of every execution, where they are wanted.
     attentions: Optional[list] = None
-    # Handed on to the attention function.
+    # Where an engine keeps keys and values: a module for every execution, and what it wants handed on.
+    executions: Optional[nn.ModuleList] = None
     more: dict = field(default_factory=dict)
 
 
@@ -75,8 +95,7 @@ class RecurrentAttention(nn.Module):
             of_query, of_key = (
                 (config.head_dim,) * 2 if self.extent == "head" else (self.queries, self.keys)
             )
-            self.q_norm = RecurrentNorm(of_query, norm["epsilon"], norm["offset"])
-            self.k_norm = RecurrentNorm(of_key, norm["epsilon"], norm["offset"])
+            self.q_norm, self.k_norm = made_norm(of_query, norm), made_norm(of_key, norm)
 
     def heads(self, x: torch.Tensor, norm: Optional[nn.Module]) -> torch.Tensor:
         """[B, S, heads · d] as heads, [B, heads, S, d], normed if at all over each or over all."""
@@ -91,7 +110,7 @@ class RecurrentAttention(nn.Module):
         self, x: torch.Tensor, context: Context, place: int, execution: int
     ) -> torch.Tensor:
         """place: of the block's spec. execution: the number of this run of a block, from 0."""
-        q, k, v = self.Wqkv(x).split([self.queries, self.keys, self.keys], dim=-1)
+        q, k, v = self.Wqkv(x).split((self.queries, self.keys, self.keys), dim=-1)
         q = self.heads(q, self.q_norm if self.extent else None)
         k = self.heads(k, self.k_norm if self.extent else None)
         v = self.heads(v, None)
@@ -99,6 +118,9 @@ class RecurrentAttention(nn.Module):
         if tables is not None:
             tables = [table.to(x.dtype) for table in tables]
             q, k = rotated(q, *tables), rotated(k, *tables)
+        if context.executions is not None:
+            mixed = context.executions[execution](q, k, v, **context.more)
+            return self.proj(mixed.reshape(*x.shape[:-1], -1))
         if context.cache is not None:
             k, v = context.cache.update(k, v, execution)
         mixed, weights = attention_function(self)(
@@ -111,7 +133,6 @@ class RecurrentAttention(nn.Module):
             scaling=self.scaling,
             sliding_window=self.sliding_window,
             **({} if self.softcap is None else {"softcap": self.softcap}),
-            **context.more,
         )
         if context.attentions is not None:
             context.attentions.append(weights)
@@ -183,7 +204,7 @@ class RecurrentBlock(nn.Module):
         self.norms = {}
         for number, norm in enumerate(spec["norms"], 1):
             name = f"norm_{number}"
-            setattr(self, name, RecurrentNorm(config.n_embd, norm["epsilon"], norm["offset"]))
+            setattr(self, name, made_norm(config.n_embd, norm))
             self.norms[norm["place"]] = name
 
     def normed(self, place: str, x: torch.Tensor) -> torch.Tensor:

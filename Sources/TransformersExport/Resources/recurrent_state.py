@@ -1,5 +1,7 @@
 """The start of the recurrent state: numbers that `ckpt` draws too."""
 
+from typing import Optional
+
 import torch
 
 
@@ -80,3 +82,27 @@ def seed_of(state_seed, training: bool) -> torch.Tensor:
     if training:
         return torch.randint(1 << 62, ())
     return torch.zeros((), dtype=torch.int64)
+
+
+def start(
+    config,
+    embedded: torch.Tensor,
+    positions: torch.Tensor,
+    initial_state: Optional[torch.Tensor],
+    state_seed: Optional[int],
+    training: bool,
+) -> torch.Tensor:
+    """The state before the first pass, [B, S, h]."""
+    if initial_state is not None:
+        if initial_state.shape != embedded.shape:
+            raise ValueError(
+                f"initial_state is {list(initial_state.shape)}, not {list(embedded.shape)}"
+            )
+        return initial_state.to(embedded)
+    if config.initial_state_mode == "embed-init":
+        return embedded
+    deviation = 0 if config.state_init == "zero" else config.init_values["std"]
+    if deviation == 0:
+        return torch.zeros_like(embedded)
+    seed = seed_of(state_seed, training)
+    return random_state(positions, config.n_embd, deviation, seed).to(embedded.dtype)
