@@ -99,6 +99,8 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       Family.nearest(to: name).map {
         "the nearest family is \($0.modelType); docs/own-family.md tells how to add one"
       }
+    case .notInGGUF("a core that recurs"):
+      "`ckpt export --to unrolled` writes plain layers where they compute the same"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     default: nil
     }

@@ -52,7 +52,8 @@ def loss_of(model, tokenizer, texts):
     total = count = 0
     with torch.no_grad():
         for text in texts:
-            ids = torch.tensor([tokenizer(text)["input_ids"]])
+            # The trainer puts the end's token behind every row.
+            ids = torch.tensor([tokenizer(text)["input_ids"] + [tokenizer.eos_token_id]])
             rows = model(ids).logits[0, :-1].log_softmax(-1)
             total -= float(rows.gather(1, ids[0, 1:, None]).sum())
             count += ids.shape[1] - 1

@@ -139,10 +139,18 @@ class RecurrentAttention(nn.Module):
         return self.proj(mixed.flatten(2))
 
 
+# They keep keys by the number of the layer, which the passes share here.
+MIXING = ("sglang", "paged|")
+
+
 def attention_function(module: RecurrentAttention):
     """The one that the configuration names; ours where it asks for `eager`, and where scores are
     capped, which torch's own kernel cannot do."""
     name = module.config._attn_implementation
+    if name is not None and name.startswith(MIXING):
+        raise ValueError(
+            f"attention by {name!r} would mix the keys of the passes: this model was not made for it"
+        )
     if name in (None, "eager") or (name == "sdpa" and module.softcap is not None):
         return eager_attention
     return ALL_ATTENTION_FUNCTIONS[name]

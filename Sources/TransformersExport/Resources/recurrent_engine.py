@@ -15,8 +15,6 @@ from .recurrent_positions import rotations
 
 # Names that engines give their attention, and the oldest version that was seen to compute the same.
 ENGINES = {"vllm": (0, 32)}
-# Others that keep keys by the layer's number, which were not tried.
-UNKNOWN_ENGINES = ("sglang", "paged|")
 # Frequencies that depend on the length of a sequence, which a row of many does not tell.
 BY_LENGTH = ("dynamic", "longrope")
 
@@ -55,11 +53,6 @@ class RecurrentExecution(nn.Module):
 def executions_of(config: RecurrentConfig):
     """A module for every execution where an engine keeps keys and values, else None."""
     name = getattr(config, "_attn_implementation", None)
-    if isinstance(name, str) and name.startswith(UNKNOWN_ENGINES):
-        raise ValueError(
-            f"attention by {name!r} was not tried with this model and may mix the passes' keys; "
-            f"engines that were: {', '.join(ENGINES)}"
-        )
     if name not in ENGINES:
         return None
     refuse_what_engines_lack(config, name)

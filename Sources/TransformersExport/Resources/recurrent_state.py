@@ -77,6 +77,9 @@ random_state = _operator()
 
 def seed_of(state_seed, training: bool) -> torch.Tensor:
     """The seed of a call: as given, modulo 2^64; else 0 in evaluation, and in training a new one."""
+    if state_seed is not None and torch.compiler.is_compiling():
+        # A number that changes from call to call is a symbol there, of 64 bits.
+        return torch.full((), state_seed, dtype=torch.int64)
     if state_seed is not None:
         return torch.tensor(_signed(int(state_seed)))
     if training:

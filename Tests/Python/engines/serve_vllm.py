@@ -1,6 +1,6 @@
 """Greedy tokens of a folder from vLLM: a request on standard input, its answer a line.
 
-request: folder, prompts, tokens; `options` of the engine, if any. Each prompt runs alone, then all at
+request: folder, prompts, tokens; `options` of the engine and `chat`, if any. Each prompt runs alone, then all at
 once; then every answer is gone on with, all at once, from tokens that are in the prefix cache.
 """
 
@@ -37,6 +37,11 @@ def main():
         return [list(output.outputs[0].token_ids) for output in outputs]
 
     prompts = request["prompts"]
+    if request.get("chat"):
+        sampling = SamplingParams(temperature=0, max_tokens=request["tokens"])
+        messages = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        print(json.dumps({"chat": ids(llm.chat(messages, sampling, use_tqdm=False))}))
+        return
     single = [ids(run([prompt]))[0] for prompt in prompts]
     outputs = run(prompts)
     batched = ids(outputs)

@@ -49,8 +49,9 @@ def test_the_chat_template(case, folder, engine, ckpt):
     model = case("smollm2")
     prompt = "What is the capital of France?"
     found = engine("serve_mlx.py", dict(
-        folder=str(folder(model)), prompts=[prompt], tokens=32, chat=True))
-    options = ("--chat", "--max-tokens", 32)
+        folder=str(folder(model)), prompts=[prompt], tokens=32, chat=True,
+        config=dict(mean_recurrence=2)))
+    options = ("--chat", "--max-tokens", 32, "--recurrence", 2)
     wanted = ckpt.json("generate", model.package, "--prompt", prompt, *options)["ids"]
     assert found["single"][0][: len(wanted)] == wanted
 

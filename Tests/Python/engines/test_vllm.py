@@ -67,6 +67,17 @@ def test_two_workers_share_the_weights(case, folder, engine, same):
     same(engine("serve_vllm.py", request)["batched"], model.wanted(4))
 
 
+def test_the_chat_template(case, folder, engine, ckpt):
+    """A user's message through the model's own template."""
+    model = case("smollm2")
+    prompt = "What is the capital of France?"
+    request = dict(folder=str(folder(model, 2)), prompts=[prompt], tokens=32, chat=True)
+    found = engine("serve_vllm.py", request)["chat"][0]
+    options = ("--chat", "--max-tokens", 32, "--recurrence", 2)
+    wanted = ckpt.json("generate", model.package, "--prompt", prompt, *options)["ids"]
+    assert found[: len(wanted)] == wanted
+
+
 def changed(folder, target, change):
     """A copy of a folder with another config.json."""
     shutil.copytree(folder, target)
