@@ -52,7 +52,7 @@ package enum RecurrentForm: String, Sendable {
       from transformers import AutoModelForCausalLM, AutoTokenizer
 
       model = AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)
-      tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+      tokenizer = AutoTokenizer.from_pretrained(FOLDER, trust_remote_code=True)
       inputs = tokenizer("Once upon a time", return_tensors="pt")
       output = model.generate(**inputs, num_steps=\(depth), max_new_tokens=32)
       print(tokenizer.decode(output[0]))

@@ -71,6 +71,16 @@ class Context:
     executions: Optional[nn.ModuleList] = None
     more: dict = field(default_factory=dict)
 
+    def turned(self, x: torch.Tensor, place: int) -> torch.Tensor:
+        """Heads, [B, heads, S, d], turned by their positions as the spec at `place` says."""
+        tables = self.rotations[place]
+        return x if tables is None else rotated(x, *(table.to(x.dtype) for table in tables))
+
+    def served(self, execution: int, query: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        """What the engine's attention makes of queries, keys and values: [B, S, heads · d]."""
+        mixed = self.executions[execution](query, *others, **self.more)
+        return mixed.reshape(query.shape[0], query.shape[2], -1)
+
 
 class RecurrentAttention(nn.Module):
     """Causal attention of grouped heads, with one projection for queries, keys and values."""
@@ -114,13 +124,10 @@ class RecurrentAttention(nn.Module):
         q = self.heads(q, self.q_norm if self.extent else None)
         k = self.heads(k, self.k_norm if self.extent else None)
         v = self.heads(v, None)
-        tables = context.rotations[place]
-        if tables is not None:
-            tables = [table.to(x.dtype) for table in tables]
-            q, k = rotated(q, *tables), rotated(k, *tables)
+        q, k = context.turned(q, place), context.turned(k, place)
         if context.executions is not None:
-            mixed = context.executions[execution](q, k, v, **context.more)
-            return self.proj(mixed.reshape(*x.shape[:-1], -1))
+            # vLLM traces this function to here, and shares the heads out among its workers.
+            return self.proj(context.served(execution, q, k, v))
         if context.cache is not None:
             k, v = context.cache.update(k, v, execution)
         mixed, weights = attention_function(self)(

@@ -27,7 +27,7 @@ TEXTS = [
     "Water boils at",
     "The quick brown fox",
     "To make a cup of tea, first",
-    "In the year 1969,",
+    "My favourite animal is the",
 ]
 # Those of an answer, and those by which it is gone on with.
 TOKENS, MORE = 64, 32
