@@ -37,6 +37,10 @@ from .recurrent_arguments import refuse_strangers, skipped_steps, split_steps
 from .recurrent_block import Context, RecurrentBlock, RecurrentNorm, RecurrentOffsetNorm, made_norm
 from .recurrent_cache import key_count, prepared_cache, seen_length
 from .recurrent_engine import engine_context, executions_of
+
+# Transformers 4.51 copies the files that this one names, and goes no further.
+from .recurrent_frequencies import FIXED  # noqa: F401
+from .recurrent_layers import ExecutedLayers  # noqa: F401
 from .recurrent_peft import tell_peft
 from .recurrent_positions import documents_of, has_documents, positions_of, rotations, visibility
 from .recurrent_runner import BlockRunner
