@@ -95,6 +95,7 @@ let package = Package(
     .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
 
     // MARK: Formats
+    .target(name: "Tar", dependencies: ["ByteIO"]),
     .target(
       name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
       swiftSettings: numeric),
@@ -102,7 +103,7 @@ let package = Package(
       name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
-      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Compression"],
+      name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Tar", "Compression"],
       swiftSettings: numeric),
     .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
     .target(
@@ -114,13 +115,17 @@ let package = Package(
     // MARK: Model
     .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "Charts", dependencies: ["Platform", "ByteIO"]),
     .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
+      name: "WeightWriting",
+      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Safetensors", "GGUF"]),
+    .target(
       name: "RecurrentPackage",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-        "Safetensors", yams,
+        "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+        "Safetensors", "WeightWriting", yams,
       ]),
     .target(
       name: "Transformer",
@@ -130,7 +135,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Tensors", "Safetensors", "Archives", "Columns", "Parquet",
-        "Arrow", "Kernels", "Transformer", yams,
+        "Arrow", "Charts", "Kernels", "Transformer", yams,
       ],
       swiftSettings: numeric),
     .target(
@@ -149,15 +154,44 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")]),
 
+    // MARK: Jobs
+    .target(
+      name: "Models",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "Tokenizers", "ChatTemplates",
+        "ModelGraph", "RecurrentPackage", "Transformer", "Training", "Kernels",
+      ]),
+    .target(
+      name: "Conversion",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint",
+        "ModelGraph", "WeightWriting", "Models",
+      ]),
+    .target(
+      name: "Generation",
+      dependencies: ["Platform", "ByteIO", "Tensors", "Tokenizers", "Transformer", "Kernels"]),
+    .target(
+      name: "Scoring",
+      dependencies: [
+        "Platform", "ByteIO", "JSON", "Archives", "Tokenizers", "ChatTemplates", "Transformer",
+        "Training", "Models", "Generation",
+      ]),
+    .target(
+      name: "PackageTraining",
+      dependencies: [
+        "ByteIO", "JSON", "Tensors", "Safetensors", "Checkpoint", "Tokenizers", "ChatTemplates",
+        "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
+        "MessagePassing", "Kernels", "Models", "Charts",
+      ]),
+
     // MARK: Tool
     .target(
       name: "CheckpointCommands",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive", "GGUF",
+        "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive",
         "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
-        "Transformer",
-        "Training", "MessagePassing", "Verification", "TransformersExport", "Kernels",
-        argumentParser,
+        "Transformer", "Charts", "Training", "Verification", "TransformersExport", "Kernels",
+        "Models", "Conversion", "Generation", "Scoring", "PackageTraining", argumentParser,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -186,7 +220,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
   "RecurrentPackage": [
-    "ByteIO", "JSON", "Tensors", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
+    "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
   ],
   "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
   "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
@@ -194,17 +228,23 @@ let testDependencies: [String: [Target.Dependency]] = [
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
+  "Models": ["ByteIO", "Checkpoint", "GGUF", "Tokenizers"],
+  "Conversion": ["ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "ModelGraph", "Models"],
+  "Scoring": ["JSON", "Training"],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", "Training", "Transformer", "Kernels", argumentParser,
+    "Tokenizers", "Training", "Transformer", "Kernels", "Models", "Scoring", "PackageTraining",
+    argumentParser,
   ],
 ]
 
 for name in [
   "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
   "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
-  "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training", "MessagePassing",
-  "Verification", "TransformersExport", "CheckpointCommands",
+  "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
+  "MessagePassing",
+  "Verification", "TransformersExport", "Models", "Conversion", "Generation", "Scoring",
+  "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(

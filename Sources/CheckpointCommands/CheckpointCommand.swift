@@ -1,11 +1,12 @@
 package import ArgumentParser
+import RecurrentPackage
 
 /// The `ckpt` command: one subcommand a verb, one file each.
 package struct CheckpointCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
-    version: "0.1.0",
+    version: ToolVersion.current,
     subcommands: [
       Inspect.self,
       Layers.self,

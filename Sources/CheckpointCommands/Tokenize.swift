@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import JSON
+import Models
 import Tokenizers
 
 /// `ckpt tokenize`: text to token ids and back.

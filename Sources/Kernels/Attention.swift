@@ -83,33 +83,33 @@ package struct Visibility: Sendable {
 ///   - k, v: `[B * keyRows, keyValueHeads * headSize]`, rotated keys.
 package func attention(
   _ y: Matrix, logSums: Matrix?, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape,
-  _ visibility: Visibility, on workers: Workers
+  _ visibility: Visibility, on compute: Compute
 ) {
   check(y, q, k, v, shape, visibility)
   if visibility.queries == 1, logSums == nil {
-    return attendOne(y, q: q, k: k, v: v, shape, visibility, on: workers)
+    return attendOne(y, q: q, k: k, v: v, shape, visibility, on: compute)
   }
   let height = AttentionTile.height(shape, visibility)
   let tiles = (visibility.queries + height - 1) / height
   // The last tile has the most keys; it goes first, so that the threads end together.
-  workers.each(visibility.sequences * shape.keyValueHeads * tiles) { worker, task in
+  compute.each(visibility.sequences * shape.keyValueHeads * tiles) { worker, task in
     let (pair, tile) = task.quotientAndRemainder(dividingBy: tiles)
     let start = (tiles - 1 - tile) * height
     let part = AttentionTile(
       shape, visibility, sequence: pair / shape.keyValueHeads, head: pair % shape.keyValueHeads,
       queries: start..<min(start + height, visibility.queries))
-    let floats = part.floats + workers.precision.workspaceFloats
+    let floats = part.floats + compute.precision.workspaceFloats
     unsafe part.forward(
-      y, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats), workers.precision)
+      y, logSums, q, k, v, workspace: compute.workspace(worker, floats: floats), compute.precision)
   }
 }
 
 /// One query a sequence: bound by reading the cache.
 private func attendOne(
   _ y: Matrix, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape, _ visibility: Visibility,
-  on workers: Workers
+  on compute: Compute
 ) {
-  workers.each(visibility.sequences * shape.keyValueHeads) { worker, task in
+  compute.each(visibility.sequences * shape.keyValueHeads) { worker, task in
     let (b, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeads)
     let keys = visibility.past + 1
     let column = head * shape.headSize
@@ -117,7 +117,7 @@ private func attendOne(
       y.pointer(b) + column * shape.group, q.pointer(b) + column * shape.group,
       k.pointer(b * visibility.keyRows) + column, v.pointer(b * visibility.keyRows) + column,
       k.stride, v.stride, shape.group, shape.headSize, visibility.firstKey(b, 0), keys, shape.scale,
-      shape.softcap, workers.scratch(worker, floats: shape.group * keys))
+      shape.softcap, compute.workspace(worker, floats: shape.group * keys))
   }
 }
 

@@ -12,7 +12,7 @@ import CKernels
 package func attentionBackward(
   dq: Matrix, dk: Matrix, dv: Matrix, partial: (dk: Matrix, dv: Matrix), y: Matrix, dy: Matrix,
   logSums: Matrix, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape,
-  _ visibility: Visibility, on workers: Workers
+  _ visibility: Visibility, on compute: Compute
 ) {
   check(y, q, k, v, shape, visibility)
   check(dy, dq, dk, dv, shape, visibility)
@@ -23,7 +23,7 @@ package func attentionBackward(
   // A task adds to sums of its own, tile by tile in order. Two of them share a key head, lest few
   // heads leave threads idle: one takes the tiles 0, 3, 4, 7, …, the other 1, 2, 5, 6, …, which have
   // equally many keys.
-  workers.each(2 * visibility.sequences * shape.keyValueHeads) { worker, task in
+  compute.each(2 * visibility.sequences * shape.keyValueHeads) { worker, task in
     let (pair, half) = task.quotientAndRemainder(dividingBy: 2)
     let (b, head) = pair.quotientAndRemainder(dividingBy: shape.keyValueHeads)
     let (dk, dv) = half == 0 ? (dk, dv) : (partial.dk, partial.dv)
@@ -38,14 +38,14 @@ package func attentionBackward(
       let tile = AttentionTile(
         shape, visibility, sequence: b, head: head,
         queries: start..<min(start + height, visibility.queries))
-      let floats = tile.backwardFloats + workers.precision.workspaceFloats
+      let floats = tile.backwardFloats + compute.precision.workspaceFloats
       unsafe tile.backward(
-        dq, dk, dv, y, dy, logSums, q, k, v, scratch: workers.scratch(worker, floats: floats),
-        workers.precision)
+        dq, dk, dv, y, dy, logSums, q, k, v, workspace: compute.workspace(worker, floats: floats),
+        compute.precision)
     }
   }
-  add(dk, partial.dk, on: workers)
-  add(dv, partial.dv, on: workers)
+  add(dk, partial.dk, on: compute)
+  add(dv, partial.dv, on: compute)
 }
 
 extension AttentionTile {
@@ -54,11 +54,11 @@ extension AttentionTile {
 
   fileprivate func backward(
     _ dq: Matrix, _ dk: Matrix, _ dv: Matrix, _ y: Matrix, _ dy: Matrix, _ logSums: Matrix,
-    _ q: Matrix, _ k: Matrix, _ v: Matrix, scratch: UnsafeMutablePointer<Float>,
+    _ q: Matrix, _ k: Matrix, _ v: Matrix, workspace: UnsafeMutablePointer<Float>,
     _ precision: Precision
   ) {
     let (size, count) = (shape.headSize, keys.count)
-    let scores = unsafe scratch
+    let scores = unsafe workspace
     let dScores = unsafe scores + scoreCount
     let stack = unsafe dScores + scoreCount
     let dStack = unsafe stack + vectorCount
@@ -66,7 +66,7 @@ extension AttentionTile {
     let sum = unsafe other + vectorCount
     let first = unsafe UnsafeMutableRawPointer(sum + rows).assumingMemoryBound(to: Int32.self)
     let last = unsafe first + rows
-    let product = unsafe TileProduct(precision, workspace: scratch + backwardFloats)
+    let product = unsafe TileProduct(precision, workspace: workspace + backwardFloats)
     unsafe gather(dStack, dy)
     unsafe gather(stack, q)
     unsafe visible(first, last)

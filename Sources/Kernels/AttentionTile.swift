@@ -108,10 +108,10 @@ struct AttentionTile {
 
   func forward(
     _ y: Matrix, _ logSums: Matrix?, _ q: Matrix, _ k: Matrix, _ v: Matrix,
-    scratch: UnsafeMutablePointer<Float>, _ precision: Precision
+    workspace: UnsafeMutablePointer<Float>, _ precision: Precision
   ) {
-    let product = unsafe TileProduct(precision, workspace: scratch + floats)
-    let scores = unsafe scratch
+    let product = unsafe TileProduct(precision, workspace: workspace + floats)
+    let scores = unsafe workspace
     let stack = unsafe scores + scoreCount
     let sum = unsafe stack + vectorCount
     let inverse = unsafe sum + rows

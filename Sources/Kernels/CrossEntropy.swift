@@ -15,21 +15,21 @@ import CKernels
 /// - Returns: Sum of the losses in nats, not weighted.
 package func crossEntropy(
   dHidden: Matrix?, dHead: Matrix?, hidden: Matrix, head: Weight, form: LogitForm = .plain,
-  labels: [Int32], weight: Float, logits: Matrix, on workers: Workers
+  labels: [Int32], weight: Float, logits: Matrix, on compute: Compute
 ) -> Double {
   precondition(labels.count == hidden.rows, "a label for each row")
   var total = 0.0
   for start in stride(from: 0, to: hidden.rows, by: logits.rows) {
     let rows = start..<min(start + logits.rows, hidden.rows)
     let chunk = logits.rows(0..<rows.count)
-    linear(chunk, hidden.rows(rows), head, on: workers)
-    form.apply(chunk, on: workers)
+    linear(chunk, hidden.rows(rows), head, on: compute)
+    form.apply(chunk, on: compute)
     total += crossEntropy(
-      chunk, form, labels: Array(labels[rows]), weight: dHidden == nil ? 0 : weight, on: workers)
+      chunk, form, labels: Array(labels[rows]), weight: dHidden == nil ? 0 : weight, on: compute)
     guard let dHidden, let head = head.matrix else { continue }
-    multiply(dHidden.rows(rows), chunk, head, on: workers)
+    multiply(dHidden.rows(rows), chunk, head, on: compute)
     if let dHead {
-      multiply(dHead, chunk.transposed, Operand(hidden.rows(rows)), adding: true, on: workers)
+      multiply(dHead, chunk.transposed, Operand(hidden.rows(rows)), adding: true, on: compute)
     }
   }
   return total
@@ -45,15 +45,15 @@ package func crossEntropy(
 ///   - form: What made the logits of the head's results.
 package func crossEntropy(
   losses: Matrix? = nil, _ logits: Matrix, _ form: LogitForm = .plain, labels: [Int32],
-  weight: Float, on workers: Workers
+  weight: Float, on compute: Compute
 ) -> Double {
   precondition(labels.count == logits.rows, "a label for each row")
   precondition(labels.allSatisfy { $0 < logits.columns }, "labels of the vocabulary")
   precondition(losses.map { $0.columns == logits.rows } ?? true, "a loss for each row")
-  var sums = [Double](repeating: 0, count: workers.count)
+  var sums = [Double](repeating: 0, count: compute.count)
   unsafe sums.withUnsafeMutableBufferPointer { sums in
     unsafe labels.withUnsafeBufferPointer { labels in
-      workers.divide(logits.rows) { worker, rows in
+      compute.divide(logits.rows) { worker, rows in
         guard let labels = labels.baseAddress else { return }
         // SAFETY: each thread writes its own sum, and has labels for its own rows.
         unsafe sums[worker] = ck_cross_entropy(

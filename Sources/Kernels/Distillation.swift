@@ -39,7 +39,7 @@ package func distillation(
   dHidden: Matrix, dHead: Matrix?, hidden: Matrix, head: Matrix, form: LogitForm = .plain,
   teacherHidden: Matrix, teacherHead: Weight, teacherForm: LogitForm = .plain, labels: [Int32],
   _ mix: DistillationMix, weight: Float, logits: Matrix,
-  teacherLogits: Matrix, on workers: Workers
+  teacherLogits: Matrix, on compute: Compute
 ) -> DistillationSums {
   precondition(labels.count == hidden.rows && teacherHidden.rows == hidden.rows, "rows agree")
   precondition(head.rows == teacherHead.rows, "one vocabulary")
@@ -48,17 +48,17 @@ package func distillation(
   for start in stride(from: 0, to: hidden.rows, by: height) {
     let rows = start..<min(start + height, hidden.rows)
     let (chunk, taught) = (logits.rows(0..<rows.count), teacherLogits.rows(0..<rows.count))
-    linear(chunk, hidden.rows(rows), Weight(head), on: workers)
-    linear(taught, teacherHidden.rows(rows), teacherHead, on: workers)
-    form.apply(chunk, on: workers)
-    teacherForm.apply(taught, on: workers)
+    linear(chunk, hidden.rows(rows), Weight(head), on: compute)
+    linear(taught, teacherHidden.rows(rows), teacherHead, on: compute)
+    form.apply(chunk, on: compute)
+    teacherForm.apply(taught, on: compute)
     let part = distillation(
-      chunk, taught, form: form, labels: Array(labels[rows]), mix, weight: weight, on: workers)
+      chunk, taught, form: form, labels: Array(labels[rows]), mix, weight: weight, on: compute)
     sums.crossEntropy += part.crossEntropy
     sums.divergence += part.divergence
-    multiply(dHidden.rows(rows), chunk, head, on: workers)
+    multiply(dHidden.rows(rows), chunk, head, on: compute)
     if let dHead {
-      multiply(dHead, chunk.transposed, Operand(hidden.rows(rows)), adding: true, on: workers)
+      multiply(dHead, chunk.transposed, Operand(hidden.rows(rows)), adding: true, on: compute)
     }
   }
   return sums
@@ -72,15 +72,15 @@ package func distillation(
 ///   - teacher: `[rows, V]`; overwritten with what is of no use.
 package func distillation(
   _ logits: Matrix, _ teacher: Matrix, form: LogitForm = .plain, labels: [Int32],
-  _ mix: DistillationMix, weight: Float, on workers: Workers
+  _ mix: DistillationMix, weight: Float, on compute: Compute
 ) -> DistillationSums {
   precondition(labels.count == logits.rows && teacher.rows == logits.rows, "a label for each row")
   precondition(teacher.columns == logits.columns, "one vocabulary")
   precondition(labels.allSatisfy { $0 < logits.columns }, "labels of the vocabulary")
-  var sums = [DistillationSums](repeating: DistillationSums(), count: workers.count)
+  var sums = [DistillationSums](repeating: DistillationSums(), count: compute.count)
   unsafe sums.withUnsafeMutableBufferPointer { sums in
     unsafe labels.withUnsafeBufferPointer { labels in
-      workers.divide(logits.rows) { worker, rows in
+      compute.divide(logits.rows) { worker, rows in
         guard let labels = labels.baseAddress else { return }
         // SAFETY: each thread writes its own sums, and has labels for its own rows.
         unsafe sums[worker].crossEntropy = ck_distil(

@@ -77,10 +77,10 @@ package func softmaxRows(_ x: Matrix) {
 }
 
 /// `y[i] = x[rows[i]]`.
-package func gatherRows(_ y: Matrix, _ x: Matrix, rows: [Int], on workers: Workers) {
+package func gatherRows(_ y: Matrix, _ x: Matrix, rows: [Int], on compute: Compute) {
   precondition(y.rows == rows.count && y.columns == x.columns, "extents agree")
   precondition(rows.allSatisfy { $0 >= 0 && $0 < x.rows }, "rows of the matrix")
-  workers.divide(y.rows, grain: grain(y)) { _, range in
+  compute.divide(y.rows, grain: grain(y)) { _, range in
     for i in range {
       unsafe y.pointer(i).update(from: x.pointer(rows[i]), count: y.columns)
     }
@@ -96,12 +96,12 @@ package func gatherRows(_ y: Matrix, _ x: Matrix, rows: [Int], on workers: Worke
 ///   - factors: One for each place.
 package func combineRows(
   _ y: Matrix, _ x: Matrix, _ routing: Routing, factors: [Float]? = nil, adding: Bool = false,
-  on workers: Workers
+  on compute: Compute
 ) {
   precondition(y.columns == x.columns && routing.slots.count == y.rows * routing.chosen, "extents")
   precondition(x.rows == routing.slots.count, "a row for each place")
   precondition(factors.map { $0.count == x.rows } ?? true, "a factor for each place")
-  workers.divide(y.rows, grain: grain(y)) { _, range in
+  compute.divide(y.rows, grain: grain(y)) { _, range in
     for row in range {
       if !adding { unsafe y.pointer(row).update(repeating: 0, count: y.columns) }
       for place in row * routing.chosen..<(row + 1) * routing.chosen {
@@ -114,12 +114,12 @@ package func combineRows(
 
 /// Multiplies each grouped row by its place's factor.
 package func scaleRows(
-  _ x: Matrix, _ routing: Routing, by factors: [Float], on workers: Workers
+  _ x: Matrix, _ routing: Routing, by factors: [Float], on compute: Compute
 ) {
   precondition(x.rows == routing.slots.count && factors.count == x.rows, "a factor for each row")
   var byRow = factors
   for (place, slot) in routing.slots.enumerated() { byRow[slot] = factors[place] }
-  workers.divide(x.rows, grain: grain(x)) { _, range in
+  compute.divide(x.rows, grain: grain(x)) { _, range in
     for row in range {
       let start = unsafe x.pointer(row)
       unsafe ck_scale(start, x.columns, byRow[row])

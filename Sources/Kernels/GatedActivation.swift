@@ -13,7 +13,7 @@ package enum ActivationKind: Sendable {
 ///   - y: `[rows, m]`.
 ///   - gateUp: `[rows, 2m]`, contiguous.
 package func gated(
-  _ y: Matrix, _ gateUp: Matrix, by kind: ActivationKind, on workers: Workers
+  _ y: Matrix, _ gateUp: Matrix, by kind: ActivationKind, on compute: Compute
 ) {
   check(y, gateUp)
   let kernel =
@@ -22,7 +22,7 @@ package func gated(
     case .gelu: unsafe ck_geglu
     case .geluTanh: unsafe ck_geglu_tanh
     }
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     unsafe kernel(
       y.pointer(rows.lowerBound), y.stride, gateUp.pointer(rows.lowerBound), rows.count, y.columns)
   }
@@ -35,7 +35,7 @@ package func gated(
 ///   - y: `[rows, m]`, overwritten; may be `dy`.
 package func gatedBackward(
   _ dGateUp: Matrix, _ y: Matrix, _ dy: Matrix, _ gateUp: Matrix, by kind: ActivationKind,
-  on workers: Workers
+  on compute: Compute
 ) {
   check(y, gateUp)
   check(dy, dGateUp)
@@ -45,7 +45,7 @@ package func gatedBackward(
     case .gelu: unsafe ck_geglu_backward
     case .geluTanh: unsafe ck_geglu_tanh_backward
     }
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     let start = rows.lowerBound
     unsafe kernel(
       dGateUp.pointer(start), y.pointer(start), dy.pointer(start), gateUp.pointer(start),

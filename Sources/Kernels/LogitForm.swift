@@ -16,9 +16,9 @@ package struct LogitForm: Equatable, Sendable {
   package static let plain = LogitForm()
 
   /// Makes logits of the head's results, in place.
-  package func apply(_ logits: Matrix, on workers: Workers) {
+  package func apply(_ logits: Matrix, on compute: Compute) {
     if self == .plain { return }
-    workers.divide(logits.rows, grain: grain(logits)) { _, rows in
+    compute.divide(logits.rows, grain: grain(logits)) { _, rows in
       unsafe ck_softcap(
         logits.pointer(rows.lowerBound), logits.stride, rows.count, logits.columns, 1 / divisor,
         softcap)

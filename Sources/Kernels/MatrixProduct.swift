@@ -1,7 +1,7 @@
 import CBLAS
 import CKernels
 
-/// `c = a · b`, or `c += a · b` when `adding`, in the precision of `workers`.
+/// `c = a · b`, or `c += a · b` when `adding`, in the precision of `compute`.
 ///
 /// Each thread computes a part of `c`: OpenBLAS in float32, a kernel of our own with bf16 operands.
 ///
@@ -9,42 +9,42 @@ import CKernels
 ///   - c: `[m, n]`.
 ///   - a: `[m, k]`, perhaps transposed; b: `[k, n]`, perhaps transposed.
 package func multiply(
-  _ c: Matrix, _ a: Operand, _ b: Operand, adding: Bool = false, on workers: Workers
+  _ c: Matrix, _ a: Operand, _ b: Operand, adding: Bool = false, on compute: Compute
 ) {
   precondition(a.rows == c.rows && b.columns == c.columns && a.columns == b.rows, "extents agree")
   if c.rows == 0 || c.columns == 0 { return }
-  let (across, down) = grid(c.rows, c.columns, a.columns, workers.count)
+  let (across, down) = grid(c.rows, c.columns, a.columns, compute.count)
   if across * down == 1 {
     return multiplyTile(
-      c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding, worker: 0, workers)
+      c, a, b, rows: 0..<c.rows, columns: 0..<c.columns, adding, worker: 0, compute)
   }
-  workers.run { worker in
+  compute.run { worker in
     let rows = part(c.rows, worker / across, of: down, grain: kernelTile)
     let columns = part(c.columns, worker % across, of: across, grain: kernelTile)
     if rows.isEmpty || columns.isEmpty { return }
-    multiplyTile(c, a, b, rows: rows, columns: columns, adding, worker: worker, workers)
+    multiplyTile(c, a, b, rows: rows, columns: columns, adding, worker: worker, compute)
   }
 }
 
 /// `c = a · b` with plain matrices.
 package func multiply(
-  _ c: Matrix, _ a: Matrix, _ b: Matrix, adding: Bool = false, on workers: Workers
+  _ c: Matrix, _ a: Matrix, _ b: Matrix, adding: Bool = false, on compute: Compute
 ) {
-  multiply(c, Operand(a), Operand(b), adding: adding, on: workers)
+  multiply(c, Operand(a), Operand(b), adding: adding, on: compute)
 }
 
 /// `c = a · b` in float32 where `c` is known to be symmetric: about five eighths of the work.
 ///
 /// - Parameter c: `[n, n]`; computed on and below the diagonal, and mirrored.
-package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on workers: Workers) {
+package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on compute: Compute) {
   precondition(c.rows == c.columns, "a square result")
   precondition(a.rows == c.rows && b.columns == c.columns && a.columns == b.rows, "extents agree")
   // Strips of growing length, the longest first, so that the threads end together.
   let grain = 16
-  let strips = max(4, 2 * workers.count)
+  let strips = max(4, 2 * compute.count)
   let height = max(grain, (c.rows + strips * grain - 1) / (strips * grain) * grain)
   let count = (c.rows + height - 1) / height
-  workers.each(count) { _, task in
+  compute.each(count) { _, task in
     let rows = (count - 1 - task) * height..<min((count - task) * height, c.rows)
     let left = a.rows(rows)
     let right = b.columns(0..<rows.upperBound)
@@ -53,7 +53,7 @@ package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on worke
       left.isTransposed, right.matrix.pointer, right.matrix.stride, right.isTransposed,
       m: rows.count, n: rows.upperBound, k: a.columns, adding: false)
   }
-  workers.divide(c.rows, grain: grain) { _, rows in
+  compute.divide(c.rows, grain: grain) { _, rows in
     unsafe ck_mirror(c.pointer, c.stride, rows.lowerBound, rows.upperBound, c.rows)
   }
 }
@@ -79,15 +79,15 @@ private func grid(_ m: Int, _ n: Int, _ k: Int, _ threads: Int) -> (across: Int,
 
 private func multiplyTile(
   _ c: Matrix, _ a: Operand, _ b: Operand, rows: Range<Int>, columns: Range<Int>, _ adding: Bool,
-  worker: Int, _ workers: Workers
+  worker: Int, _ compute: Compute
 ) {
   let (a, b) = (a.rows(rows), b.columns(columns))
   let c = c.rows(rows).columns(columns)
-  if workers.precision == .bf16 {
+  if compute.precision == .bf16 {
     unsafe ck_bf16_gemm(
       c.pointer, c.stride, a.matrix.pointer, a.rowStride, a.columnStride, b.matrix.pointer,
       b.rowStride, b.columnStride, c.rows, c.columns, a.columns, adding ? 1 : 0,
-      workers.scratch(worker, floats: workers.precision.workspaceFloats))
+      compute.workspace(worker, floats: compute.precision.workspaceFloats))
     return
   }
   unsafe sgemm(
@@ -95,16 +95,16 @@ private func multiplyTile(
     b.matrix.stride, b.isTransposed, m: c.rows, n: c.columns, k: a.columns, adding: adding)
 }
 
-/// `w += scale · b · a` in float32, whatever the precision of `workers`: an adapted weight from its
+/// `w += scale · b · a` in float32, whatever the precision of `compute`: an adapted weight from its
 /// factors.
 ///
 /// - Parameters:
 ///   - w: `[out, in]`.
 ///   - b: `[out, rank]`.
 ///   - a: `[rank, in]`.
-package func addLowRank(_ w: Matrix, _ b: Matrix, _ a: Matrix, scale: Float, on workers: Workers) {
+package func addLowRank(_ w: Matrix, _ b: Matrix, _ a: Matrix, scale: Float, on compute: Compute) {
   precondition(b.rows == w.rows && a.columns == w.columns && b.columns == a.rows, "extents agree")
-  workers.divide(w.rows, grain: 16) { _, rows in
+  compute.divide(w.rows, grain: 16) { _, rows in
     unsafe sgemm(
       w.pointer(rows.lowerBound), w.stride, b.pointer(rows.lowerBound), b.stride, false, a.pointer,
       a.stride, false, m: rows.count, n: w.columns, k: a.rows, adding: true, scale: scale)

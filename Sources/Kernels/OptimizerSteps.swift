@@ -60,8 +60,8 @@ package struct AdamStep: Sendable {
   }
 }
 
-private func forEachTile(_ count: Int, _ workers: Workers, _ body: (Range<Int>) -> Void) {
-  workers.divide(count, grain: tile) { _, range in
+private func forEachTile(_ count: Int, _ compute: Compute, _ body: (Range<Int>) -> Void) {
+  compute.divide(count, grain: tile) { _, range in
     for start in stride(from: range.lowerBound, to: range.upperBound, by: tile) {
       body(start..<min(start + tile, range.upperBound))
     }
@@ -69,30 +69,30 @@ private func forEachTile(_ count: Int, _ workers: Workers, _ body: (Range<Int>) 
 }
 
 private func sumOverTiles(
-  _ count: Int, _ workers: Workers, _ body: (Range<Int>) -> Double
+  _ count: Int, _ compute: Compute, _ body: (Range<Int>) -> Double
 ) -> Double {
   var partial = [Double](repeating: 0, count: (count + tile - 1) / tile)
   unsafe partial.withUnsafeMutableBufferPointer { partial in
     nonisolated(unsafe) let partial = unsafe partial
     // SAFETY: every tile has an element of its own.
-    forEachTile(count, workers) { unsafe partial[$0.lowerBound / tile] = body($0) }
+    forEachTile(count, compute) { unsafe partial[$0.lowerBound / tile] = body($0) }
   }
   return partial.reduce(0, +)
 }
 
 /// Σ x².
-package func sumOfSquares(_ x: FloatRun, on workers: Workers) -> Double {
-  sumOverTiles(x.count, workers) { unsafe ck_sum_of_squares(x.pointer($0.lowerBound), $0.count) }
+package func sumOfSquares(_ x: FloatRun, on compute: Compute) -> Double {
+  sumOverTiles(x.count, compute) { unsafe ck_sum_of_squares(x.pointer($0.lowerBound), $0.count) }
 }
 
 /// One step of AdamW.
 package func adamW(
   _ parameters: FloatRun, first: FloatRun, second: FloatRun, gradients: FloatRun,
-  _ step: AdamStep, on workers: Workers
+  _ step: AdamStep, on compute: Compute
 ) {
   precondition(first.count == parameters.count && second.count == parameters.count, "extents")
   precondition(gradients.count == parameters.count, "extents")
-  forEachTile(parameters.count, workers) { range in
+  forEachTile(parameters.count, compute) { range in
     let i = range.lowerBound
     unsafe ck_adamw(
       parameters.pointer(i), first.pointer(i), second.pointer(i), gradients.pointer(i),
@@ -103,10 +103,10 @@ package func adamW(
 /// The moments of Adam; gives the mean of g² / v.
 package func adamMoments(
   first: FloatRun, second: FloatRun, gradients: FloatRun, _ step: AdamStep, isFirst: Bool,
-  on workers: Workers
+  on compute: Compute
 ) -> Double {
   precondition(first.count == gradients.count && second.count == gradients.count, "extents")
-  let sum = sumOverTiles(gradients.count, workers) { range in
+  let sum = sumOverTiles(gradients.count, compute) { range in
     let i = range.lowerBound
     return unsafe ck_adam_moments(
       first.pointer(i), second.pointer(i), gradients.pointer(i), range.count, step.constants,
@@ -118,10 +118,10 @@ package func adamMoments(
 /// The update of AdamW*.
 package func adamAtan2(
   _ parameters: FloatRun, first: FloatRun, second: FloatRun, _ step: AdamStep,
-  on workers: Workers
+  on compute: Compute
 ) {
   precondition(first.count == parameters.count && second.count == parameters.count, "extents")
-  forEachTile(parameters.count, workers) { range in
+  forEachTile(parameters.count, compute) { range in
     let i = range.lowerBound
     unsafe ck_adam_atan2(
       parameters.pointer(i), first.pointer(i), second.pointer(i), range.count, step.constants)
@@ -131,10 +131,10 @@ package func adamAtan2(
 /// Muon's momentum; `update` is overwritten with the direction to be orthogonalised. Gives Σ u².
 package func muonMomentum(
   _ momentum: FloatRun, update: FloatRun, gradients: FloatRun, scale: Float,
-  momentum beta: Float, isNesterov: Bool, on workers: Workers
+  momentum beta: Float, isNesterov: Bool, on compute: Compute
 ) -> Double {
   precondition(momentum.count == gradients.count && update.count == gradients.count, "extents")
-  return sumOverTiles(gradients.count, workers) { range in
+  return sumOverTiles(gradients.count, compute) { range in
     let i = range.lowerBound
     return unsafe ck_muon_momentum(
       momentum.pointer(i), update.pointer(i), gradients.pointer(i), range.count, scale,
@@ -144,28 +144,28 @@ package func muonMomentum(
 
 /// `parameters ← parameters · decay - step · update`.
 package func muonApply(
-  _ parameters: FloatRun, update: FloatRun, decay: Float, step: Float, on workers: Workers
+  _ parameters: FloatRun, update: FloatRun, decay: Float, step: Float, on compute: Compute
 ) {
   precondition(update.count == parameters.count, "extents")
-  forEachTile(parameters.count, workers) { range in
+  forEachTile(parameters.count, compute) { range in
     let i = range.lowerBound
     unsafe ck_muon_apply(parameters.pointer(i), update.pointer(i), range.count, decay, step)
   }
 }
 
 /// `x ← x · factor`.
-package func scale(_ x: FloatRun, by factor: Float, on workers: Workers) {
-  forEachTile(x.count, workers) {
+package func scale(_ x: FloatRun, by factor: Float, on compute: Compute) {
+  forEachTile(x.count, compute) {
     unsafe ck_scale(x.pointer($0.lowerBound), $0.count, factor)
   }
 }
 
 /// `z ← a · x + b · y`; `z` may be `x` or `y`.
 package func combine(
-  _ z: FloatRun, _ x: FloatRun, _ y: FloatRun, a: Float, b: Float, on workers: Workers
+  _ z: FloatRun, _ x: FloatRun, _ y: FloatRun, a: Float, b: Float, on compute: Compute
 ) {
   precondition(x.count == z.count && y.count == z.count, "extents")
-  forEachTile(z.count, workers) { range in
+  forEachTile(z.count, compute) { range in
     let i = range.lowerBound
     unsafe ck_combine(z.pointer(i), x.pointer(i), y.pointer(i), range.count, a, b)
   }

@@ -41,14 +41,14 @@ package struct RotationTable: Sendable {
 ///   - inverse: Rotates back, which is also the gradient.
 package func rotate(
   _ y: Matrix, _ x: Matrix, _ table: RotationTable, headSize: Int? = nil, positions: [Int32],
-  inverse: Bool = false, on workers: Workers
+  inverse: Bool = false, on compute: Compute
 ) {
   let headSize = headSize ?? table.size
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
   precondition(positions.count == x.rows && x.columns % headSize == 0, "whole heads")
   precondition(table.size <= headSize, "a part of each head")
   precondition(positions.allSatisfy { $0 >= 0 && $0 < table.positions }, "positions in the table")
-  workers.divide(x.rows, grain: grain(x)) { _, rows in
+  compute.divide(x.rows, grain: grain(x)) { _, rows in
     for row in rows {
       let position = Int(positions[row])
       unsafe ck_rotate(

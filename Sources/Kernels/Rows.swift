@@ -12,12 +12,12 @@ import Tensors
 ///   - epsilon: Added to the mean square, before the root.
 package func rmsNorm(
   _ y: Matrix, _ x: Matrix, scale: Matrix, offset: Float = 0, epsilon: Float, adding: Bool = false,
-  on workers: Workers
+  on compute: Compute
 ) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
   precondition(x.columns % scale.columns == 0, "whole runs")
   let (width, runs) = (scale.columns, x.columns / scale.columns)
-  workers.divide(x.rows, grain: grain(x)) { _, rows in
+  compute.divide(x.rows, grain: grain(x)) { _, rows in
     for row in rows {
       unsafe ck_rms_norm(
         y.pointer(row), width, x.pointer(row), width, scale.pointer, offset, runs, width,
@@ -34,12 +34,12 @@ package func rmsNorm(
 ///   - x: The input of the forward pass.
 package func rmsNormBackward(
   _ dx: Matrix, _ dScale: Matrix?, _ dy: Matrix, _ x: Matrix, scale: Matrix, offset: Float = 0,
-  epsilon: Float, adding: Bool, on workers: Workers
+  epsilon: Float, adding: Bool, on compute: Compute
 ) {
   precondition(dx.rows == x.rows && dy.rows == x.rows && dx.columns == x.columns, "extents agree")
   precondition(x.columns % scale.columns == 0, "whole runs")
   let (width, runs) = (scale.columns, x.columns / scale.columns)
-  unsafe sumOverThreads(dScale, rows: x.rows, on: workers) { rows, partial in
+  unsafe sumOverThreads(dScale, rows: x.rows, on: compute) { rows, partial in
     for row in rows {
       unsafe ck_rms_norm_backward(
         dx.pointer(row), width, partial, dy.pointer(row), width, x.pointer(row), width,
@@ -49,9 +49,9 @@ package func rmsNormBackward(
 }
 
 /// `y += x`.
-package func add(_ y: Matrix, _ x: Matrix, on workers: Workers) {
+package func add(_ y: Matrix, _ x: Matrix, on compute: Compute) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     unsafe ck_add(
       y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, rows.count,
       y.columns)
@@ -59,9 +59,9 @@ package func add(_ y: Matrix, _ x: Matrix, on workers: Workers) {
 }
 
 /// `y += factor · x`.
-package func addScaled(_ y: Matrix, _ x: Matrix, by factor: Float, on workers: Workers) {
+package func addScaled(_ y: Matrix, _ x: Matrix, by factor: Float, on compute: Compute) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     unsafe ck_add_scaled(
       y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, factor,
       rows.count, y.columns)
@@ -69,24 +69,24 @@ package func addScaled(_ y: Matrix, _ x: Matrix, by factor: Float, on workers: W
 }
 
 /// `x = factor · x`.
-package func scale(_ x: Matrix, by factor: Float, on workers: Workers) {
-  workers.divide(x.rows, grain: grain(x)) { _, rows in
+package func scale(_ x: Matrix, by factor: Float, on compute: Compute) {
+  compute.divide(x.rows, grain: grain(x)) { _, rows in
     unsafe ck_softcap(x.pointer(rows.lowerBound), x.stride, rows.count, x.columns, factor, 0)
   }
 }
 
 /// Adds the row `bias` to every row of `y`.
-package func addBias(_ y: Matrix, _ bias: Matrix, on workers: Workers) {
+package func addBias(_ y: Matrix, _ bias: Matrix, on compute: Compute) {
   precondition(y.columns == bias.columns, "extents agree")
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     unsafe ck_add(y.pointer(rows.lowerBound), y.stride, bias.pointer, 0, rows.count, y.columns)
   }
 }
 
 /// Gradient of `addBias`: `dBias[c] += Σ dy[:, c]`.
-package func addBiasBackward(_ dBias: Matrix, _ dy: Matrix, on workers: Workers) {
+package func addBiasBackward(_ dBias: Matrix, _ dy: Matrix, on compute: Compute) {
   precondition(dy.columns == dBias.columns, "extents agree")
-  unsafe sumOverThreads(dBias, rows: dy.rows, on: workers) { rows, partial in
+  unsafe sumOverThreads(dBias, rows: dy.rows, on: compute) { rows, partial in
     guard let partial = unsafe partial else { return }
     unsafe ck_add_column_sums(
       partial, dy.pointer(rows.lowerBound), dy.stride, rows.count, dy.columns)
@@ -94,16 +94,16 @@ package func addBiasBackward(_ dBias: Matrix, _ dy: Matrix, on workers: Workers)
 }
 
 /// `y = x`.
-package func copy(_ y: Matrix, _ x: Matrix, on workers: Workers) {
+package func copy(_ y: Matrix, _ x: Matrix, on compute: Compute) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     for row in rows { unsafe y.pointer(row).update(from: x.pointer(row), count: y.columns) }
   }
 }
 
 /// `y = 0`.
-package func clear(_ y: Matrix, on workers: Workers) {
-  workers.divide(y.rows, grain: grain(y)) { _, rows in
+package func clear(_ y: Matrix, on compute: Compute) {
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
     for row in rows { unsafe y.pointer(row).update(repeating: 0, count: y.columns) }
   }
 }
@@ -134,19 +134,19 @@ package func relativeChange(_ x: Matrix, from y: Matrix) -> Double {
 ///
 /// `body` gets zeroed room for its partial sums, or nil when there is no `sum`.
 func sumOverThreads(
-  _ sum: Matrix?, rows: Int, on workers: Workers,
+  _ sum: Matrix?, rows: Int, on compute: Compute,
   _ body: (Range<Int>, UnsafeMutablePointer<Float>?) -> Void
 ) {
-  guard let sum else { return workers.divide(rows) { _, rows in body(rows, nil) } }
+  guard let sum else { return compute.divide(rows) { _, rows in body(rows, nil) } }
   let width = sum.columns
   // Threads without rows leave zeros behind.
-  workers.run { worker in
-    unsafe workers.scratch(worker, floats: width).update(repeating: 0, count: width)
+  compute.run { worker in
+    unsafe compute.workspace(worker, floats: width).update(repeating: 0, count: width)
   }
-  workers.divide(rows) { worker, rows in
-    unsafe body(rows, workers.scratch(worker, floats: width))
+  compute.divide(rows) { worker, rows in
+    unsafe body(rows, compute.workspace(worker, floats: width))
   }
-  for worker in 0..<workers.count {
-    unsafe ck_add(sum.pointer, 0, workers.scratch(worker, floats: width), 0, 1, width)
+  for worker in 0..<compute.count {
+    unsafe ck_add(sum.pointer, 0, compute.workspace(worker, floats: width), 0, 1, width)
   }
 }

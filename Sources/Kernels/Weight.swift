@@ -132,10 +132,10 @@ package struct Weight: Sendable {
 
   /// `y[:, range] = x · w[range]ᵀ`, a tile of the weights converted at a time.
   fileprivate func multiplyTiles(
-    _ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool, _ worker: Int, _ workers: Workers
+    _ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool, _ worker: Int, _ compute: Compute
   ) {
     let height = max(16, min(1024, (1 << 20) / max(columns, 1) & ~15))
-    let tile = unsafe workers.scratch(worker, floats: height * columns)
+    let tile = unsafe compute.workspace(worker, floats: height * columns)
     for start in Swift.stride(from: range.lowerBound, to: range.upperBound, by: height) {
       let rows = start..<min(start + height, range.upperBound)
       unsafe decode(rows, into: tile)
@@ -156,16 +156,16 @@ private let fewRows = 4
 ///   - x: `[rows, in]`.
 ///   - w: `[out, in]`.
 package func linear(
-  _ y: Matrix, _ x: Matrix, _ w: Weight, adding: Bool = false, on workers: Workers
+  _ y: Matrix, _ x: Matrix, _ w: Weight, adding: Bool = false, on compute: Compute
 ) {
   precondition(y.rows == x.rows && x.columns == w.columns && y.columns == w.rows, "extents agree")
   if x.rows <= fewRows {
-    workers.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
+    compute.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
   } else if let matrix = w.matrix {
-    multiply(y, Operand(x), matrix.transposed, adding: adding, on: workers)
+    multiply(y, Operand(x), matrix.transposed, adding: adding, on: compute)
   } else {
-    workers.divide(w.rows, grain: 16) { worker, range in
-      w.multiplyTiles(y, x, range, adding, worker, workers)
+    compute.divide(w.rows, grain: 16) { worker, range in
+      w.multiplyTiles(y, x, range, adding, worker, compute)
     }
   }
 }
@@ -174,10 +174,10 @@ package func linear(
 ///
 /// - Parameters:
 ///   - tokens: Within the table.
-package func embed(_ y: Matrix, tokens: [Int32], table: Weight, on workers: Workers) {
+package func embed(_ y: Matrix, tokens: [Int32], table: Weight, on compute: Compute) {
   precondition(y.rows == tokens.count && y.columns == table.columns, "extents agree")
   precondition(tokens.allSatisfy { $0 >= 0 && $0 < table.rows }, "tokens of the vocabulary")
-  workers.divide(tokens.count) { _, rows in
+  compute.divide(tokens.count) { _, rows in
     for row in rows {
       let token = Int(tokens[row])
       unsafe table.decode(token..<(token + 1), into: y.pointer(row))
@@ -188,10 +188,10 @@ package func embed(_ y: Matrix, tokens: [Int32], table: Weight, on workers: Work
 /// Gradient of `embed`: adds row i of `dy` to row `tokens[i]` of `dTable`.
 ///
 /// Each thread has columns of its own, so rows are added in the order of the tokens.
-package func embedBackward(_ dTable: Matrix, _ dy: Matrix, tokens: [Int32], on workers: Workers) {
+package func embedBackward(_ dTable: Matrix, _ dy: Matrix, tokens: [Int32], on compute: Compute) {
   precondition(dy.rows == tokens.count && dy.columns == dTable.columns, "extents agree")
   precondition(tokens.allSatisfy { $0 >= 0 && $0 < dTable.rows }, "tokens of the vocabulary")
-  workers.divide(dy.columns, grain: 16) { _, columns in
+  compute.divide(dy.columns, grain: 16) { _, columns in
     for row in 0..<dy.rows {
       unsafe ck_add(
         dTable.pointer(Int(tokens[row])) + columns.lowerBound, 0,

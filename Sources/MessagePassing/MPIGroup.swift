@@ -11,8 +11,8 @@ import Training
 /// so the same start gives the same bits.
 @safe
 final class MPIGroup: ProcessGroup, @unchecked Sendable {
-  let member: Int
-  let memberCount: Int
+  let rank: Int
+  let worldSize: Int
   private(set) var threads = 1
   private let thread: MPIThread
   private var machines: [String] = []
@@ -22,20 +22,20 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
 
   init(_ launch: Launch) throws {
     let thread = try MPIThread()
-    var (rank, count): (Int32, Int32) = (0, 0)
-    let code = thread.call { unsafe ck_mpi_initialise(&rank, &count) }
+    var (number, count): (Int32, Int32) = (0, 0)
+    let code = thread.call { unsafe ck_mpi_initialise(&number, &count) }
     self.thread = thread
-    member = Int(rank)
-    memberCount = Int(count)
+    rank = Int(number)
+    worldSize = Int(count)
     try check(code, "MPI_Init_thread")
-    guard memberCount == launch.count else {
-      throw MessagePassingError(.otherCount(found: memberCount, launch))
+    guard worldSize == launch.count else {
+      throw MessagePassingError(.otherCount(found: worldSize, launch))
     }
     let machine = unsafe text(Self.nameLength) { _ = unsafe ck_mpi_machine($0, $1) }
     machines = try gather(machine.map { Double($0) }).map { name in
       String(decoding: name.prefix { $0 != 0 }.map { UInt8($0) }, as: UTF8.self)
     }
-    let neighbours = machines.count { $0 == machines[member] }
+    let neighbours = machines.count { $0 == machines[rank] }
     let processors = onlineProcessorCount()
     let share = max(1, min(availableProcessorCount(), processors / neighbours))
     threads = Int(try gather([Double(share)]).map { $0[0] }.min() ?? 1)
@@ -56,8 +56,8 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
     return text.map { UInt8(bitPattern: $0) }
   }
 
-  func name(of member: Int) -> String {
-    machines.indices.contains(member) ? "rank \(member) on \(machines[member])" : "rank \(member)"
+  func name(of rank: Int) -> String {
+    machines.indices.contains(rank) ? "rank \(rank) on \(machines[rank])" : "rank \(rank)"
   }
 
   func begin(_ values: Buffer, _ range: Range<Int>) {
@@ -106,7 +106,7 @@ final class MPIGroup: ProcessGroup, @unchecked Sendable {
     let message = unsafe text(256) { unsafe ck_mpi_message(code, $0, $1) }
     let reason = String(decoding: message.prefix { $0 != 0 }, as: UTF8.self)
     throw MessagePassingError(
-      .failed(function: function, reason: reason, member: name(of: member)))
+      .failed(function: function, reason: reason, rank: name(of: rank)))
   }
 }
 #endif

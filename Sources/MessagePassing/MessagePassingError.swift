@@ -9,8 +9,8 @@ package struct MessagePassingError: DiagnosedError, Equatable {
     case foreignLauncher(Launch)
     /// MPI found another number of processes than mpirun started.
     case otherCount(found: Int, Launch)
-    /// An MPI function failed on this member.
-    case failed(function: String, reason: String, member: String)
+    /// An MPI function failed on this rank.
+    case failed(function: String, reason: String, rank: String)
   }
 
   package var problem: Problem
@@ -40,7 +40,7 @@ package struct MessagePassingError: DiagnosedError, Equatable {
         + "Open MPI's"
     case .otherCount(let found, let launch):
       "rank \(launch.rank): mpirun started \(launch.count) processes, MPI finds \(found)"
-    case .failed(let function, let reason, let member): "\(member): \(function): \(reason)"
+    case .failed(let function, let reason, let rank): "\(rank): \(function): \(reason)"
     }
   }
 

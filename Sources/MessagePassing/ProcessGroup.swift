@@ -2,16 +2,16 @@ import ByteIO
 import Platform
 package import Training
 
-/// Processes that one command started together, of which this is a member.
+/// Processes that one command started together, of which this is a rank.
 package protocol ProcessGroup: GradientExchange {
-  /// Threads for each member, such that all of a machine's fill its processors; the same for all
-  /// members, since results depend on it.
+  /// Threads for each rank, such that all of a machine's fill its processors; the same for all
+  /// ranks, since results depend on it.
   var threads: Int { get }
 
-  /// Leaves the group, when all members do.
+  /// Leaves the group, when all ranks do.
   func leave() throws
 
-  /// Ends every member at once; `status` becomes that of the command which started them.
+  /// Ends every rank at once; `status` becomes that of the command which started them.
   func abort(_ status: Int32) -> Never
 }
 

@@ -2,6 +2,7 @@ package import ByteIO
 import Checkpoint
 import Synchronization
 package import Tensors
+import WeightWriting
 
 extension RecurrentPackage {
   /// Compares every file with the manifest (RP-5, RP-6) and the table of tensors with the weight

@@ -1,4 +1,5 @@
 import Tensors
+import WeightWriting
 
 extension Manifest.Part {
   /// What `source` contributes, from the tensor that `record` describes.

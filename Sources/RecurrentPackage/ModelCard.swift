@@ -3,6 +3,7 @@ import Checkpoint
 import JSON
 import ModelGraph
 import Recurrence
+import WeightWriting
 
 /// The README.md of a package: what it is, how it came about, what it is not.
 struct ModelCard {

@@ -1,5 +1,7 @@
 package import Archives
 import ByteIO
+import Tar
+import WeightWriting
 
 extension RecurrentPackage {
   /// Writes the package as one file: an uncompressed tar that is read in place, or a compressed one

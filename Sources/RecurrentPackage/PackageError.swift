@@ -1,12 +1,11 @@
 package import ByteIO
+package import Tar
 import Tensors
 
 /// Why a package cannot be written, read, or trusted. Rules: `formats/recurrent-package.md`.
 package struct PackageError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     // Writing
-    /// Values became infinite in a cast that was not allowed to overflow.
-    case overflow(count: Int, maximum: Float, type: String)
     // The folder and its manifest
     /// RP-1: there is no `manifest.json`.
     case noManifest
@@ -38,6 +37,8 @@ package struct PackageError: DiagnosedError, Equatable {
     case differsFromSource(String)
     // The archive
     case archive(TarProblem)
+    /// RP-26: the first member of an archive is not the manifest.
+    case manifestNotFirst(String)
     /// A compressed archive has more bytes decompressed than it may.
     case decompressesTooFar(limit: Int)
   }
@@ -61,7 +62,6 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var code: String {
     switch problem {
-    case .overflow: "cast.overflow"
     case .noManifest: "package.no_manifest"
     case .malformedManifest: "package.malformed_manifest"
     case .unknownSchema: "package.unknown_schema"
@@ -77,13 +77,14 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongTensorDigest: "package.wrong_tensor_digest"
     case .differsFromSource: "package.differs_from_source"
     case .archive(let problem): problem.code
+    case .manifestNotFirst: "tar.manifest_not_first"
     case .decompressesTooFar: "package.decompresses_too_far"
     }
   }
 
   package var kind: FailureKind {
     switch problem {
-    case .overflow, .wrongSize, .wrongDigest, .wrongRoot, .wrongTensorDigest, .differsFromSource,
+    case .wrongSize, .wrongDigest, .wrongRoot, .wrongTensorDigest, .differsFromSource,
       .missingFile, .unlistedFile, .wrongTensorTable:
       .checkFailed
     case .unknownSchema: .unsupported
@@ -94,8 +95,6 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var message: String {
     switch problem {
-    case .overflow(let count, let maximum, let type):
-      "\(count) values overflow \(type), the largest \(maximum)"
     case .noManifest: "no manifest.json, so this is no package"
     case .malformedManifest(let member): "manifest.json has no proper member \(member)"
     case .unknownSchema(let schema):
@@ -116,12 +115,12 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongTensorDigest: "the bytes are not those that the manifest's digest was made of"
     case .differsFromSource(let reason): "not the source's bytes: \(reason)"
     case .archive(let problem): problem.message
+    case .manifestNotFirst(let name): "the first member is \(name), but must be manifest.json"
     }
   }
 
   package var hint: String? {
     switch problem {
-    case .overflow: "choose a wider type, or pass --allow-overflow"
     case .noManifest: "make a package with ckpt retrofit"
     case .decompressesTooFar: "if you trust the file, raise --max-size"
     case .wrongSize, .wrongDigest, .wrongTensorDigest, .missingFile:

@@ -4,6 +4,7 @@ import ModelGraph
 import Recurrence
 import Safetensors
 package import Tensors
+import WeightWriting
 
 /// What was written.
 package struct WrittenPackage: Sendable {
@@ -74,7 +75,10 @@ package struct PackageWriter: Sendable {
       files.append(written.file)
       tensors += written.tensors
     }
-    let sources = try schedule.finishedSources()
+    let sources = try schedule.finishedSources().map {
+      Manifest.File(
+        path: baseName($0.region.path), byteCount: $0.region.byteCount, digest: $0.digest)
+    }
     let manifest = Manifest(
       files: files, tensors: tensors, sources: sources, record: contents.record)
     var output = try OutputFile(creating: staged.path(Manifest.name))

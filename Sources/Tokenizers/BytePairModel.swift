@@ -16,20 +16,20 @@ struct BytePairModel: Sendable {
   var keepsMarksInFront = false
 
   /// Appends the tokens of `word`, valid UTF-8 or (byte-level) any bytes, to `output`.
-  func encode(_ word: Span<UInt8>, into output: inout [Int32], scratch: inout EncodingScratch) {
+  func encode(_ word: Span<UInt8>, into output: inout [Int32], workspace: inout EncodingScratch) {
     guard word.count > 0 else { return }
     if ignoresMerges, let id = wholeToken(word) {
       output.append(id)
       return
     }
-    scratch.symbols.removeAll(keepingCapacity: true)
+    workspace.symbols.removeAll(keepingCapacity: true)
     if byteSymbols.isEmpty {
-      splitCharacters(word, into: &scratch.symbols)
+      splitCharacters(word, into: &workspace.symbols)
     } else {
-      splitBytes(word, into: &scratch.symbols)
+      splitBytes(word, into: &workspace.symbols)
     }
-    merge(&scratch)
-    for symbol in scratch.symbols where symbol >= 0 { output.append(symbol) }
+    merge(&workspace)
+    for symbol in workspace.symbols where symbol >= 0 { output.append(symbol) }
   }
 
   private func wholeToken(_ word: Span<UInt8>) -> Int32? {
@@ -91,40 +91,41 @@ struct BytePairModel: Sendable {
 
   // MARK: Merging
 
-  private func merge(_ scratch: inout EncodingScratch) {
-    let count = scratch.symbols.count
+  private func merge(_ workspace: inout EncodingScratch) {
+    let count = workspace.symbols.count
     guard count > 1 else { return }
-    scratch.next.removeAll(keepingCapacity: true)
-    scratch.previous.removeAll(keepingCapacity: true)
+    workspace.next.removeAll(keepingCapacity: true)
+    workspace.previous.removeAll(keepingCapacity: true)
     for i in 0..<Int32(count) {
-      scratch.previous.append(i - 1)
-      scratch.next.append(i + 1)
+      workspace.previous.append(i - 1)
+      workspace.next.append(i + 1)
     }
-    scratch.queue.removeAll()
+    workspace.queue.removeAll()
     for i in 0..<(count - 1) {
-      if let merge = merges.find(scratch.symbols[i], scratch.symbols[i + 1]) {
-        scratch.queue.push(rank: merge.rank, position: i)
+      if let merge = merges.find(workspace.symbols[i], workspace.symbols[i + 1]) {
+        workspace.queue.push(rank: merge.rank, position: i)
       }
     }
-    while let (rank, left) = scratch.queue.pop() {
-      let right = Int(scratch.next[left])
+    while let (rank, left) = workspace.queue.pop() {
+      let right = Int(workspace.next[left])
       // An entry is stale when either side has merged otherwise since.
-      guard scratch.symbols[left] >= 0, right < count,
-        let merge = merges.find(scratch.symbols[left], scratch.symbols[right]), merge.rank == rank
+      guard workspace.symbols[left] >= 0, right < count,
+        let merge = merges.find(workspace.symbols[left], workspace.symbols[right]),
+        merge.rank == rank
       else { continue }
-      scratch.symbols[left] = merge.id
-      scratch.symbols[right] = -1
-      let next = Int(scratch.next[right])
-      scratch.next[left] = Int32(next)
+      workspace.symbols[left] = merge.id
+      workspace.symbols[right] = -1
+      let next = Int(workspace.next[right])
+      workspace.next[left] = Int32(next)
       if next < count {
-        scratch.previous[next] = Int32(left)
-        if let merge = merges.find(merge.id, scratch.symbols[next]) {
-          scratch.queue.push(rank: merge.rank, position: left)
+        workspace.previous[next] = Int32(left)
+        if let merge = merges.find(merge.id, workspace.symbols[next]) {
+          workspace.queue.push(rank: merge.rank, position: left)
         }
       }
-      let previous = Int(scratch.previous[left])
-      if previous >= 0, let merge = merges.find(scratch.symbols[previous], merge.id) {
-        scratch.queue.push(rank: merge.rank, position: previous)
+      let previous = Int(workspace.previous[left])
+      if previous >= 0, let merge = merges.find(workspace.symbols[previous], merge.id) {
+        workspace.queue.push(rank: merge.rank, position: previous)
       }
     }
   }

@@ -81,12 +81,12 @@ package struct Tokenizer: Sendable {
     let text = bytes.repairedUTF8
     var output = addSpecialTokens ? prefix : []
     output.reserveCapacity(text.count / 3 + prefix.count + suffix.count)
-    var scratch = EncodingScratch(textByteCount: text.count)
+    var workspace = EncodingScratch(textByteCount: text.count)
     for (range, token) in literalTokens.segments(of: text.span, 0..<text.count) {
       if let token {
         output.append(token)
       } else {
-        try encodeLiteral(text, range, into: &output, scratch: &scratch)
+        try encodeLiteral(text, range, into: &output, workspace: &workspace)
       }
     }
     if addSpecialTokens { output += suffix }
@@ -96,7 +96,7 @@ package struct Tokenizer: Sendable {
   /// Encodes a stretch of text that holds no literal added token.
   private func encodeLiteral(
     _ text: [UInt8], _ range: Range<Int>, into output: inout [Int32],
-    scratch: inout EncodingScratch
+    workspace: inout EncodingScratch
   ) throws(TokenizerError) {
     var (text, whole) = (text, range)
     let startsInput = range.lowerBound == 0
@@ -113,22 +113,22 @@ package struct Tokenizer: Sendable {
         text: text, pieces: [range], startsInput: startsInput && range.lowerBound == 0)
       for step in preTokenizers { step.apply(to: &list) }
       for piece in list.pieces {
-        try encodeWord(list.text.span.extracting(piece), into: &output, scratch: &scratch)
+        try encodeWord(list.text.span.extracting(piece), into: &output, workspace: &workspace)
       }
     }
   }
 
   private func encodeWord(
-    _ word: Span<UInt8>, into output: inout [Int32], scratch: inout EncodingScratch
+    _ word: Span<UInt8>, into output: inout [Int32], workspace: inout EncodingScratch
   ) throws(TokenizerError) {
     let isShort = word.count <= WordCache.longestWord
-    if isShort, scratch.cache.append(word, to: &output) { return }
+    if isShort, workspace.cache.append(word, to: &output) { return }
     let start = output.count
     switch model {
-    case .bytePair(let model): model.encode(word, into: &output, scratch: &scratch)
+    case .bytePair(let model): model.encode(word, into: &output, workspace: &workspace)
     case .unigram(let model): try model.encode(word, into: &output)
     }
-    if isShort { scratch.cache.remember(word, output, from: start) }
+    if isShort { workspace.cache.remember(word, output, from: start) }
   }
 
   private func normalized(_ text: [UInt8]) throws(TokenizerError) -> [UInt8] {

@@ -37,12 +37,12 @@ struct InflatingStream: ~Copyable {
   /// Steps over `count` bytes.
   mutating func skip(_ count: Int) throws(TorchError) {
     var left = count
-    var scratch = [UInt8](repeating: 0, count: min(left, 1 << 16))
+    var workspace = [UInt8](repeating: 0, count: min(left, 1 << 16))
     while left > 0 {
-      if scratch.count > left { scratch.removeLast(scratch.count - left) }
-      var bytes = scratch.mutableRawSpan
+      if workspace.count > left { workspace.removeLast(workspace.count - left) }
+      var bytes = workspace.mutableRawSpan
       try read(into: &bytes)
-      left -= scratch.count
+      left -= workspace.count
     }
   }
 

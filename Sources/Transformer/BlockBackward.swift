@@ -47,12 +47,12 @@ struct BlockGradient {
   /// becomes of it in the factors of an adapted weight.
   func add(
     _ role: BlockRole, _ gradient: Weight, bias: Matrix?, _ dy: Matrix, _ x: Matrix,
-    on workers: Workers
+    on compute: Compute
   ) {
-    for adapted in lowRank(role) { adapted.add(dy, x, on: workers) }
+    for adapted in lowRank(role) { adapted.add(dy, x, on: compute) }
     guard isTrained(role), let gradient = gradient.matrix else { return }
-    multiply(gradient, dy.transposed, Operand(x), adding: true, on: workers)
-    if let bias { addBiasBackward(bias, dy, on: workers) }
+    multiply(gradient, dy.transposed, Operand(x), adding: true, on: compute)
+    if let bias { addBiasBackward(bias, dy, on: compute) }
   }
 
   func norm(_ role: BlockRole, _ gradient: Norm?) -> Norm? {
@@ -91,12 +91,12 @@ extension BlockContext {
       block.norm(.mlpOutputNorm, gradients.mlpOutputNorm), backward)
     multiplyByWeight(work.activated, dBranch, weights.down)
     gatedBackward(
-      kept.gateUp, work.activated, work.activated, kept.gateUp, by: weights.activation, on: workers)
+      kept.gateUp, work.activated, work.activated, kept.gateUp, by: weights.activation, on: compute)
     block.add(
-      .down, gradients.down, bias: gradients.downBias, dBranch, work.activated, on: workers)
+      .down, gradients.down, bias: gradients.downBias, dBranch, work.activated, on: compute)
     let source = preNormed(work.normed, kept.middle, weights.mlpNorm)
     block.add(
-      .gateUp, gradients.gateUp, bias: gradients.gateUpBias, kept.gateUp, source, on: workers)
+      .gateUp, gradients.gateUp, bias: gradients.gateUpBias, kept.gateUp, source, on: compute)
     addToStream(
       d, kept.gateUp, weights.gateUp, kept.middle, weights.mlpNorm,
       block.norm(.mlpNorm, gradients.mlpNorm), backward)
@@ -117,21 +117,21 @@ extension BlockContext {
       dq: queries(dFused), dk: keys(dFused), dv: values(dFused),
       partial: backward.partial, y: work.mixed, dy: backward.dMixed,
       logSums: kept.logSums, q: queries(rotated), k: keys(rotated), v: values(kept.fused),
-      weights.shape, visible(weights), on: workers)
+      weights.shape, visible(weights), on: compute)
     block.add(
-      .output, gradients.output, bias: gradients.outputBias, dBranch, work.mixed, on: workers)
+      .output, gradients.output, bias: gradients.outputBias, dBranch, work.mixed, on: compute)
     let dRotated = dFused.columns(0..<network.rotatedWidth)
     turn(weights, dRotated, inverse: true)
     weights.queryNorm?.backward(
       queries(dFused), block.norm(.queryNorm, gradients.queryNorm), queries(dFused),
-      queries(kept.fused), on: workers)
+      queries(kept.fused), on: compute)
     weights.keyNorm?.backward(
       keys(dFused), block.norm(.keyNorm, gradients.keyNorm), keys(dFused), keys(kept.fused),
-      on: workers)
+      on: compute)
     let source = preNormed(work.normed, x, weights.attentionNorm)
     block.add(
       .queryKeyValue, gradients.queryKeyValue, bias: gradients.queryKeyValueBias, dFused, source,
-      on: workers)
+      on: compute)
     addToStream(
       d, dFused, weights.queryKeyValue, x, weights.attentionNorm,
       block.norm(.attentionNorm, gradients.attentionNorm), backward)
@@ -144,12 +144,12 @@ extension BlockContext {
   ) -> Matrix {
     guard let dBranch = backward.dBranch, norm != nil || block.residual != 1 else { return d }
     if block.residual != 1 {
-      copy(dBranch, d, on: workers)
-      scale(dBranch, by: block.residual, on: workers)
+      copy(dBranch, d, on: compute)
+      scale(dBranch, by: block.residual, on: compute)
     }
     if let norm, let projected {
       let dy = block.residual == 1 ? d : dBranch
-      norm.backward(dBranch, dNorm, dy, projected, on: workers)
+      norm.backward(dBranch, dNorm, dy, projected, on: compute)
     }
     return dBranch
   }
@@ -161,12 +161,12 @@ extension BlockContext {
   ) {
     guard let norm else { return multiplyByWeight(d, dy, weight, adding: true) }
     multiplyByWeight(backward.dNormed, dy, weight)
-    norm.backward(d, dNorm, backward.dNormed, x, adding: true, on: workers)
+    norm.backward(d, dNorm, backward.dNormed, x, adding: true, on: compute)
   }
 
   /// `dx = dy · w`, the gradient of a linear layer's input.
   func multiplyByWeight(_ dx: Matrix, _ dy: Matrix, _ weight: Weight, adding: Bool = false) {
     guard let weight = weight.matrix else { preconditionFailure("trained weights are float32") }
-    multiply(dx, dy, weight, adding: adding, on: workers)
+    multiply(dx, dy, weight, adding: adding, on: compute)
   }
 }

@@ -10,7 +10,7 @@ struct BlockContext {
   /// Position of each row in its sequence, `[T]`.
   let positions: [Int32]
   let visibility: Visibility
-  let workers: Workers
+  let compute: Compute
 }
 
 /// Keys and values of one execution of a block, for all tokens so far.
@@ -41,8 +41,8 @@ extension BlockContext {
     cache: CacheEntry? = nil
   ) {
     let source = preNormed(work.normed, x, block.attentionNorm)
-    linear(kept.fused, source, block.queryKeyValue, on: workers)
-    if let bias = block.queryKeyValueBias { addBias(kept.fused, bias, on: workers) }
+    linear(kept.fused, source, block.queryKeyValue, on: compute)
+    if let bias = block.queryKeyValueBias { addBias(kept.fused, bias, on: compute) }
     let rotated = rotateQueriesAndKeys(block, kept.fused, work)
     var (keys, values) = (keys(rotated), values(kept.fused))
     if let cache {
@@ -52,10 +52,10 @@ extension BlockContext {
     }
     attention(
       work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
-      v: values, block.shape, visible(block), on: workers)
+      v: values, block.shape, visible(block), on: compute)
     join(block, kept.middle, x, norm: block.attentionOutputNorm, kept.attended, work) {
-      linear($0, work.mixed, block.output, adding: $1, on: workers)
-      if let bias = block.outputBias { addBias($0, bias, on: workers) }
+      linear($0, work.mixed, block.output, adding: $1, on: compute)
+      if let bias = block.outputBias { addBias($0, bias, on: compute) }
     }
   }
 
@@ -65,10 +65,10 @@ extension BlockContext {
       return feed(block, experts, y, keeping: kept, work)
     }
     expand(block, keeping: kept, work)
-    gated(work.activated, kept.gateUp, by: block.activation, on: workers)
+    gated(work.activated, kept.gateUp, by: block.activation, on: compute)
     join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
-      linear($0, work.activated, block.down, adding: $1, on: workers)
-      if let bias = block.downBias { addBias($0, bias, on: workers) }
+      linear($0, work.activated, block.down, adding: $1, on: compute)
+      if let bias = block.downBias { addBias($0, bias, on: compute) }
     }
   }
 
@@ -79,8 +79,8 @@ extension BlockContext {
       _ = expand(block, experts, source, keeping: kept, work)
       return
     }
-    linear(kept.gateUp, source, block.gateUp, on: workers)
-    if let bias = block.gateUpBias { addBias(kept.gateUp, bias, on: workers) }
+    linear(kept.gateUp, source, block.gateUp, on: compute)
+    if let bias = block.gateUpBias { addBias(kept.gateUp, bias, on: compute) }
   }
 
   /// The keys that the block's window leaves visible.
@@ -93,7 +93,7 @@ extension BlockContext {
   /// `x`, normalised into `target` where a norm stands before.
   func preNormed(_ target: Matrix, _ x: Matrix, _ norm: Norm?) -> Matrix {
     guard let norm else { return x }
-    norm.apply(target, x, on: workers)
+    norm.apply(target, x, on: compute)
     return target
   }
 
@@ -106,15 +106,15 @@ extension BlockContext {
     _ block: BlockWeights, _ y: Matrix, _ x: Matrix, norm: Norm?, _ projected: Matrix?,
     _ work: Workspace, _ project: (_ target: Matrix, _ adding: Bool) -> Void
   ) {
-    if y.offset != x.offset || y.buffer !== x.buffer { copy(y, x, on: workers) }
+    if y.offset != x.offset || y.buffer !== x.buffer { copy(y, x, on: compute) }
     let isScaled = block.residual != 1
     let target = (norm == nil ? (isScaled ? work.branch : y) : projected) ?? y
     project(target, norm == nil && !isScaled)
     if isScaled, let branch = work.branch {
-      norm?.apply(branch, target, on: workers)
-      addScaled(y, branch, by: block.residual, on: workers)
+      norm?.apply(branch, target, on: compute)
+      addScaled(y, branch, by: block.residual, on: compute)
     } else {
-      norm?.apply(y, target, adding: true, on: workers)
+      norm?.apply(y, target, adding: true, on: compute)
     }
   }
 
@@ -134,7 +134,7 @@ extension BlockContext {
     guard let rotation = block.rotation else { return }
     rotate(
       target, target, tables[rotation], headSize: network.sizes.headSize, positions: positions,
-      inverse: inverse, on: workers)
+      inverse: inverse, on: compute)
   }
 
   /// What `rotateQueriesAndKeys` gave for the same `fused`, again.
@@ -152,8 +152,8 @@ extension BlockContext {
   ) -> Matrix? {
     guard let queryNorm = block.queryNorm, let keyNorm = block.keyNorm, let target = work.rotated
     else { return nil }
-    queryNorm.apply(queries(target), queries(fused), on: workers)
-    keyNorm.apply(keys(target), keys(fused), on: workers)
+    queryNorm.apply(queries(target), queries(fused), on: compute)
+    keyNorm.apply(keys(target), keys(fused), on: compute)
     return target
   }
 
@@ -170,7 +170,7 @@ extension BlockContext {
     for b in 0..<visibility.sequences {
       let start = b * visibility.keyRows + visibility.past
       copy(
-        cache.rows(start..<(start + count)), x.rows(b * count..<(b + 1) * count), on: workers)
+        cache.rows(start..<(start + count)), x.rows(b * count..<(b + 1) * count), on: compute)
     }
   }
 }

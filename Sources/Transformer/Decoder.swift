@@ -68,7 +68,7 @@ package final class Decoder {
   }
 
   private var network: Network { model.network }
-  private var workers: Workers { model.workers }
+  private var compute: Compute { model.compute }
 
   /// The most tokens of a sequence.
   package var contextLength: Int { network.contextLimit }
@@ -125,7 +125,7 @@ package final class Decoder {
     for start in stride(from: 0, to: tokens.count, by: Self.mostRows) {
       let range = start..<min(start + Self.mostRows, tokens.count)
       let room = try step(Array(tokens[range]), exit: nil)
-      network.finalNorm.apply(room.work.normed, room.stream, on: workers)
+      network.finalNorm.apply(room.work.normed, room.stream, on: compute)
       losses += try model.labelLosses(of: room.work.normed, labels: Array(labels[range]))
     }
     return losses
@@ -165,8 +165,8 @@ package final class Decoder {
     setPositions(count)
     let context = BlockContext(
       network: network, tables: try model.rotation(length + count), positions: positions,
-      visibility: visibility, workers: workers)
-    network.embed(room.stream, tokens, on: workers)
+      visibility: visibility, compute: compute)
+    network.embed(room.stream, tokens, on: compute)
     run(context, network.preludeBlocks, room, caches: 0)
     if let recurrence = network.recurrence {
       try runCore(context, recurrence, room, exit: exit)
@@ -193,7 +193,7 @@ package final class Decoder {
     depth = 0
     while depth < passes {
       try Interruption.check()
-      if exit != nil { copy(earlierState, room.state, on: workers) }
+      if exit != nil { copy(earlierState, room.state, on: compute) }
       context.inject(recurrence, room, bypassesAdapter: false)
       run(context, recurrence.core, room, caches: coreCache(depth))
       context.finishPass(recurrence, room)
@@ -212,22 +212,22 @@ package final class Decoder {
       {
         break
       }
-      copy(earlierLogits, logits, on: workers)
+      copy(earlierLogits, logits, on: compute)
     }
     keepLastPass()
   }
 
   /// Runs the coda and the head over the stream, which holds the state.
   private func predict(_ context: BlockContext, _ room: Room) {
-    if network.recurrence != nil { copy(room.stream, room.state, on: workers) }
+    if network.recurrence != nil { copy(room.stream, room.state, on: compute) }
     run(context, network.codaBlocks, room, caches: coreCache(passes))
     let count = room.rows / sequences
     for b in 0..<sequences {
       let row = (b + 1) * count - 1
-      copy(last.rows(b..<(b + 1)), room.stream.rows(row..<(row + 1)), on: workers)
+      copy(last.rows(b..<(b + 1)), room.stream.rows(row..<(row + 1)), on: compute)
     }
-    network.finalNorm.apply(last, last, on: workers)
-    network.predict(logits, last, on: workers)
+    network.finalNorm.apply(last, last, on: compute)
+    network.predict(logits, last, on: compute)
   }
 
   private func run(_ context: BlockContext, _ blocks: Range<Int>, _ room: Room, caches: Int) {
@@ -253,8 +253,8 @@ package final class Decoder {
       for i in 0..<network.coreBlocks.count {
         let (from, to) = (caches[coreCache(depth - 1) + i], caches[coreCache(pass) + i])
         let row = length..<(length + 1)
-        copy(to.keys.rows(row), from.keys.rows(row), on: workers)
-        copy(to.values.rows(row), from.values.rows(row), on: workers)
+        copy(to.keys.rows(row), from.keys.rows(row), on: compute)
+        copy(to.values.rows(row), from.values.rows(row), on: compute)
       }
     }
   }
@@ -273,7 +273,7 @@ package final class Decoder {
       for b in 0..<sequences {
         copy(
           new.rows(b * newCapacity..<b * newCapacity + length),
-          old.rows(b * capacity..<b * capacity + length), on: workers)
+          old.rows(b * capacity..<b * capacity + length), on: compute)
       }
       return new
     }

@@ -15,17 +15,17 @@ extension BlockContext {
     let source = preNormed(work.normed, kept.middle, block.mlpNorm)
     let routing = expand(block, experts, source, keeping: kept, work)
     let activated = room.activated(experts.spec)
-    gated(activated, own.gateUp(experts.spec), by: block.activation, on: workers)
+    gated(activated, own.gateUp(experts.spec), by: block.activation, on: compute)
     let results = room.rows(experts.spec, hidden: network.sizes.hidden)
     for expert in routing.inUse {
       let rows = routing.rows(of: expert)
       linear(
         results.rows(rows), activated.rows(rows), experts.rows(of: expert, in: block.down),
-        on: workers)
+        on: compute)
     }
     let factors = experts.factors(own.probabilities(experts.spec), routing)
     join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
-      combineRows($0, results, routing, factors: factors, adding: $1, on: workers)
+      combineRows($0, results, routing, factors: factors, adding: $1, on: compute)
     }
   }
 
@@ -36,17 +36,17 @@ extension BlockContext {
   ) -> Routing {
     guard let room = work.experts, let own = kept.experts else { missingRoom() }
     let probabilities = own.probabilities(experts.spec)
-    linear(probabilities, source, experts.router, on: workers)
+    linear(probabilities, source, experts.router, on: compute)
     softmaxRows(probabilities)
     let routing = Routing(probabilities, chosen: experts.spec.chosen)
     let gathered = room.rows(experts.spec, hidden: network.sizes.hidden)
-    gatherRows(gathered, source, rows: routing.rows, on: workers)
+    gatherRows(gathered, source, rows: routing.rows, on: compute)
     let gateUp = own.gateUp(experts.spec)
     for expert in routing.inUse {
       let rows = routing.rows(of: expert)
       linear(
         gateUp.rows(rows), gathered.rows(rows), experts.rows(of: expert, in: block.gateUp),
-        on: workers)
+        on: compute)
     }
     return routing
   }
@@ -73,32 +73,32 @@ extension BlockContext {
     let dBranch = branchGradient(
       weights, d, kept.fed, weights.mlpOutputNorm,
       block.norm(.mlpOutputNorm, gradients.mlpOutputNorm), backward)
-    gatherRows(dRows, dBranch, rows: routing.rows, on: workers)
-    gated(activated, gateUp, by: weights.activation, on: workers)
+    gatherRows(dRows, dBranch, rows: routing.rows, on: compute)
+    gated(activated, gateUp, by: weights.activation, on: compute)
     multiplyByExperts(dActivated, dRows, weights.down, experts, routing)
     let dFactors = rowProducts(dActivated, activated, routing)
-    scaleRows(dActivated, routing, by: factors, on: workers)
-    scaleRows(activated, routing, by: factors, on: workers)
-    block.add(.expertsDown, gradients.down, dRows, activated, experts, routing, on: workers)
-    gatedBackward(gateUp, activated, dActivated, gateUp, by: weights.activation, on: workers)
+    scaleRows(dActivated, routing, by: factors, on: compute)
+    scaleRows(activated, routing, by: factors, on: compute)
+    block.add(.expertsDown, gradients.down, dRows, activated, experts, routing, on: compute)
+    gatedBackward(gateUp, activated, dActivated, gateUp, by: weights.activation, on: compute)
 
     let source = preNormed(work.normed, kept.middle, weights.mlpNorm)
     let gathered = room.rows(spec, hidden: network.sizes.hidden)
-    gatherRows(gathered, source, rows: routing.rows, on: workers)
-    block.add(.expertsGateUp, gradients.gateUp, gateUp, gathered, experts, routing, on: workers)
+    gatherRows(gathered, source, rows: routing.rows, on: compute)
+    block.add(.expertsGateUp, gradients.gateUp, gateUp, gathered, experts, routing, on: compute)
     multiplyByExperts(dRows, gateUp, weights.gateUp, experts, routing)
     let dLogits = gradientRoom.dLogits(spec)
     experts.backward(
       dLogits, probabilities, routing, factors: factors, dFactors: dFactors, balance: balance)
     if let router = gradients.experts?.router {
-      block.add(.router, router, bias: nil, dLogits, source, on: workers)
+      block.add(.router, router, bias: nil, dLogits, source, on: compute)
     }
 
     let target = weights.mlpNorm == nil ? d : backward.dNormed
-    combineRows(target, dRows, routing, adding: weights.mlpNorm == nil, on: workers)
+    combineRows(target, dRows, routing, adding: weights.mlpNorm == nil, on: compute)
     multiplyByWeight(target, dLogits, experts.router, adding: true)
     weights.mlpNorm?.backward(
-      d, block.norm(.mlpNorm, gradients.mlpNorm), target, kept.middle, adding: true, on: workers)
+      d, block.norm(.mlpNorm, gradients.mlpNorm), target, kept.middle, adding: true, on: compute)
   }
 
   /// `dx = dy · w` with each expert's w for its rows.
@@ -118,13 +118,13 @@ extension BlockGradient {
   /// Adds `dyᵀ · x` of each expert's rows to the gradient of its part of the weight `role`.
   fileprivate func add(
     _ role: BlockRole, _ gradient: Weight, _ dy: Matrix, _ x: Matrix, _ experts: ExpertWeights,
-    _ routing: Routing, on workers: Workers
+    _ routing: Routing, on compute: Compute
   ) {
     guard isTrained(role) else { return }
     for expert in routing.inUse {
       let rows = routing.rows(of: expert)
       guard let target = experts.rows(of: expert, in: gradient).matrix else { return }
-      multiply(target, dy.rows(rows).transposed, Operand(x.rows(rows)), adding: true, on: workers)
+      multiply(target, dy.rows(rows).transposed, Operand(x.rows(rows)), adding: true, on: compute)
     }
   }
 }

@@ -26,7 +26,7 @@ package enum InitialState: Equatable, Sendable {
   ///   - firstSequence: Number of the first sequence.
   func fill(
     _ state: Matrix, embedded: Matrix, _ start: StateStart, _ visibility: Visibility,
-    firstSequence: Int = 0, on workers: Workers
+    firstSequence: Int = 0, on compute: Compute
   ) throws(TransformerError) {
     switch (self, start) {
     case (.given(let values), _):
@@ -35,11 +35,11 @@ package enum InitialState: Equatable, Sendable {
           .stateSize(found: values.count, expected: state.rows * state.columns))
       }
       state.assign(values)
-    case (.seeded, .zero): clear(state, on: workers)
-    case (.seeded, .embedding): copy(state, embedded, on: workers)
+    case (.seeded, .zero): clear(state, on: compute)
+    case (.seeded, .embedding): copy(state, embedded, on: compute)
     case (.seeded(let seed), .normal(let deviation)):
       let (width, count) = (state.columns, visibility.queries)
-      workers.divide(state.rows) { _, rows in
+      compute.divide(state.rows) { _, rows in
         for row in rows {
           let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
           let stream = RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))

@@ -31,11 +31,11 @@ package struct Injector: Sendable {
   /// - Parameters:
   ///   - injected: `[T, h]`, overwritten.
   ///   - embedded: `[T, h]`, the prelude's output e.
-  func prepare(_ injected: Matrix, _ embedded: Matrix, on workers: Workers) {
+  func prepare(_ injected: Matrix, _ embedded: Matrix, on compute: Compute) {
     if let adapter {
-      linear(injected, embedded, adapter.prelude, on: workers)
+      linear(injected, embedded, adapter.prelude, on: compute)
     } else {
-      copy(injected, embedded, on: workers)
+      copy(injected, embedded, on: compute)
     }
   }
 
@@ -45,12 +45,12 @@ package struct Injector: Sendable {
   ///   - u: `[T, h]`, overwritten.
   ///   - state: `[T, h]`.
   ///   - injected: What `prepare` gave.
-  func inject(_ u: Matrix, _ state: Matrix, _ injected: Matrix, on workers: Workers) {
-    copy(u, injected, on: workers)
+  func inject(_ u: Matrix, _ state: Matrix, _ injected: Matrix, on compute: Compute) {
+    copy(u, injected, on: compute)
     if let adapter {
-      linear(u, state, adapter.state, adding: true, on: workers)
+      linear(u, state, adapter.state, adding: true, on: compute)
     } else {
-      add(u, state, on: workers)
+      add(u, state, on: compute)
     }
   }
 
@@ -63,10 +63,10 @@ package struct Injector: Sendable {
   ///   - d: `[T, h]`, gradient of u.
   ///   - state: `[T, h]`, the state that was injected into.
   func addStateGradients(
-    to gradients: Injector, _ d: Matrix, _ state: Matrix, on workers: Workers
+    to gradients: Injector, _ d: Matrix, _ state: Matrix, on compute: Compute
   ) {
     guard let gradient = gradients.adapter?.state.matrix else { return }
-    multiply(gradient, d.transposed, Operand(state), adding: true, on: workers)
+    multiply(gradient, d.transposed, Operand(state), adding: true, on: compute)
   }
 
   /// Turns the gradient of u into that of the state.
@@ -74,10 +74,10 @@ package struct Injector: Sendable {
   /// - Parameters:
   ///   - d: `[T, h]`, overwritten.
   ///   - room: `[T, h]`, to work in.
-  func stateBackward(_ d: Matrix, room: Matrix, on workers: Workers) {
+  func stateBackward(_ d: Matrix, room: Matrix, on compute: Compute) {
     guard let weight = adapter?.state.matrix else { return }
-    multiply(room, d, weight, on: workers)
-    copy(d, room, on: workers)
+    multiply(room, d, weight, on: compute)
+    copy(d, room, on: compute)
   }
 
   /// Adds what all passes together make of the gradients of the parameters that meet e.
@@ -86,10 +86,10 @@ package struct Injector: Sendable {
   ///   - d: `[T, h]`, gradient of what `prepare` gave, over all passes.
   ///   - embedded: `[T, h]`, e.
   func addPreludeGradients(
-    to gradients: Injector, _ d: Matrix, _ embedded: Matrix, on workers: Workers
+    to gradients: Injector, _ d: Matrix, _ embedded: Matrix, on compute: Compute
   ) {
     guard let gradient = gradients.adapter?.prelude.matrix else { return }
-    multiply(gradient, d.transposed, Operand(embedded), adding: true, on: workers)
+    multiply(gradient, d.transposed, Operand(embedded), adding: true, on: compute)
   }
 
   /// The gradient of e from that of what `prepare` gave.
@@ -98,14 +98,14 @@ package struct Injector: Sendable {
   ///   - dEmbedded: `[T, h]`, overwritten, or added to.
   ///   - d: `[T, h]`.
   func preludeBackward(
-    _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on workers: Workers
+    _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on compute: Compute
   ) {
     if let weight = adapter?.prelude.matrix {
-      multiply(dEmbedded, d, weight, adding: adding, on: workers)
+      multiply(dEmbedded, d, weight, adding: adding, on: compute)
     } else if adding {
-      add(dEmbedded, d, on: workers)
+      add(dEmbedded, d, on: compute)
     } else {
-      copy(dEmbedded, d, on: workers)
+      copy(dEmbedded, d, on: compute)
     }
   }
 }

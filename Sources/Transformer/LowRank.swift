@@ -98,15 +98,15 @@ struct LowRankGradient {
   /// - Parameters:
   ///   - dy: `[T, field]`, of the whole field's output.
   ///   - x: `[T, in]`.
-  func add(_ dy: Matrix, _ x: Matrix, on workers: Workers) {
+  func add(_ dy: Matrix, _ x: Matrix, on compute: Compute) {
     let dy = dy.columns(factors.rows)
     let (a, b) = (factors.a(in: parameters), factors.b(in: parameters))
-    multiply(room.down, Operand(x), a.transposed, on: workers)
-    Kernels.scale(FloatRun(room.down.buffer), by: scale, on: workers)
+    multiply(room.down, Operand(x), a.transposed, on: compute)
+    Kernels.scale(FloatRun(room.down.buffer), by: scale, on: compute)
     multiply(
-      factors.b(in: gradients), dy.transposed, Operand(room.down), adding: true, on: workers)
-    multiply(room.up, Operand(dy), Operand(b), on: workers)
-    Kernels.scale(FloatRun(room.up.buffer), by: scale, on: workers)
-    multiply(factors.a(in: gradients), room.up.transposed, Operand(x), adding: true, on: workers)
+      factors.b(in: gradients), dy.transposed, Operand(room.down), adding: true, on: compute)
+    multiply(room.up, Operand(dy), Operand(b), on: compute)
+    Kernels.scale(FloatRun(room.up.buffer), by: scale, on: compute)
+    multiply(factors.a(in: gradients), room.up.transposed, Operand(x), adding: true, on: compute)
   }
 }

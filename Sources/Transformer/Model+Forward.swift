@@ -70,8 +70,8 @@ extension Model {
     let context = try context(visibility)
     let executed = blocks.count + passes * network.coreBlocks.count + network.codaBlocks.count
     var trace = try options.keepsHidden ? Trace(room, layers: executed) : nil
-    network.embed(room.stream, batch.tokens, on: workers)
-    trace?.append(room.stream, on: workers)
+    network.embed(room.stream, batch.tokens, on: compute)
+    trace?.append(room.stream, on: compute)
     context.run(blocks, room, trace: &trace)
     var latent: Matrix?
     if let recurrence = network.recurrence {
@@ -87,8 +87,8 @@ extension Model {
       latent = try copied(room.state)
       context.run(Array(network.codaBlocks), room, trace: &trace)
     }
-    network.finalNorm.apply(room.work.normed, room.stream, on: workers)
-    if options.normsLastHidden { trace?.replaceLast(room.work.normed, on: workers) }
+    network.finalNorm.apply(room.work.normed, room.stream, on: compute)
+    if options.normsLastHidden { trace?.replaceLast(room.work.normed, on: compute) }
     return ForwardResult(
       logits: try logits(options.logits, room.work.normed, batch), hidden: trace?.hidden,
       latent: latent, normed: room.work.normed)
@@ -115,7 +115,7 @@ extension Model {
       network: network, tables: try rotation(visibility.past + visibility.queries),
       positions: (0..<visibility.rows).map {
         Int32(visibility.past + $0 % visibility.queries)
-      }, visibility: visibility, workers: workers)
+      }, visibility: visibility, compute: compute)
   }
 
   private func logits(
@@ -128,7 +128,7 @@ extension Model {
       let rows = try Matrix(rows: batch.sequences, columns: normed.columns)
       for b in 0..<batch.sequences {
         let last = (b + 1) * batch.length - 1
-        copy(rows.rows(b..<(b + 1)), normed.rows(last..<(last + 1)), on: workers)
+        copy(rows.rows(b..<(b + 1)), normed.rows(last..<(last + 1)), on: compute)
       }
       return try logits(of: rows)
     }
@@ -137,13 +137,13 @@ extension Model {
   /// `[rows, V]`: the head over rows that the final norm has seen.
   package func logits(of normed: Matrix) throws(MemoryError) -> Matrix {
     let logits = try Matrix(rows: normed.rows, columns: network.sizes.vocabulary)
-    network.predict(logits, normed, on: workers)
+    network.predict(logits, normed, on: compute)
     return logits
   }
 
   private func copied(_ matrix: Matrix) throws(MemoryError) -> Matrix {
     let new = try Matrix(rows: matrix.rows, columns: matrix.columns)
-    copy(new, matrix, on: workers)
+    copy(new, matrix, on: compute)
     return new
   }
 }
@@ -155,7 +155,7 @@ extension BlockContext {
       forward(
         network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work,
         cache: caches?[i])
-      trace?.append(room.stream, on: workers)
+      trace?.append(room.stream, on: compute)
     }
   }
 
@@ -164,28 +164,28 @@ extension BlockContext {
     _ recurrence: Network.Recurrence, _ room: Room, _ state: InitialState, firstSequence: Int = 0,
     bypassesAdapter: Bool
   ) throws(TransformerError) {
-    copy(room.embedded, room.stream, on: workers)
+    copy(room.embedded, room.stream, on: compute)
     if !bypassesAdapter {
-      recurrence.injector.prepare(room.injected, room.embedded, on: workers)
+      recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     }
     try state.fill(
       room.state, embedded: room.embedded, recurrence.start, visibility,
-      firstSequence: firstSequence, on: workers)
+      firstSequence: firstSequence, on: compute)
   }
 
   /// Makes the core's input from the state and the prelude's output; or from the latter alone.
   func inject(_ recurrence: Network.Recurrence, _ room: Room, bypassesAdapter: Bool) {
     if bypassesAdapter {
-      copy(room.stream, room.embedded, on: workers)
+      copy(room.stream, room.embedded, on: compute)
     } else {
-      recurrence.injector.inject(room.stream, room.state, room.injected, on: workers)
+      recurrence.injector.inject(room.stream, room.state, room.injected, on: compute)
     }
   }
 
   /// Takes the core's output as the new state.
   func finishPass(_ recurrence: Network.Recurrence, _ room: Room) {
-    recurrence.coreNorm?.apply(room.stream, room.stream, on: workers)
-    copy(room.state, room.stream, on: workers)
+    recurrence.coreNorm?.apply(room.stream, room.stream, on: compute)
+    copy(room.state, room.stream, on: compute)
   }
 }
 
@@ -200,13 +200,13 @@ struct Trace {
     hidden = try Matrix(rows: (layers + 1) * room.rows, columns: room.stream.columns)
   }
 
-  mutating func append(_ stream: Matrix, on workers: Workers) {
-    copy(hidden.rows(count * rows..<(count + 1) * rows), stream, on: workers)
+  mutating func append(_ stream: Matrix, on compute: Compute) {
+    copy(hidden.rows(count * rows..<(count + 1) * rows), stream, on: compute)
     count += 1
   }
 
-  mutating func replaceLast(_ normed: Matrix, on workers: Workers) {
+  mutating func replaceLast(_ normed: Matrix, on compute: Compute) {
     count -= 1
-    append(normed, on: workers)
+    append(normed, on: compute)
   }
 }

@@ -49,7 +49,7 @@ extension Model {
       rows: min(normed.rows, Self.rowsAtATime), columns: network.sizes.vocabulary)
     let nats = crossEntropy(
       dHidden: nil, dHead: nil, hidden: normed, head: network.head, form: network.logitForm,
-      labels: labels, weight: 0, logits: room, on: workers)
+      labels: labels, weight: 0, logits: room, on: compute)
     guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
     return LossSum(nats: nats, count: labels.count { $0 >= 0 })
   }
@@ -66,9 +66,9 @@ extension Model {
     for start in stride(from: 0, to: normed.rows, by: room.rows) {
       let rows = start..<min(start + room.rows, normed.rows)
       let logits = room.rows(0..<rows.count)
-      network.predict(logits, normed.rows(rows), on: workers)
+      network.predict(logits, normed.rows(rows), on: compute)
       let nats = crossEntropy(
-        losses: losses.columns(rows), logits, labels: Array(labels[rows]), weight: 0, on: workers)
+        losses: losses.columns(rows), logits, labels: Array(labels[rows]), weight: 0, on: compute)
       guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
     }
     return losses.row(0)

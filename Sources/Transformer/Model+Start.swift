@@ -9,7 +9,7 @@ extension Model {
     guard let start = graph.recurrence?.stateStart, case .normal = start else { return nil }
     let state = try Matrix(rows: tokens, columns: graph.sizes.hidden)
     try InitialState.seeded(seed).fill(
-      state, embedded: state, start, Visibility(sequences: 1, queries: tokens), on: workers)
+      state, embedded: state, start, Visibility(sequences: 1, queries: tokens), on: compute)
     return state.floats
   }
 }

@@ -9,7 +9,7 @@ package import Tensors
 package final class Model {
   package let graph: ModelGraph
   package let network: Network
-  package let workers: Workers
+  package let compute: Compute
   private let weights: [Field.Role: Weight]
   private var rotation = RotationTables()
   private var room: Room?
@@ -18,22 +18,22 @@ package final class Model {
   ///
   /// - Parameters:
   ///   - source: Where the graph's recipes read.
-  ///   - workers: Threads that compute.
+  ///   - compute: Threads that compute.
   /// - Throws: `TransformerError` for a weight that is not finite, and what the source throws.
   package convenience init(
-    _ graph: ModelGraph, from source: any RecipeSource, on workers: Workers
+    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute
   ) throws {
     let loader = WeightLoader(source)
     var weights: [Field.Role: Weight] = [:]
     for field in Field.all(of: graph) { weights[field.role] = try loader.load(field) }
-    try self.init(graph, weights, on: workers)
+    try self.init(graph, weights, on: compute)
   }
 
   private init(
-    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on workers: Workers
+    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute
   ) throws(TransformerError) {
     self.graph = graph
-    self.workers = workers
+    self.compute = compute
     self.weights = weights
     network = try Network(graph) { weights[$0] }
   }
@@ -48,19 +48,19 @@ package final class Model {
     {
       weights[field.role] = try loader.load(field)
     }
-    return try Model(graph, weights, on: workers)
+    return try Model(graph, weights, on: compute)
   }
 
   /// The same blocks in a straight line, each run once; it shares the weights.
   package func straightened() throws(TransformerError) -> Model {
-    try Model(graph.straightened, weights, on: workers)
+    try Model(graph.straightened, weights, on: compute)
   }
 
   /// The same model without a norm after the core; it shares the weights.
   package func withoutCoreNorm() throws(TransformerError) -> Model {
     var weights = weights
     weights[.coreNorm] = nil
-    return try Model(graph.withoutCoreNorm, weights, on: workers)
+    return try Model(graph.withoutCoreNorm, weights, on: compute)
   }
 
   /// Cosines and sines for sequences of `length` tokens.

@@ -89,16 +89,16 @@ package struct Network: Sendable {
   }
 
   /// The first block's input: rows of the embedding, times the model's factor.
-  func embed(_ stream: Matrix, _ tokens: [Int32], on workers: Workers) {
-    Kernels.embed(stream, tokens: tokens, table: embedding, on: workers)
+  func embed(_ stream: Matrix, _ tokens: [Int32], on compute: Compute) {
+    Kernels.embed(stream, tokens: tokens, table: embedding, on: compute)
     let factor = Float(spec.embeddingMultiplier)
-    if factor != 1 { scale(stream, by: factor, on: workers) }
+    if factor != 1 { scale(stream, by: factor, on: compute) }
   }
 
   /// Logits `[rows, V]` of what the final norm gave, `[rows, h]`.
-  func predict(_ logits: Matrix, _ normed: Matrix, on workers: Workers) {
-    linear(logits, normed, head, on: workers)
-    logitForm.apply(logits, on: workers)
+  func predict(_ logits: Matrix, _ normed: Matrix, on compute: Compute) {
+    linear(logits, normed, head, on: compute)
+    logitForm.apply(logits, on: compute)
   }
 
   // What some block needs room for.
@@ -125,18 +125,18 @@ package struct Norm: Sendable {
   }
 
   /// `y = norm(x)`, or `y += norm(x)`.
-  func apply(_ y: Matrix, _ x: Matrix, adding: Bool = false, on workers: Workers) {
+  func apply(_ y: Matrix, _ x: Matrix, adding: Bool = false, on compute: Compute) {
     rmsNorm(
-      y, x, scale: weight, offset: offset, epsilon: epsilon, adding: adding, on: workers)
+      y, x, scale: weight, offset: offset, epsilon: epsilon, adding: adding, on: compute)
   }
 
   /// Gradient of `apply`; adds to that of the weight where it is wanted.
   func backward(
     _ dx: Matrix, _ dWeight: Norm?, _ dy: Matrix, _ x: Matrix, adding: Bool = false,
-    on workers: Workers
+    on compute: Compute
   ) {
     rmsNormBackward(
       dx, dWeight?.weight, dy, x, scale: weight, offset: offset, epsilon: epsilon, adding: adding,
-      on: workers)
+      on: compute)
   }
 }

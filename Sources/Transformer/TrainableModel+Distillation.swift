@@ -79,7 +79,7 @@ extension TrainingPass {
         form: model.network.logitForm, teacherHidden: taught,
         teacherHead: teacher.model.network.head, teacherForm: teacher.model.network.logitForm,
         labels: labels, teacher.mix, weight: weight, logits: room.logits,
-        teacherLogits: teacherLogits, on: model.workers)
+        teacherLogits: teacherLogits, on: model.compute)
     }
   }
 }

@@ -104,7 +104,7 @@ extension TrainableModel {
         sequences: slice.sequences, queries: slice.length, first: slice.firstVisible)
       let context = BlockContext(
         network: network, tables: tables, positions: positions, visibility: visibility,
-        workers: workers)
+        compute: compute)
       try body(
         TrainingPass(
           model: self, context: context, room: room, batch: slice, noGradSteps: noGradSteps,

@@ -21,7 +21,7 @@ package struct TrainableTensor: Sendable {
 /// call at a time. After the first step of a size nothing is allocated.
 package final class TrainableModel {
   package let graph: ModelGraph
-  package let workers: Workers
+  package let compute: Compute
   package let parameters: Buffer
   /// Gaps between tensors, which round each up to a cache line, stay 0 in both buffers.
   package let gradients: Buffer
@@ -64,12 +64,12 @@ package final class TrainableModel {
   ///     depths work in the same memory.
   ///   - parts: What is trained.
   package init(
-    _ graph: ModelGraph, from source: any RecipeSource, on workers: Workers,
+    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute,
     activationBudget: Int? = nil, deepest: Int = 0, training parts: TrainedParts = .all
   ) throws {
     let layout = TrainableLayout(graph, parts)
     self.graph = graph
-    self.workers = workers
+    self.compute = compute
     tensors = layout.tensors
     factors = layout.factors
     lowRank = parts.lowRank
@@ -114,7 +114,7 @@ package final class TrainableModel {
       for factor in factors {
         addLowRank(
           whole.rows(factor.rows), factor.b(in: parameters), factor.a(in: parameters),
-          scale: Float(lowRank.scale), on: workers)
+          scale: Float(lowRank.scale), on: compute)
       }
     }
   }

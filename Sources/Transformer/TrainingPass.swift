@@ -15,7 +15,7 @@ struct TrainingPass {
   let balance: ExpertBalance?
 
   private var network: Network { model.network }
-  private var workers: Workers { model.workers }
+  private var compute: Compute { model.compute }
 
   private var executionCount: Int {
     network.preludeBlocks.count + gradSteps * network.coreBlocks.count + network.codaBlocks.count
@@ -40,17 +40,17 @@ struct TrainingPass {
   func forward(_ state: InitialState) throws(TransformerError) {
     let output = network.recurrence == nil ? room.final : room.embedded
     let first = room.preludeInputs.first ?? output
-    network.embed(first, batch.tokens, on: workers)
+    network.embed(first, batch.tokens, on: compute)
     run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
     guard let recurrence = network.recurrence else { return }
-    recurrence.injector.prepare(room.injected, room.embedded, on: workers)
+    recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
-      firstSequence: batch.firstSequence, on: workers)
+      firstSequence: batch.firstSequence, on: compute)
     for _ in 0..<noGradSteps { passWithoutGradient(recurrence) }
     for step in 0..<gradSteps { pass(recurrence, step) }
     let inputs = [room.states[gradSteps]] + room.codaInputs
-    if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: workers) }
+    if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: compute) }
     run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
   }
 
@@ -68,19 +68,19 @@ struct TrainingPass {
   private func passWithoutGradient(_ recurrence: Network.Recurrence) {
     // The last slot's own execution is still to come.
     let slot = room.slots[room.slots.count - 1]
-    recurrence.injector.inject(room.stream, room.states[0], room.injected, on: workers)
+    recurrence.injector.inject(room.stream, room.states[0], room.injected, on: compute)
     for block in recurrence.core {
       context.forward(
         network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
       balance?.add(network.blocks[block], slot)
-      copy(room.stream, room.dOther, on: workers)
+      copy(room.stream, room.dOther, on: compute)
     }
     finish(room.states[0], room.stream, recurrence)
   }
 
   private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
-    recurrence.injector.inject(inputs[0], room.states[step], room.injected, on: workers)
+    recurrence.injector.inject(inputs[0], room.states[step], room.injected, on: compute)
     let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
     run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
     if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
@@ -88,9 +88,9 @@ struct TrainingPass {
 
   private func finish(_ state: Matrix, _ output: Matrix, _ recurrence: Network.Recurrence) {
     if let norm = recurrence.coreNorm {
-      norm.apply(state, output, on: workers)
+      norm.apply(state, output, on: compute)
     } else {
-      copy(state, output, on: workers)
+      copy(state, output, on: compute)
     }
   }
 
@@ -102,17 +102,17 @@ struct TrainingPass {
       normFinal()
       return crossEntropy(
         dHidden: nil, dHead: nil, hidden: room.normed, head: network.head,
-        form: network.logitForm, labels: labels, weight: 0, logits: room.logits, on: workers)
+        form: network.logitForm, labels: labels, weight: 0, logits: room.logits, on: compute)
     }
     return lossThroughFinalNorm { dHidden, dHead in
       crossEntropy(
         dHidden: dHidden, dHead: dHead, hidden: room.normed, head: network.head,
-        form: network.logitForm, labels: labels, weight: weight, logits: room.logits, on: workers)
+        form: network.logitForm, labels: labels, weight: weight, logits: room.logits, on: compute)
     }
   }
 
   private func normFinal() {
-    network.finalNorm.apply(room.normed, room.final, on: workers)
+    network.finalNorm.apply(room.normed, room.final, on: compute)
   }
 
   /// Takes the gradient that `head` computes of `room.normed` back to `room.d`.
@@ -127,7 +127,7 @@ struct TrainingPass {
       room.dOther, model.trained.contains(headRole) ? gradients.head.matrix : nil)
     network.finalNorm.backward(
       room.d, model.trained.contains(.finalNorm) ? gradients.finalNorm : nil, room.dOther,
-      room.final, on: workers)
+      room.final, on: compute)
     return sums
   }
 
@@ -151,8 +151,8 @@ struct TrainingPass {
     backward(network.preludeBlocks, room.preludeInputs, from: 0, balance)
     if model.trained.contains(.embedding), let dTable = model.gradientNetwork.embedding.matrix {
       let factor = Float(network.spec.embeddingMultiplier)
-      if factor != 1 { scale(room.d, by: factor, on: workers) }
-      embedBackward(dTable, room.d, tokens: batch.tokens, on: workers)
+      if factor != 1 { scale(room.d, by: factor, on: compute) }
+      embedBackward(dTable, room.d, tokens: batch.tokens, on: compute)
     }
     model.stageCompleted?(.embedding)
   }
@@ -190,23 +190,23 @@ struct TrainingPass {
       norm.backward(
         room.d,
         model.trained.contains(.coreNorm) ? model.gradientNetwork.recurrence?.coreNorm : nil,
-        room.d, room.coreOutputs[step], on: workers)
+        room.d, room.coreOutputs[step], on: compute)
     }
     if step == 0 { model.stageCompleted?(.coreNorm) }
     backward(
       recurrence.core, room.coreInputs[step], from: execution(core: step, 0), balance,
       completes: step == 0)
     if step == gradSteps - 1 {
-      copy(room.dInjected, room.d, on: workers)
+      copy(room.dInjected, room.d, on: compute)
     } else {
-      add(room.dInjected, room.d, on: workers)
+      add(room.dInjected, room.d, on: compute)
     }
     if let gradients = injectorGradients {
       recurrence.injector.addStateGradients(
-        to: gradients, room.d, room.states[step], on: workers)
+        to: gradients, room.d, room.states[step], on: compute)
     }
     if step > 0 || startsFromEmbedding(recurrence) {
-      recurrence.injector.stateBackward(room.d, room: room.dOther, on: workers)
+      recurrence.injector.stateBackward(room.d, room: room.dOther, on: compute)
     }
   }
 
@@ -226,9 +226,9 @@ struct TrainingPass {
   private func injectionBackward(_ recurrence: Network.Recurrence) {
     if let gradients = injectorGradients {
       recurrence.injector.addPreludeGradients(
-        to: gradients, room.dInjected, room.embedded, on: workers)
+        to: gradients, room.dInjected, room.embedded, on: compute)
     }
     recurrence.injector.preludeBackward(
-      room.d, room.dInjected, adding: startsFromEmbedding(recurrence), on: workers)
+      room.d, room.dInjected, adding: startsFromEmbedding(recurrence), on: compute)
   }
 }

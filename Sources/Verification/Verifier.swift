@@ -21,7 +21,7 @@ package final class Verifier {
   package let source: (model: ReadableModel, files: [ByteRegion])?
   /// What the models run on.
   package let batch: Batch
-  package let workers: Workers
+  package let compute: Compute
   private var loadedModel: Model?
   private var straightLine: ForwardResult?
   private var finiteWeights: Check?
@@ -29,7 +29,7 @@ package final class Verifier {
   /// - Parameter batch: Nil takes a fixed one.
   package init(
     package: RecurrentPackage?, model: ReadableModel,
-    source: (model: ReadableModel, files: [ByteRegion])?, batch: Batch?, workers: Workers
+    source: (model: ReadableModel, files: [ByteRegion])?, batch: Batch?, compute: Compute
   ) throws {
     guard model.graph.recurrence != nil else { throw VerificationError(.notRecurrent) }
     if let graph = source?.model.graph {
@@ -43,7 +43,7 @@ package final class Verifier {
     self.model = model
     self.source = source
     self.batch = try batch ?? .probe(for: model.graph.sizes)
-    self.workers = workers
+    self.compute = compute
   }
 
   /// Checks that `run` makes of a package whose weights are numbers.
@@ -78,7 +78,7 @@ package final class Verifier {
   /// The package's model.
   package func loaded() throws -> Model {
     if let loadedModel { return loadedModel }
-    let model = try Model(model.graph, from: model.source, on: workers)
+    let model = try Model(model.graph, from: model.source, on: compute)
     loadedModel = model
     return model
   }
@@ -120,7 +120,7 @@ package final class Verifier {
   var bytes: ByteChecks? {
     package.map {
       ByteChecks(
-        package: $0, model: model, source: source, isTrained: isTrained, threads: workers.count)
+        package: $0, model: model, source: source, isTrained: isTrained, threads: compute.count)
     }
   }
 
@@ -148,7 +148,7 @@ package final class Verifier {
     if let straightLine { return straightLine }
     let line =
       try comparedSource.map { source in
-        try Model(source.graph.line(like: model.graph), from: source.source, on: workers)
+        try Model(source.graph.line(like: model.graph), from: source.source, on: compute)
       } ?? loaded().straightened()
     let result = try line.forward(batch, ForwardOptions(keepsHidden: true))
     straightLine = result

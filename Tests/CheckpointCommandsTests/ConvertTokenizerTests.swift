@@ -2,6 +2,7 @@ import ByteIO
 import Foundation
 import GGUF
 import JSON
+import Models
 import Tensors
 import TestSupport
 import Testing

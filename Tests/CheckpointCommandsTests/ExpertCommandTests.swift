@@ -3,6 +3,8 @@ import Checkpoint
 import Foundation
 import JSON
 import Kernels
+import Models
+import PackageTraining
 import Tensors
 import TestSupport
 import Testing
@@ -54,7 +56,7 @@ struct ExpertCommandTests {
   func optimizer() throws {
     for (name, count, width) in [("mixtral-packed", 5, 9), ("mixtral-default", 8, 8)] {
       let training = try NetworkTraining(
-        OpenedModel(source(name)), TrainingSettings(), on: Workers(1))
+        OpenedModel(source(name)), TrainingSettings(), on: Compute(1))
       let matrices = training.tensors.filter { $0.name.contains("layers.3.") && $0.isBodyMatrix }
       let shapes = matrices.map(\.shape)
       #expect(shapes.count { $0 == [2 * width, 16] } >= count)

@@ -3,6 +3,7 @@ import Checkpoint
 import Foundation
 import JSON
 import ModelGraph
+import Models
 import Tensors
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import Checkpoint
 import Foundation
 import JSON
 import ModelGraph
+import Models
 import Tensors
 import TestSupport
 import Testing
@@ -98,7 +99,9 @@ struct TrainTests {
   @Test("a killed run resumes with the same losses, and settings may not change")
   func resumes() throws {
     let package = try package()
-    let arguments = ["--data", text, "--steps", "7", "--checkpoint-every", "2"]
+    let arguments = [
+      "--data", text, "--steps", "7", "--checkpoint-every", "2", "--set", "checkpoints.final=false",
+    ]
     #expect(try train(package, arguments, to: "whole").code == 0)
     #expect(try train(package, arguments, to: "part").code == 0)
     // As a run that was killed after its second checkpoint left it.
@@ -115,6 +118,45 @@ struct TrainTests {
     let weights = "/package/model.safetensors"
     #expect(
       manager.contentsEqual(atPath: part + weights, andPath: folder.file("whole") + weights))
+  }
+
+  @Test("a finished run goes on with more steps, as if it had had them from the start")
+  func extends() throws {
+    let package = try package()
+    // Nothing in it depends on the number of steps.
+    let arguments = [
+      "--data", text, "--recurrence", "2", "--set", "schedule.shape=constant", "--set",
+      "schedule.warmup=0", "--set", "recurrence.backprop_depth.ramp=0",
+    ]
+    #expect(try train(package, arguments + ["--steps", "6"], to: "whole").code == 0)
+    #expect(try train(package, arguments + ["--steps", "4"], to: "part").code == 0)
+    let part = folder.file("part")
+    #expect(try folderEntries(part + "/checkpoints") == ["step-4"])
+    let fewer = try train(package, arguments + ["--steps", "3", "--resume"], to: "part")
+    #expect(fewer.code == 64)
+    #expect(fewer.notes.contains("steps = 4, not 3"))
+    let more = try train(package, arguments + ["--steps", "6", "--resume"], to: "part")
+    #expect(more.code == 0)
+    #expect(more.notes.contains("extended from 4 to 6 steps"))
+    #expect(more.notes.contains("goes on after step 4 of 6"))
+    #expect(try losses("part") == losses("whole"))
+    let weights = "/package/model.safetensors"
+    #expect(
+      FileManager.default.contentsEqual(
+        atPath: part + weights, andPath: folder.file("whole") + weights))
+    #expect(try String(contentsOfFile: part + "/recipe.yaml", encoding: .utf8).contains("steps: 6"))
+  }
+
+  @Test("a finished run without a checkpoint is not started again")
+  func finished() throws {
+    let package = try package()
+    let arguments = ["--data", text, "--steps", "2", "--set", "checkpoints.final=false"]
+    #expect(try train(package, arguments, to: "run").code == 0)
+    let before = try losses("run")
+    let again = try train(package, ["--steps", "4", "--resume"], to: "run")
+    #expect(again.code == 6)
+    #expect(again.notes.contains("kept no checkpoint"))
+    #expect(try losses("run") == before)
   }
 
   @Test("trains the adapter alone, and the source model itself")

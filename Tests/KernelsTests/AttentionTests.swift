@@ -39,7 +39,7 @@ private struct TrainingPass {
   let dq, dk, dv: Matrix
 
   init(
-    length: Int, first: [Int32]?, window: Int? = nil, softcap: Float = 0, on workers: Workers
+    length: Int, first: [Int32]?, window: Int? = nil, softcap: Float = 0, on compute: Compute
   ) throws {
     let shape = AttentionShape(heads: 2, keyValueHeads: 1, headSize: 4, softcap: softcap)
     let visibility = Visibility(sequences: 1, queries: length, first: first, window: window)
@@ -50,18 +50,18 @@ private struct TrainingPass {
     (dk, dv) = (try Matrix(rows: length, columns: 4), try Matrix(rows: length, columns: 4))
     let sums = try Matrix(rows: 2, columns: length)
     let partial = try Matrix(rows: length, columns: 8)
-    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+    attention(y, logSums: sums, q: q, k: k, v: v, shape, visibility, on: compute)
     attentionBackward(
       dq: dq, dk: dk, dv: dv, partial: (partial.columns(0..<4), partial.columns(4..<8)), y: again,
-      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: workers)
+      dy: dy, logSums: sums, q: q, k: k, v: v, shape, visibility, on: compute)
   }
 }
 
 @Suite("attention against its definition in Double")
 struct AttentionTests {
-  let workers: Workers
+  let compute: Compute
 
-  init() throws { workers = try Workers(2) }
+  init() throws { compute = try Compute(2) }
 
   @Test(
     "forward, whole and packed, short and over several tiles",
@@ -78,7 +78,7 @@ struct AttentionTests {
     let shape = AttentionShape(heads: 2 * heads, keyValueHeads: heads, headSize: size)
     attention(
       y, logSums: sums, q: q, k: k, v: v, shape,
-      Visibility(sequences: 2, queries: length, first: first), on: workers)
+      Visibility(sequences: 2, queries: length, first: first), on: compute)
     let want = textbook(
       q.doubles, k.doubles, v.doubles, heads: 2 * heads, keyValueHeads: heads, size: size,
       sequences: 2, first: first)
@@ -93,7 +93,7 @@ struct AttentionTests {
     let y = try Matrix(rows: 1, columns: 24)
     attention(
       y, logSums: nil, q: q, k: k, v: v, shape,
-      Visibility(sequences: 1, queries: 1, past: length - 1, keyRows: 100), on: workers)
+      Visibility(sequences: 1, queries: 1, past: length - 1, keyRows: 100), on: compute)
     let want = textbook(
       q.doubles, Array(k.doubles[..<length]), Array(v.doubles[..<length]), heads: 4,
       keyValueHeads: 2, size: 6, sequences: 1, first: nil)
@@ -112,7 +112,7 @@ struct AttentionTests {
     let y = try Matrix(rows: length, columns: 24)
     attention(
       y, logSums: nil, q: q, k: k, v: v, shape,
-      Visibility(sequences: 1, queries: length, window: window), on: workers)
+      Visibility(sequences: 1, queries: length, window: window), on: compute)
     let want = textbook(
       q.doubles, k.doubles, v.doubles, heads: 4, keyValueHeads: 2, size: 6, sequences: 1,
       first: nil, window: window, softcap: softcap)
@@ -120,13 +120,13 @@ struct AttentionTests {
     let last = try Matrix(rows: 1, columns: 24)
     attention(
       last, logSums: nil, q: q.rows(length - 1..<length), k: k, v: v, shape,
-      Visibility(sequences: 1, queries: 1, past: length - 1, window: window), on: workers)
+      Visibility(sequences: 1, queries: 1, past: length - 1, window: window), on: compute)
     #expect(relativeError(last, [want[length - 1]]) < 1e-6)
   }
 
   @Test("gradients through windows and softcaps")
   func windowGradients() throws {
-    let pass = try TrainingPass(length: 19, first: nil, window: 5, softcap: 0.4, on: workers)
+    let pass = try TrainingPass(length: 19, first: nil, window: 5, softcap: 0.4, on: compute)
     func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
       textbook(
         q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: nil, window: 5,
@@ -148,10 +148,10 @@ struct AttentionTests {
     let v = try random(length, 4, seed: 11)
     for query in 0..<queries { q[query, 0] = 1 }
     for large in 0...(length - queries) {
-      clear(k, on: workers)
+      clear(k, on: compute)
       k[large, 0] = 800
       let y = try Matrix(rows: queries, columns: 4)
-      attention(y, logSums: nil, q: q, k: k, v: v, shape, visibility, on: workers)
+      attention(y, logSums: nil, q: q, k: k, v: v, shape, visibility, on: compute)
       // The softmax has all its weight there: e^-400 is nothing beside 1.
       for query in 0..<queries { #expect(y.row(query) == v.row(large)) }
     }
@@ -160,7 +160,7 @@ struct AttentionTests {
   @Test("gradients against central differences", arguments: [false, true])
   func gradients(isPacked: Bool) throws {
     let first = isPacked ? (0..<19).map { Int32($0 / 7 * 7) } : nil
-    let pass = try TrainingPass(length: 19, first: first, on: workers)
+    let pass = try TrainingPass(length: 19, first: first, on: compute)
     #expect(relativeError(pass.again, pass.y.doubles) < 1e-6)
     func run(_ q: Rows, _ k: Rows, _ v: Rows) -> Rows {
       textbook(q, k, v, heads: 2, keyValueHeads: 1, size: 4, sequences: 1, first: first)
@@ -176,8 +176,8 @@ struct AttentionTests {
   @Test("gradients over several tiles, along a direction", arguments: [Precision.float32, .bf16])
   func gradientsOfTiles(precision: Precision) throws {
     guard precision.isSupported else { return }
-    let workers = try Workers(2, precision: precision)
-    let pass = try TrainingPass(length: 230, first: nil, on: workers)
+    let compute = try Compute(2, precision: precision)
+    let pass = try TrainingPass(length: 230, first: nil, on: compute)
     let (operands, dy) = ([pass.q.doubles, pass.k.doubles, pass.v.doubles], pass.dy.doubles)
     for (i, gradient) in [pass.dq, pass.dk, pass.dv].enumerated() {
       // Along the gradient itself a function changes by the square of the gradient's norm.

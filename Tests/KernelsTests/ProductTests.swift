@@ -19,18 +19,18 @@ struct ProductTests {
     [(1, 1, 1), (5, 7, 3), (65, 130, 33), (200, 90, 70)])
   func layouts(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
     let (m, n, k) = extents
-    let workers = try Workers(threads)
+    let compute = try Compute(threads)
     let (a, b) = (try random(m, k, seed: 1), try random(k, n, seed: 2, stride: n + 4))
     let (at, bt) = (try random(k, m, seed: 3), try random(n, k, seed: 4))
     let c = try Matrix(rows: m, columns: n)
-    multiply(c, a, b, on: workers)
+    multiply(c, a, b, on: compute)
     #expect(relativeError(c, product(a.doubles, b.doubles)) < 1e-6)
-    multiply(c, Operand(a), bt.transposed, on: workers)
+    multiply(c, Operand(a), bt.transposed, on: compute)
     #expect(relativeError(c, product(a.doubles, transpose(bt.doubles))) < 1e-6)
-    multiply(c, at.transposed, Operand(b), on: workers)
+    multiply(c, at.transposed, Operand(b), on: compute)
     let want = product(transpose(at.doubles), b.doubles)
     #expect(relativeError(c, want) < 1e-6)
-    multiply(c, at.transposed, Operand(b), adding: true, on: workers)
+    multiply(c, at.transposed, Operand(b), adding: true, on: compute)
     #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
   }
 
@@ -41,20 +41,20 @@ struct ProductTests {
     let want = zip(w.doubles, product(b.doubles, a.doubles)).map { row, change in
       zip(row, change).map { $0 + 1.5 * $1 }
     }
-    addLowRank(w, b, a, scale: 1.5, on: try Workers(threads))
+    addLowRank(w, b, a, scale: 1.5, on: try Compute(threads))
     #expect(relativeError(w, want) < 1e-6)
   }
 
   @Test(
     "symmetric results, by half and mirrored", arguments: [1, 2, 3], [(1, 3), (40, 90), (133, 20)])
   func symmetric(threads: Int, extents: (n: Int, k: Int)) throws {
-    let (wide, workers) = (try random(extents.n, extents.k, seed: 9), try Workers(threads))
+    let (wide, compute) = (try random(extents.n, extents.k, seed: 9), try Compute(threads))
     let c = try Matrix(rows: extents.n, columns: extents.n)
-    multiplySymmetric(c, Operand(wide), wide.transposed, on: workers)
+    multiplySymmetric(c, Operand(wide), wide.transposed, on: compute)
     let want = product(wide.doubles, transpose(wide.doubles))
     #expect(relativeError(c, want) < 1e-6)
     let square = try Matrix(rows: extents.n, columns: extents.n)
-    multiplySymmetric(square, Operand(c), Operand(c), on: workers)
+    multiplySymmetric(square, Operand(c), Operand(c), on: compute)
     #expect(relativeError(square, product(want, want)) < 1e-6)
     #expect(square.doubles == transpose(square.doubles))
   }
@@ -78,14 +78,14 @@ struct ProductTests {
     let weight = Weight(buffer, rows: outputs, columns: inputs, form: form)
     let x = try random(rows, inputs, seed: 6)
     let y = try Matrix(rows: rows, columns: outputs)
-    let workers = try Workers(2)
-    linear(y, x, weight, on: workers)
+    let compute = try Compute(2)
+    linear(y, x, weight, on: compute)
     let want = product(x.doubles, transpose(values.doubles))
     #expect(relativeError(y, want) < 1e-6)
-    linear(y, x, weight, adding: true, on: workers)
+    linear(y, x, weight, adding: true, on: compute)
     #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < 1e-6)
     let half = weight.columns(500..<1100)
-    linear(y, x.columns(500..<1100), half, on: workers)
+    linear(y, x.columns(500..<1100), half, on: compute)
     let part = product(
       x.columns(500..<1100).doubles, transpose(values.columns(500..<1100).doubles))
     #expect(relativeError(y, part) < 1e-6)
@@ -99,13 +99,13 @@ struct ProductTests {
   func rounded(threads: Int, extents: (m: Int, n: Int, k: Int)) throws {
     let (m, n, k) = extents
     let (a, b) = (try random(m, k, seed: 7), try random(k, n, seed: 8))
-    let workers = try Workers(threads, precision: .bf16)
+    let compute = try Compute(threads, precision: .bf16)
     let c = try Matrix(rows: m, columns: n)
-    multiply(c, a, b, on: workers)
+    multiply(c, a, b, on: compute)
     let want = product(rounded(a), rounded(b))
     #expect(relativeError(c, want) < 1e-6)
     let (at, bt) = (try transposed(a), try transposed(b))
-    multiply(c, at.transposed, bt.transposed, adding: true, on: workers)
+    multiply(c, at.transposed, bt.transposed, adding: true, on: compute)
     #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
   }
 
@@ -130,14 +130,14 @@ struct ProductTests {
 struct WorkersTests {
   @Test("every part is done once, whatever the number of threads", arguments: [1, 2, 3, 7])
   func parts(threads: Int) throws {
-    let workers = try Workers(threads)
+    let compute = try Compute(threads)
     for count in [0, 1, 5, 100] {
       let done = try Matrix(rows: 1, columns: max(count, 1))
-      workers.divide(count) { _, range in for i in range { done[0, i] += 1 } }
-      workers.each(count) { _, i in done[0, i] += 1 }
-      workers.share(count, grain: 3) { _, range in for i in range { done[0, i] += 1 } }
+      compute.divide(count) { _, range in for i in range { done[0, i] += 1 } }
+      compute.each(count) { _, i in done[0, i] += 1 }
+      compute.share(count, grain: 3) { _, range in for i in range { done[0, i] += 1 } }
       #expect(done.floats.allSatisfy { $0 == (count == 0 ? 0 : 3) })
     }
-    for _ in 0..<1000 { workers.run { _ in } }
+    for _ in 0..<1000 { compute.run { _ in } }
   }
 }

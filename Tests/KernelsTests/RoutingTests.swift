@@ -35,18 +35,18 @@ struct RoutingTests {
 
   @Test("rows go to their experts and come back, weighted")
   func thereAndBack() throws {
-    let workers = try Workers(2)
+    let compute = try Compute(2)
     let routing = Routing(try matrix([[0.9, 0.1, 0], [0, 0.3, 0.7]]), chosen: 2)
     let x = try matrix([[1, 2], [3, 4]])
     let grouped = try Matrix(rows: 4, columns: 2)
-    gatherRows(grouped, x, rows: routing.rows, on: workers)
+    gatherRows(grouped, x, rows: routing.rows, on: compute)
     #expect(grouped.floats == [1, 2, 1, 2, 3, 4, 3, 4])
     // Expert 1 reads rows of both; its results stand second and third.
     #expect(rowProducts(grouped, grouped, routing) == [5, 5, 25, 25])
-    scaleRows(grouped, routing, by: [1, 10, 100, 1000], on: workers)
+    scaleRows(grouped, routing, by: [1, 10, 100, 1000], on: compute)
     #expect(grouped.floats == [1, 2, 10, 20, 3000, 4000, 300, 400])
     let y = try matrix([[1, 1], [1, 1]])
-    combineRows(y, grouped, routing, factors: [1, 0.5, 0, 1], adding: true, on: workers)
+    combineRows(y, grouped, routing, factors: [1, 0.5, 0, 1], adding: true, on: compute)
     #expect(y.floats == [7, 13, 3001, 4001])
   }
 }

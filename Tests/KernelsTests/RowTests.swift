@@ -34,24 +34,24 @@ private func gated(_ x: Rows, by kind: ActivationKind) -> Rows {
 
 @Suite("row kernels against the definitions in Double")
 struct RowTests {
-  let workers: Workers
+  let compute: Compute
 
-  init() throws { workers = try Workers(3) }
+  init() throws { compute = try Compute(3) }
 
   @Test("rmsNorm and its gradient", arguments: [(1, 1, 1), (5, 16, 16), (7, 33, 33), (4, 24, 8)])
   func rmsNorms(rows: Int, width: Int, run: Int) throws {
     let x = try random(rows, width, seed: 1, stride: width + 3)
     let scale = try random(1, run, seed: 2)
     let y = try Matrix(rows: rows, columns: width)
-    rmsNorm(y, x, scale: scale, epsilon: 1e-5, on: workers)
+    rmsNorm(y, x, scale: scale, epsilon: 1e-5, on: compute)
     let want = norm(x.doubles, scale.doubles[0], 1e-5)
     #expect(relativeError(y, want) < tolerance)
-    rmsNorm(y, x, scale: scale, epsilon: 1e-5, adding: true, on: workers)
+    rmsNorm(y, x, scale: scale, epsilon: 1e-5, adding: true, on: compute)
     #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < tolerance)
 
     let dy = try random(rows, width, seed: 3)
     let (dx, dScale) = (try Matrix(rows: rows, columns: width), try Matrix(rows: 1, columns: run))
-    rmsNormBackward(dx, dScale, dy, x, scale: scale, epsilon: 1e-5, adding: false, on: workers)
+    rmsNormBackward(dx, dScale, dy, x, scale: scale, epsilon: 1e-5, adding: false, on: compute)
     let wantDx = numericGradient(x.doubles, dy.doubles) { norm($0, scale.doubles[0], 1e-5) }
     let wantScale = numericGradient(scale.doubles, dy.doubles) { norm(x.doubles, $0[0], 1e-5) }
     // One channel is normalised to its sign: the true gradient vanishes up to epsilon.
@@ -63,12 +63,12 @@ struct RowTests {
   func offsetNorm() throws {
     let (x, scale) = (try random(5, 24, seed: 1), try random(1, 8, seed: 2))
     let y = try Matrix(rows: 5, columns: 24)
-    rmsNorm(y, x, scale: scale, offset: 1, epsilon: 1e-5, on: workers)
+    rmsNorm(y, x, scale: scale, offset: 1, epsilon: 1e-5, on: compute)
     #expect(relativeError(y, norm(x.doubles, scale.doubles[0], 1e-5, offset: 1)) < tolerance)
     let dy = try random(5, 24, seed: 3)
     let (dx, dScale) = (try Matrix(rows: 5, columns: 24), try Matrix(rows: 1, columns: 8))
     rmsNormBackward(
-      dx, dScale, dy, x, scale: scale, offset: 1, epsilon: 1e-5, adding: false, on: workers)
+      dx, dScale, dy, x, scale: scale, offset: 1, epsilon: 1e-5, adding: false, on: compute)
     func run(_ x: Rows, _ scale: Rows) -> Rows { norm(x, scale[0], 1e-5, offset: 1) }
     let (xs, scales) = (x.doubles, scale.doubles)
     #expect(relativeError(dx, numericGradient(xs, dy.doubles) { run($0, scales) }) < 1e-5)
@@ -83,12 +83,12 @@ struct RowTests {
     let x = try random(rows, 2 * width, seed: 4)
     x.assign(x.floats.map { 8 * $0 })
     let y = try Matrix(rows: rows, columns: width)
-    Kernels.gated(y, x, by: kind, on: workers)
+    Kernels.gated(y, x, by: kind, on: compute)
     #expect(relativeError(y, gated(x.doubles, by: kind)) < tolerance)
     let dy = try random(rows, width, seed: 5)
     let want = numericGradient(x.doubles, dy.doubles) { gated($0, by: kind) }
     let dx = try Matrix(rows: rows, columns: 2 * width)
-    gatedBackward(dx, dy, dy, x, by: kind, on: workers)
+    gatedBackward(dx, dy, dy, x, by: kind, on: compute)
     #expect(relativeError(dx, want) < 1e-5)
     #expect(relativeError(dy, gated(x.doubles, by: kind)) < tolerance)
   }
@@ -100,7 +100,7 @@ struct RowTests {
     let positions: [Int32] = [0, 1, 99]
     let x = try random(3, 12, seed: 6)
     let y = try Matrix(rows: 3, columns: 12)
-    rotate(y, x, table, positions: positions, on: workers)
+    rotate(y, x, table, positions: positions, on: compute)
     let want = zip(x.doubles, positions).map { row, position in
       (0..<12).map { column in
         let (head, i) = (column / 6 * 6, column % 6)
@@ -110,7 +110,7 @@ struct RowTests {
       }
     }
     #expect(relativeError(y, want) < tolerance)
-    rotate(y, y, table, positions: positions, inverse: true, on: workers)
+    rotate(y, y, table, positions: positions, inverse: true, on: compute)
     #expect(relativeError(y, x.doubles) < tolerance)
   }
 
@@ -119,7 +119,7 @@ struct RowTests {
     let table = try RotationTable(frequencies: [1, 0.25], positions: 10, magnitude: 1.5)
     let x = try random(2, 12, seed: 6)
     let before = x.doubles
-    rotate(x, x, table, headSize: 6, positions: [0, 9], on: workers)
+    rotate(x, x, table, headSize: 6, positions: [0, 9], on: compute)
     let want = zip(before, [0.0, 9]).map { row, position in
       (0..<12).map { column in
         let (head, i) = (column / 6 * 6, column % 6)
@@ -136,11 +136,11 @@ struct RowTests {
   func biases() throws {
     let (y, bias) = (try random(9, 5, seed: 7), try random(1, 5, seed: 8))
     let before = y.doubles
-    addBias(y, bias, on: workers)
+    addBias(y, bias, on: compute)
     #expect(
       relativeError(y, before.map { zip($0, bias.doubles[0]).map(+) }) < tolerance)
     let d = try Matrix(rows: 1, columns: 5)
-    addBiasBackward(d, y, on: workers)
+    addBiasBackward(d, y, on: compute)
     let want = (0..<5).map { c in y.doubles.reduce(0.0) { $0 + $1[c] } }
     #expect(relativeError(d, [want]) < tolerance)
   }
@@ -158,7 +158,7 @@ struct RowTests {
     let x = logits.doubles
     let want = losses(x)
     let each = try Matrix(rows: 1, columns: 4)
-    let sum = crossEntropy(losses: each, logits, labels: labels, weight: 0.5, on: workers)
+    let sum = crossEntropy(losses: each, logits, labels: labels, weight: 0.5, on: compute)
     #expect(abs(sum - want.reduce(0) { $0 + $1[0] }) < 1e-5 * abs(sum))
     #expect(relativeError(each, [want.flatMap(\.self)]) < tolerance)
     let gradient = numericGradient(x, [[0.5], [0.5], [0.5], [0.5]], losses)
@@ -178,9 +178,9 @@ struct RowTests {
       }
     }
     let x = results.doubles
-    form.apply(results, on: workers)
+    form.apply(results, on: compute)
     #expect(relativeError(results, x.map { $0.map { 5 * tanh($0 / 10) } }) < tolerance)
-    let sum = crossEntropy(results, form, labels: labels, weight: 0.5, on: workers)
+    let sum = crossEntropy(results, form, labels: labels, weight: 0.5, on: compute)
     #expect(abs(sum - losses(x).reduce(0) { $0 + $1[0] }) < 1e-5 * abs(sum))
     let gradient = numericGradient(x, [[0.5], [0.5], [0.5], [0.5]], losses)
     #expect(relativeError(results, gradient) < 1e-5)
@@ -209,7 +209,7 @@ struct RowTests {
     let sums = Kernels.distillation(
       logits, teacher, labels: labels,
       DistillationMix(temperature: Float(temperature), mix: Float(mix)), weight: Float(weight),
-      on: workers)
+      on: compute)
     let rows = labels.indices.filter { labels[$0] >= 0 }
     let hard = rows.reduce(0) { $0 - log(softmax(x[$1])[Int(labels[$1])]) }
     let soft = rows.reduce(0) { $0 + divergence(x[$1], $1) }
@@ -229,10 +229,10 @@ struct RowTests {
     let table = try random(6, 19, seed: 10)
     let tokens: [Int32] = [5, 0, 5]
     let y = try Matrix(rows: 3, columns: 19)
-    embed(y, tokens: tokens, table: Weight(table), on: workers)
+    embed(y, tokens: tokens, table: Weight(table), on: compute)
     #expect(y.row(0) == table.row(5) && y.row(1) == table.row(0))
     let d = try Matrix(rows: 6, columns: 19)
-    embedBackward(d, y, tokens: tokens, on: workers)
+    embedBackward(d, y, tokens: tokens, on: compute)
     #expect(d.row(5) == table.row(5).map { 2 * $0 } && d.row(0) == table.row(0))
     #expect(d.row(1).allSatisfy { $0 == 0 })
   }

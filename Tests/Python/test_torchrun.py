@@ -34,6 +34,9 @@ CASES = {
     "teacher in shards": (2, "fsdp", [
         f"distillation.teacher={TEACHER}", "distillation.mix=0.7", "distillation.temperature=2"]),
     "recurrent teacher": (0, "ddp", ["distillation.teacher={model}", "mode=adapter"]),
+    "documents apart": (0, "ddp", ["data.attention=document", "optimizer.kind=adamw"]),
+    "documents apart, teacher": (2, "fsdp", [
+        "data.attention=document", f"distillation.teacher={TEACHER}"]),
     "adapter": (2, "ddp", ["mode=adapter", "recurrence.fixed=3", "optimizer.clip=0.1"]),
 }
 PATIENCE = 900  # seconds for a run that takes a few on an idle machine

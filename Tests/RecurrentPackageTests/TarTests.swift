@@ -1,5 +1,6 @@
 import ByteIO
 import Foundation
+import Tar
 import TestSupport
 import Testing
 
@@ -224,7 +225,7 @@ struct TarTests {
     builder.add("manifest.json")
     builder.end()
     #expect(
-      throws: PackageError(.archive(.manifestNotFirst("a")), path: "memory", at: 0)
+      throws: PackageError(.manifestNotFirst("a"), path: "memory", at: 0)
     ) { _ = try TarArchive(ByteRegion(builder.bytes)) }
   }
 

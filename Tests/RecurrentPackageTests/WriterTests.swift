@@ -162,8 +162,8 @@ struct WriterTests {
     try Data(bytes).write(to: URL(filePath: path + "/model.safetensors"))
     let sample = try Sample(path: path) { $0.type = .f16 }
     #expect(
-      throws: PackageError(
-        .overflow(count: 1, maximum: 0x1p127, type: "F16"),
+      throws: ConversionError(
+        .overflow(Overflow(count: 1, maximum: 0x1p127), .element(.f16)),
         tensor: "transformer.core_block.0.mlp.fc.weight")
     ) { try sample.write(to: folder.file("p")) }
     #expect(!FileManager.default.fileExists(atPath: folder.file("p")))

@@ -20,7 +20,7 @@ let byteEncoder = TextEncoder(
   },
   encode: { segments in
     segments.flatMap { segment in
-      segment.bytes.map { UInt32($0) | (segment.isTarget ? 0 : notATarget) }
+      segment.bytes.map { UInt32($0) | (segment.isTarget ? 0 : TokenMark.notLearned) }
     }
   })
 
@@ -35,11 +35,23 @@ func tokens(
     of: TokenCache.Request(
       path: path, files: DataFiles(path).files, format: format, encoder: encoder,
       vocabulary: 257, skipsBadRecords: skips))
+  return try unmarked(stream)
+}
+
+/// All tokens of a stream, without the marks of documents.
+func unmarked(_ stream: any TokenStream) throws -> [UInt32] {
   var all = [UInt32](repeating: 0, count: stream.count)
   try stream.read(at: 0, into: &all)
-  return all
+  return all.map { $0 & ~TokenMark.startsDocument }
+}
+
+/// Tokens of a stream at which documents begin.
+func documentStarts(_ stream: any TokenStream) throws -> [Int] {
+  var all = [UInt32](repeating: 0, count: stream.count)
+  try stream.read(at: 0, into: &all)
+  return all.indices.filter { all[$0] & TokenMark.startsDocument != 0 }
 }
 
 func bytes(_ text: String, masked: Bool = false) -> [UInt32] {
-  text.utf8.map { UInt32($0) | (masked ? notATarget : 0) }
+  text.utf8.map { UInt32($0) | (masked ? TokenMark.notLearned : 0) }
 }

@@ -13,11 +13,7 @@ private func request(
     skipsBadRecords: skips)
 }
 
-private func tokens(_ stream: any TokenStream) throws -> [UInt32] {
-  var all = [UInt32](repeating: 0, count: stream.count)
-  try stream.read(at: 0, into: &all)
-  return all
-}
+private func tokens(_ stream: any TokenStream) throws -> [UInt32] { try unmarked(stream) }
 
 @Suite("Training data")
 struct DataTests {
@@ -28,6 +24,18 @@ struct DataTests {
   ) throws -> CachedTokens {
     let path = try folder.write(content, to: name)
     return try TokenCache(folder.file("cache")).tokens(of: request(path, format, skips: skips))
+  }
+
+  @Test("the first token of each document is marked")
+  func marks() throws {
+    var divided = TextFormat(.text)
+    divided.splitsAtBlankLines = true
+    let text = try read("a.txt", Array("ab\ncd\n\n\nef\n".utf8), divided)
+    #expect(text.marksDocuments)
+    #expect(try documentStarts(text) == [0, 6])
+    let lines = try read(
+      "a.jsonl", Array("{\"text\": \"ab\"}\n{\"text\": \"c\"}\n".utf8), TextFormat(.jsonl))
+    #expect(try documentStarts(lines) == [0, 3])
   }
 
   @Test("a text file is one document, or one for each part between blank lines")
@@ -53,7 +61,7 @@ struct DataTests {
     let stream = try read("a.jsonl", Array(lines.utf8), TextFormat(.jsonl))
     let expected =
       bytes("ab") + [256] + bytes("q", masked: true) + bytes("z") + [256]
-      + bytes("user:hi;assistant:", masked: true) + bytes("yo;") + [256 | notATarget]
+      + bytes("user:hi;assistant:", masked: true) + bytes("yo;") + [256 | TokenMark.notLearned]
     #expect(try tokens(stream) == expected)
     let tools = #"{"messages": [{"role": "user", "content": "a"}], "tools": []}"#
     let open = try tokens(read("t.jsonl", Array(tools.utf8), TextFormat(.jsonl)))

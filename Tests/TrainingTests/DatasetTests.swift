@@ -135,7 +135,15 @@ struct DatasetTests {
 
   @Test("labels are the next tokens, prompts masked")
   func batch() {
-    let batch = TokenBatch([[1, 2 | notATarget, 3], [4, 5, 6]])
+    let start = TokenMark.startsDocument
+    let apart = TokenBatch([[1, 2, 3 | start, 4], [5, 6, 7, 8 | start]], attention: .document)
+    #expect(apart.tokens == [1, 2, 3, 5, 6, 7])
+    #expect(apart.labels == [2, -100, 4, 6, 7, -100])
+    #expect(apart.firstVisible == [0, 0, 2, 0, 0, 0])
+    let whole = TokenBatch([[1, 2, 3 | start, 4], [5, 6, 7, 8 | start]])
+    #expect(whole.labels == [2, 3, 4, 6, 7, 8])
+    #expect(whole.firstVisible == nil)
+    let batch = TokenBatch([[1, 2 | TokenMark.notLearned, 3], [4, 5, 6]])
     #expect(batch.tokens == [1, 2, 4, 5])
     #expect(batch.labels == [-100, 3, 5, 6])
     #expect(batch.targetCount == 3)

@@ -26,20 +26,20 @@ struct ExchangeTests {
     return settings
   }
 
-  /// Trains in the run folder `name` with so many members; gives their errors.
+  /// Trains in the run folder `name` with so many ranks; gives their errors.
   private func train(
-    _ name: String, members: Int, settings: TrainingSettings = Self.settings(),
+    _ name: String, ranks: Int, settings: TrainingSettings = Self.settings(),
     resuming: Bool = false, change: @escaping @Sendable (Int, ToyModel) -> Void = { _, _ in },
-    signal: @escaping @Sendable (_ member: Int, _ step: Int) -> Bool = { _, _ in false }
+    signal: @escaping @Sendable (_ rank: Int, _ step: Int) -> Bool = { _, _ in false }
   ) throws -> [(any Error)?] {
     let run = RunFolder(folder.file(name))
     if !resuming {
       try run.create(force: false)
       try run.write("steps: 1\n", to: run.recipe)
     }
-    return ThreadGroup.run(members) { exchange in
+    return ThreadGroup.run(ranks) { exchange in
       let model = try ToyModel(vocabulary: 12)
-      change(exchange.member, model)
+      change(exchange.rank, model)
       let data = try Dataset(
         [(LetterStream(), 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
         seed: settings.seed, vocabulary: model.vocabulary)
@@ -48,14 +48,14 @@ struct ExchangeTests {
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
           coreBlocks: 1, codaBlocks: 1),
-        run: run, workers: try Workers(1)
+        run: run, compute: try Compute(1)
       ) { path, _ in
         #expect(exchange.isFirst)
         try createFolders(path)
       }
       job.exchange = exchange
       var trainer: Trainer?
-      job.shouldStop = { signal(exchange.member, trainer?.progress.step ?? 0) }
+      job.shouldStop = { signal(exchange.rank, trainer?.progress.step ?? 0) }
       trainer = try Trainer(job) { _ in #expect(exchange.isFirst) }
       if resuming { try trainer?.resume() }
       try trainer?.run()
@@ -78,39 +78,39 @@ struct ExchangeTests {
   }
 
   @Test("the losses are those of one process with the same batch", arguments: [2, 4])
-  func sameLosses(members: Int) throws {
-    #expect(try train("one", members: 1).allSatisfy { $0 == nil })
-    #expect(try train("many", members: members).allSatisfy { $0 == nil })
+  func sameLosses(ranks: Int) throws {
+    #expect(try train("one", ranks: 1).allSatisfy { $0 == nil })
+    #expect(try train("many", ranks: ranks).allSatisfy { $0 == nil })
     try expectSameLosses("one", "many")
     let first = try #require(try RunFolder(folder.file("many")).steps().first)
     let exchange = try #require(first.exchange)
     #expect(exchange.waited >= 0)
-    // The members of the test take a second for every finish.
+    // The ranks of the test take a second for every finish.
     #expect(exchange.active == 1)
     #expect(try RunFolder(folder.file("one")).steps().first?.exchange == nil)
   }
 
-  @Test("a signal to one member stops all after the same step; any number of them goes on")
+  @Test("a signal to one rank stops all after the same step; any number of them goes on")
   func stops() throws {
-    #expect(try train("one", members: 1).allSatisfy { $0 == nil })
-    let errors = try train("parts", members: 4, signal: { $0 == 2 && $1 == 6 })
+    #expect(try train("one", ranks: 1).allSatisfy { $0 == nil })
+    let errors = try train("parts", ranks: 4, signal: { $0 == 2 && $1 == 6 })
     let run = RunFolder(folder.file("parts"))
     let stopped = TrainingError(.stopped(step: 6), run.path)
     #expect(errors.map { $0 as? TrainingError } == Array(repeating: stopped, count: 4))
     #expect(try run.checkpointSteps().last == 6)
-    let later = try train("parts", members: 2, resuming: true, signal: { $0 == 0 && $1 == 9 })
+    let later = try train("parts", ranks: 2, resuming: true, signal: { $0 == 0 && $1 == 9 })
     #expect(later.allSatisfy { $0 as? TrainingError == TrainingError(.stopped(step: 9), run.path) })
-    #expect(try train("parts", members: 1, resuming: true).allSatisfy { $0 == nil })
+    #expect(try train("parts", ranks: 1, resuming: true).allSatisfy { $0 == nil })
     try expectSameLosses("one", "parts")
   }
 
-  @Test("members whose weights differ end the run by name")
+  @Test("ranks whose weights differ end the run by name")
   func otherWeights() throws {
     let errors = try train(
-      "run", members: 3, settings: Self.thirds(),
-      change: { member, model in if member == 2 { model.parameters[5] = 1e-7 } })
+      "run", ranks: 3, settings: Self.thirds(),
+      change: { rank, model in if rank == 2 { model.parameters[5] = 1e-7 } })
     let want = TrainingError(
-      .otherWeights(member: "rank 2 on thread", first: "rank 0 on thread", step: 0),
+      .otherWeights(rank: "rank 2 on thread", first: "rank 0 on thread", step: 0),
       folder.file("run"))
     #expect(errors.map { $0 as? TrainingError } == [want, want, want])
   }
@@ -121,27 +121,27 @@ struct ExchangeTests {
     return settings
   }
 
-  @Test("a number of members that does not divide the micro-batches is refused with those that do")
+  @Test("a number of ranks that does not divide the micro-batches is refused with those that do")
   func uneven() throws {
-    let errors = try train("run", members: 3)
+    let errors = try train("run", ranks: 3)
     let error = try #require(errors[1] as? TrainingError)
-    #expect(error.problem == .unevenShares(members: 3, batchSize: 8, microBatchSize: 2))
+    #expect(error.problem == .unevenShares(ranks: 3, batchSize: 8, microBatchSize: 2))
     #expect(error.kind == .usage)
     #expect(error.hint == "start one of 1, 2, 4 processes")
     var settings = Self.settings()
     settings.microBatchSize = 4
-    #expect(throws: TrainingError(.unevenShares(members: 4, batchSize: 8, microBatchSize: 4))) {
+    #expect(throws: TrainingError(.unevenShares(ranks: 4, batchSize: 8, microBatchSize: 4))) {
       try settings.checkDivides(among: 4)
     }
   }
 
-  @Test("the longest micro-batches go first, each to the member with the least to do")
+  @Test("the longest micro-batches go first, each to the rank with the least to do")
   func shares() {
-    // By hand: 9 → member 0, 8 → 1, 7 → 1 would overfill neither; 1 has 8, 0 has 9.
-    #expect(MicroBatchShares(costs: [3, 9, 7, 8], members: 2).perMember == [[0, 1], [2, 3]])
-    #expect(MicroBatchShares(costs: [5, 5, 5, 5], members: 2).perMember == [[0, 2], [1, 3]])
-    #expect(MicroBatchShares(costs: [1, 2, 3], members: 1).perMember == [[0, 1, 2]])
-    #expect(MicroBatchShares(costs: [1, 2, 3], members: 3).perMember == [[2], [1], [0]])
+    // By hand: 9 → rank 0, 8 → 1, 7 → 1 would overfill neither; 1 has 8, 0 has 9.
+    #expect(MicroBatchShares(costs: [3, 9, 7, 8], ranks: 2).perRank == [[0, 1], [2, 3]])
+    #expect(MicroBatchShares(costs: [5, 5, 5, 5], ranks: 2).perRank == [[0, 2], [1, 3]])
+    #expect(MicroBatchShares(costs: [1, 2, 3], ranks: 1).perRank == [[0, 1, 2]])
+    #expect(MicroBatchShares(costs: [1, 2, 3], ranks: 3).perRank == [[2], [1], [0]])
   }
 
   @Test("buckets leave in order, when all they wait for is complete, and cover every stage once")

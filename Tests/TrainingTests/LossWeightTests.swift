@@ -19,7 +19,7 @@ private struct MaskedStream: TokenStream {
     for i in tokens.indices {
       let (row, place) = (start + i).quotientAndRemainder(dividingBy: Self.width)
       let isLearned = Double(Self.width - place) <= learned(row) * Double(Self.width)
-      tokens[i] = UInt32((start + i) * (row % 3 + 1) % 12) | (isLearned ? 0 : notATarget)
+      tokens[i] = UInt32((start + i) * (row % 3 + 1) % 12) | (isLearned ? 0 : TokenMark.notLearned)
     }
   }
 }
@@ -50,14 +50,14 @@ struct LossWeightTests {
   }
 
   private func train(
-    _ name: String, _ settings: TrainingSettings, members: Int = 1,
+    _ name: String, _ settings: TrainingSettings, ranks: Int = 1,
     _ stream: any TokenStream = MaskedStream(),
     model: @escaping @Sendable () throws -> ToyModel = { try Self.model() }
   ) throws -> (run: RunFolder, errors: [(any Error)?]) {
     let run = RunFolder(folder.file(name))
     try run.create(force: false)
     try run.write("steps: 1\n", to: run.recipe)
-    let errors = ThreadGroup.run(members) { exchange in
+    let errors = ThreadGroup.run(ranks) { exchange in
       let model = try model()
       let data = try Dataset(
         [(stream, 1)], sequenceLength: settings.sequenceLength, heldOut: 0.1,
@@ -67,7 +67,7 @@ struct LossWeightTests {
         ledger: FLOPLedger(
           prelude: 1, core: 2, coda: 1, adapter: 1, head: 1, attention: 1, preludeBlocks: 1,
           coreBlocks: 1, codaBlocks: 1),
-        run: run, workers: try Workers(1)
+        run: run, compute: try Compute(1)
       ) { path, _ in try createFolders(path) }
       job.exchange = exchange
       try Trainer(job) { _ in }.run()
@@ -104,12 +104,12 @@ struct LossWeightTests {
     let want = try expected(Self.settings(micro: 8))
     #expect(abs(steps[0].loss - want.loss) < 1e-6)
     #expect(abs(steps[0].gradientNorm - want.norm) < 1e-6)
-    for (micro, members) in [(4, 1), (2, 1), (1, 1), (4, 2), (2, 4), (1, 2), (1, 8)] {
-      let cut = try train("\(micro)-\(members)", Self.settings(micro: micro), members: members)
+    for (micro, ranks) in [(4, 1), (2, 1), (1, 1), (4, 2), (2, 4), (1, 2), (1, 8)] {
+      let cut = try train("\(micro)-\(ranks)", Self.settings(micro: micro), ranks: ranks)
       #expect(cut.errors.allSatisfy { $0 == nil })
       for (a, b) in zip(steps, try cut.run.steps()) {
-        #expect(abs(a.loss - b.loss) < 1e-6, "\(micro) \(members), step \(a.step)")
-        #expect(abs(a.gradientNorm - b.gradientNorm) < 1e-6, "\(micro) \(members)")
+        #expect(abs(a.loss - b.loss) < 1e-6, "\(micro) \(ranks), step \(a.step)")
+        #expect(abs(a.gradientNorm - b.gradientNorm) < 1e-6, "\(micro) \(ranks)")
       }
     }
   }

@@ -41,7 +41,7 @@ struct OptimizerTests {
     let count = golden.parameters.map(\.count).reduce(0, +)
     let parameters = try Buffer(floats: count)
     let gradients = try Buffer(floats: count)
-    let optimizer = try Optimizer(settings, tensors: tensors, on: Workers(threads))
+    let optimizer = try Optimizer(settings, tensors: tensors, on: Compute(threads))
     fill(parameters, tensors, seed: 1) { $0 * 0.125 }
     for step in 0..<golden.steps {
       let size: Float = step % 4 == 3 ? 4 : 0.5
@@ -125,16 +125,16 @@ struct OptimizerTests {
   @Test("an update of Muon is nearly orthogonal, whatever the matrix's form")
   func orthogonal() throws {
     for (rows, columns) in [(48, 16), (16, 48), (20, 20)] {
-      let workers = try Workers(1)
+      let compute = try Compute(1)
       let matrix = try Buffer(floats: rows * columns)
       let random = RandomStream(seed: 3)
       for i in 0..<rows * columns { matrix[i] = Float(random.normal(at: UInt64(i))) }
-      let sum = sumOfSquares(FloatRun(matrix), on: workers)
+      let sum = sumOfSquares(FloatRun(matrix), on: compute)
       let method = try NewtonSchulz(shapes: [[rows, columns]])
-      method.orthogonalise(matrix, rows: rows, columns: columns, sumOfSquares: sum, on: workers)
+      method.orthogonalise(matrix, rows: rows, columns: columns, sumOfSquares: sum, on: compute)
       // Singular values near 1: the sum of their squares near the smaller extent.
       let edge = Double(min(rows, columns))
-      let squares = sumOfSquares(FloatRun(matrix), on: workers)
+      let squares = sumOfSquares(FloatRun(matrix), on: compute)
       #expect(squares > 0.5 * edge && squares < 1.4 * edge, "\(rows) × \(columns): \(squares)")
     }
   }

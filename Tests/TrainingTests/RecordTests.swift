@@ -56,7 +56,7 @@ struct RecordTests {
   func layouts(_ name: String) throws {
     let cache = folder.file("cache")
     let expected = try tokens(of: Fixtures.path("data/chats.jsonl"), in: cache)
-    #expect(expected.contains { $0 & notATarget != 0 })
+    #expect(expected.contains { $0 & TokenMark.notLearned != 0 })
     #expect(try tokens(of: Fixtures.path("data/" + name), in: cache) == expected)
   }
 
@@ -191,7 +191,7 @@ struct RecordTests {
       {"input_ids": [5, 6, 7]}
       {"input_ids": [1, 2, 0], "labels": [-100, 2, -100], "attention_mask": [1, 1, 0]}
       """
-    #expect(try read("t.jsonl", lines) == [5, 6, 7, 1 | notATarget, 2])
+    #expect(try read("t.jsonl", lines) == [5, 6, 7, 1 | TokenMark.notLearned, 2])
     for bad in [
       #"{"input_ids": [-1]}"#, #"{"input_ids": "x"}"#, #"{"input_ids": [1, 2], "labels": [1]}"#,
       #"{"input_ids": [1], "labels": [2]}"#,

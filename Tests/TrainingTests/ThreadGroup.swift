@@ -4,12 +4,12 @@ import Testing
 
 @testable import Training
 
-/// Members that are threads of this process and meet in memory. Sums are made in the order of
-/// members; calls that do not match in kind, order or size are recorded as issues.
+/// Ranks that are threads of this process and meet in memory. Sums are made in the order of
+/// ranks; calls that do not match in kind, order or size are recorded as issues.
 final class ThreadGroup: @unchecked Sendable {
   let count: Int
   private let condition = NSCondition()
-  private var arrived: [(member: Int, call: Call)] = []
+  private var arrived: [(rank: Int, call: Call)] = []
   private var results: [[Double]] = []
   private var generation = 0
 
@@ -20,19 +20,19 @@ final class ThreadGroup: @unchecked Sendable {
 
   init(_ count: Int) { self.count = count }
 
-  /// Runs `body` once for each member, each on a thread of its own; gives what each threw.
+  /// Runs `body` once for each rank, each on a thread of its own; gives what each threw.
   static func run(
-    _ count: Int, _ body: @escaping @Sendable (Member) throws -> Void
+    _ count: Int, _ body: @escaping @Sendable (Rank) throws -> Void
   ) -> [(any Error)?] {
     let group = ThreadGroup(count)
     nonisolated(unsafe) var errors = [(any Error)?](repeating: nil, count: count)
     let done = DispatchGroup()
-    for member in 0..<count {
+    for rank in 0..<count {
       done.enter()
       let thread = Thread {
         defer { done.leave() }
-        do { try body(Member(group: group, member: member)) } catch {
-          group.condition.withLock { errors[member] = error }
+        do { try body(Rank(group: group, rank: rank)) } catch {
+          group.condition.withLock { errors[rank] = error }
         }
       }
       thread.start()
@@ -41,22 +41,22 @@ final class ThreadGroup: @unchecked Sendable {
     return errors
   }
 
-  final class Member: GradientExchange {
+  final class Rank: GradientExchange {
     let group: ThreadGroup
-    let member: Int
+    let rank: Int
     private(set) var begun: [(Buffer, Range<Int>)] = []
     /// Ranges of all sums so far.
     private(set) var history: [Range<Int>] = []
     /// A second for every `finish`.
     private(set) var activeSeconds = 0.0
 
-    init(group: ThreadGroup, member: Int) {
+    init(group: ThreadGroup, rank: Int) {
       self.group = group
-      self.member = member
+      self.rank = rank
     }
 
-    var memberCount: Int { group.count }
-    func name(of member: Int) -> String { "rank \(member) on thread" }
+    var worldSize: Int { group.count }
+    func name(of rank: Int) -> String { "rank \(rank) on thread" }
 
     func begin(_ values: Buffer, _ range: Range<Int>) {
       begun.append((values, range))
@@ -64,28 +64,28 @@ final class ThreadGroup: @unchecked Sendable {
     }
 
     func finish() {
-      _ = group.meet(member, .sums(begun))
+      _ = group.meet(rank, .sums(begun))
       activeSeconds += 1
       begun = []
     }
 
-    func sum(_ values: [Double]) -> [Double] { group.meet(member, .values(values)) }
+    func sum(_ values: [Double]) -> [Double] { group.meet(rank, .values(values)) }
   }
 
-  private func meet(_ member: Int, _ call: Call) -> [Double] {
+  private func meet(_ rank: Int, _ call: Call) -> [Double] {
     condition.lock()
     defer { condition.unlock() }
-    arrived.append((member, call))
+    arrived.append((rank, call))
     let mine = generation
     if arrived.count == count {
-      results = combine(arrived.sorted { $0.member < $1.member }.map(\.call))
+      results = combine(arrived.sorted { $0.rank < $1.rank }.map(\.call))
       arrived = []
       generation += 1
       condition.broadcast()
     } else {
       while generation == mine { condition.wait() }
     }
-    return results[member]
+    return results[rank]
   }
 
   private func combine(_ calls: [Call]) -> [[Double]] {

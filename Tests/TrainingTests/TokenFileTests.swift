@@ -21,11 +21,7 @@ struct TokenFileTests {
     return file
   }
 
-  private func ids(_ stream: any TokenStream) throws -> [UInt32] {
-    var ids = [UInt32](repeating: 0, count: stream.count)
-    try stream.read(at: 0, into: &ids)
-    return ids
-  }
+  private func ids(_ stream: any TokenStream) throws -> [UInt32] { try unmarked(stream) }
 
   /// Megatron's index, as its IndexedDatasetBuilder writes it, beside ids of type `code`.
   private func megatron(
@@ -53,6 +49,35 @@ struct TokenFileTests {
     #expect(try ids(open(folder.file("m.idx"))) == [5, 0, 7, 9, 300])
     let narrow = try megatron("n", little([5, 300] as [UInt16]), lengths: [2], width: 2, code: 8)
     #expect(try ids(open(narrow)) == [5, 300])
+  }
+
+  @Test("RF-9: documents begin where the index says, or after the token that ends one")
+  func documents() throws {
+    // Two documents, the first of two sequences; one without tokens between them.
+    let path = try megatron(
+      "m", little([5, 0, 7, 9, 300, 4] as [Int32]), lengths: [2, 1, 0, 3], width: 4,
+      documents: [0, 2, 3, 4])
+    let file = try TokenFile(path, .megatron, vocabulary: 1000)
+    #expect(file.marksDocuments)
+    #expect(try documentStarts(file) == [0, 3])
+    var part = [UInt32](repeating: 0, count: 2)
+    try file.read(at: 3, into: &part)
+    #expect(part == [9 | TokenMark.startsDocument, 300])
+    let plain = try folder.write(little([1, 0, 3, 4, 0, 6] as [UInt16]), to: "p.bin")
+    #expect(try !TokenFile(plain, .bin, vocabulary: 10).marksDocuments)
+    let ended = try TokenFile(plain, .bin, vocabulary: 10, ending: 0)
+    #expect(try documentStarts(ended) == [0, 2, 5])
+    try ended.read(at: 2, into: &part)
+    #expect(part == [3 | TokenMark.startsDocument, 4])
+  }
+
+  @Test("RF-9: borders of documents that do not ascend from the first sequence to the last")
+  func badBorders() throws {
+    let four = little([1, 2, 3, 4] as [Int32])
+    for borders: [Int64] in [[1, 2], [0, 1], [0, 3], [0, 2, 1, 2], [0, -1, 2]] {
+      let path = try megatron("m", four, lengths: [2, 2], width: 4, documents: borders)
+      #expect(throws: DataError.self, "\(borders)") { try open(path) }
+    }
   }
 
   @Test("RF-9: an index that does not fit its ids")

@@ -45,7 +45,7 @@ struct TrainerTests {
       coreBlocks: 1, codaBlocks: 1)
     var job = Trainer.Job(
       settings: settings, model: model, data: data, ledger: ledger, run: run,
-      workers: try Workers(1), writePackage: writePackage)
+      compute: try Compute(1), writePackage: writePackage)
     var last = 0
     job.shouldStop = { last == stopAfter }
     return try Trainer(job) { if case .step(let record, _) = $0 { last = record.step } }
@@ -157,7 +157,31 @@ struct TrainerTests {
     settings.evaluation.every = 0
     let trainer = try trainer("run", settings, model: ToyModel(vocabulary: 12))
     try trainer.run()
-    #expect(try trainer.job.run.checkpointSteps() == [28])
+    #expect(try trainer.job.run.checkpointSteps() == [30])
+    settings.checkpoints.final = false
+    let other = try self.trainer("other", settings, model: ToyModel(vocabulary: 12))
+    try other.run()
+    #expect(try other.job.run.checkpointSteps() == [28])
+  }
+
+  @Test("writes a checkpoint when time has passed, and keeps the last alone")
+  func timed() throws {
+    var settings = Self.settings(steps: 5)
+    settings.checkpoints.every = 0
+    settings.checkpoints.final = false
+    settings.checkpoints.minutes = 1e-9
+    var written: [String] = []
+    let timed = try trainer("run", settings, model: ToyModel(vocabulary: 12)) { path, _ in
+      written.append(path)
+      try createFolders(path)
+    }
+    try timed.run()
+    #expect(written.count == 5, "four checkpoints and the result: \(written)")
+    #expect(try timed.job.run.checkpointSteps() == [4])
+    settings.checkpoints.minutes = 0
+    let never = try trainer("never", settings, model: ToyModel(vocabulary: 12))
+    try never.run()
+    #expect(try never.job.run.checkpointSteps().isEmpty)
   }
 
   @Test("steps whose gradient is not finite are skipped and counted")

@@ -11,7 +11,7 @@ struct ActivationPlanTests {
     let (graph, source) = try golden.checkpoint("retrofit")
     return (
       try TrainableModel(
-        graph, from: source, on: Workers(2), activationBudget: budget, deepest: deepest), golden
+        graph, from: source, on: Compute(2), activationBudget: budget, deepest: deepest), golden
     )
   }
 

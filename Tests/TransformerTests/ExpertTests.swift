@@ -16,7 +16,7 @@ struct ExpertTests {
     let fixture = try FamilyFixture(name)
     let (graph, source) = try fixture.recurrent()
     let model = try TrainableModel(
-      graph, from: source, on: Workers(threads), activationBudget: budget, training: parts)
+      graph, from: source, on: Compute(threads), activationBudget: budget, training: parts)
     let loss = try model.lossAndGradient(
       fixture.batch(), labels: fixture.integers("labels"), noGradSteps: 1, gradSteps: 2,
       state: .given(fixture.floats("initial_state")))
@@ -31,7 +31,7 @@ struct ExpertTests {
   func threads(name: String) throws {
     let fixture = try FamilyFixture(name)
     let logits = try [1, 2, 3].map { threads in
-      let model = try Model(fixture.graph, from: fixture.checkpoint, on: Workers(threads))
+      let model = try Model(fixture.graph, from: fixture.checkpoint, on: Compute(threads))
       return try #require(try model.forward(fixture.batch()).logits).floats.map(\.bitPattern)
     }
     #expect(logits[1] == logits[0] && logits[2] == logits[0])
@@ -82,7 +82,7 @@ struct ExpertTests {
   @Test("experts that no token chose have no gradient, and the others have")
   func unchosen() throws {
     let fixture = try FamilyFixture("mixtral-default")
-    let model = try TrainableModel(fixture.graph, from: fixture.checkpoint, on: Workers(2))
+    let model = try TrainableModel(fixture.graph, from: fixture.checkpoint, on: Compute(2))
     let token = try fixture.integers("input_ids")[0]
     _ = try model.lossAndGradient(
       Batch(tokens: [token], sequences: 1), labels: [5])

@@ -18,7 +18,7 @@ struct FamilyTests {
   @Test("logits and every hidden state", arguments: FamilyFixture.names)
   func forward(name: String) throws {
     let fixture = try FamilyFixture(name)
-    let model = try Model(fixture.graph, from: fixture.checkpoint, on: try Workers(2))
+    let model = try Model(fixture.graph, from: fixture.checkpoint, on: try Compute(2))
     let result = try model.forward(
       try fixture.batch(), ForwardOptions(keepsHidden: true))
     #expect(relativeError(try #require(result.logits).floats, try fixture.floats("logits")) < 1e-5)
@@ -38,7 +38,7 @@ struct FamilyTests {
     // The frequencies of these depend on how long the sequence is so far, in transformers too.
     if name.contains("dynamic") || name.contains("longrope") { return }
     let fixture = try FamilyFixture(name)
-    let model = try Model(fixture.graph, from: fixture.checkpoint, on: try Workers(2))
+    let model = try Model(fixture.graph, from: fixture.checkpoint, on: try Compute(2))
     let (tokens, want) = (try fixture.integers("input_ids"), try fixture.floats("logits"))
     let decoder = try Decoder(model)
     let width = fixture.graph.sizes.vocabulary
@@ -55,7 +55,7 @@ struct FamilyTests {
     let fixture = try FamilyFixture(name)
     let (graph, source) = try fixture.recurrent()
     let start = InitialState.given(try fixture.floats("initial_state"))
-    let model = try Model(graph, from: source, on: try Workers(2))
+    let model = try Model(graph, from: source, on: try Compute(2))
     let result = try model.forward(
       try fixture.batch(), ForwardOptions(recurrence: 3, state: start))
     #expect(
@@ -65,7 +65,7 @@ struct FamilyTests {
       relativeError(try #require(result.logits).floats, try fixture.floats("recurrent.logits"))
         < 1e-5)
 
-    let trained = try TrainableModel(graph, from: source, on: try Workers(2))
+    let trained = try TrainableModel(graph, from: source, on: try Compute(2))
     let loss = try trained.lossAndGradient(
       try fixture.batch(), labels: try fixture.integers("labels"), noGradSteps: 1, gradSteps: 2,
       state: start)

@@ -31,7 +31,7 @@ struct Golden {
 
   func model(_ part: String, threads: Int = 2) throws -> Model {
     let (graph, source) = try checkpoint(part)
-    return try Model(graph, from: source, on: Workers(threads))
+    return try Model(graph, from: source, on: Compute(threads))
   }
 
   func floats(_ name: String) throws -> [Float] { try numbers.floats(named: name) }

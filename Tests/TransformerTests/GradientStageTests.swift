@@ -13,7 +13,7 @@ struct GradientStageTests {
   func stages(name: String, plan: (without: Int, with: Int)) throws {
     let golden = try Golden(name)
     let (graph, source) = try golden.checkpoint("retrofit")
-    let model = try TrainableModel(graph, from: source, on: Workers(2))
+    let model = try TrainableModel(graph, from: source, on: Compute(2))
     let stages = model.gradientStages
     var seen: [GradientStage] = []
     var early: [GradientStage: [[UInt32]]] = [:]

@@ -31,7 +31,7 @@ struct ModeTests {
     let (graph, source) = try golden.checkpoint("retrofit")
     let lowRank = LowRank(rank: 3, alpha: 5, roles: roles, seed: 1)
     let model = try TrainableModel(
-      graph, from: source, on: Workers(2),
+      graph, from: source, on: Compute(2),
       training: TrainedParts(lowRank: lowRank) { wholes.contains($0) })
     return (model, golden)
   }
@@ -65,7 +65,7 @@ struct ModeTests {
     let (model, golden) = try Self.model([.query, .down])
     #expect(model.factors.count == 8 * 2)
     let (graph, source) = try golden.checkpoint("retrofit")
-    let plain = try TrainableModel(graph, from: source, on: Workers(2))
+    let plain = try TrainableModel(graph, from: source, on: Compute(2))
     try model.parametersChanged()
     let labels = try golden.integers("labels")
     let (a, b) = (
@@ -86,7 +86,7 @@ struct ModeTests {
   func distillation() throws {
     let golden = try Golden("tiny-llama")
     let (graph, source) = try golden.checkpoint("retrofit")
-    let student = try TrainableModel(graph, from: source, on: Workers(2))
+    let student = try TrainableModel(graph, from: source, on: Compute(2))
     let teacher = try Teacher(
       golden.model("source"), for: student, DistillationMix(temperature: 2.5, mix: 0.3))
     let fixture = try ModeFixture("distillation")
@@ -108,7 +108,7 @@ struct ModeTests {
   @Test("a teacher with another vocabulary is refused")
   func vocabulary() throws {
     let (graph, source) = try Golden("tiny-llama").checkpoint("retrofit")
-    let student = try TrainableModel(graph, from: source, on: Workers(1))
+    let student = try TrainableModel(graph, from: source, on: Compute(1))
     let other = try Golden("tiny-olmo2").model("source")
     #expect(throws: TransformerError(.otherVocabulary(teacher: 100, student: 96))) {
       try Teacher(other, for: student, DistillationMix(temperature: 1, mix: 1))

@@ -15,7 +15,7 @@ struct ParityTests {
       .initialised(.identities(state: 0, prelude: 1)), as: .f32)
     body.injection.parameters[.adapter]?.type = .f32
     graph.body = .recurrent(body)
-    return try Model(graph, from: source, on: Workers(2))
+    return try Model(graph, from: source, on: Compute(2))
   }
 
   @Test(
@@ -52,7 +52,7 @@ struct ParityTests {
     var gradients: [[Float]] = []
     for _ in 0..<2 {
       let (graph, source) = try golden.checkpoint("retrofit")
-      let model = try TrainableModel(graph, from: source, on: Workers(2))
+      let model = try TrainableModel(graph, from: source, on: Compute(2))
       _ = try model.lossAndGradient(
         batch, labels: golden.integers("labels"), noGradSteps: 1, gradSteps: 2)
       gradients.append(model.gradients.floats(0..<model.gradients.floatCount))

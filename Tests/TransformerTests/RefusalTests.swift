@@ -70,7 +70,7 @@ struct RefusalTests {
   func labels() throws {
     let golden = try Golden("tiny-llama")
     let (graph, checkpoint) = try golden.checkpoint("source")
-    let model = try TrainableModel(graph, from: checkpoint, on: Workers(1))
+    let model = try TrainableModel(graph, from: checkpoint, on: Compute(1))
     let batch = try Batch(tokens: [1, 2], sequences: 1)
     #expect(throws: TransformerError(.labelOutOfRange(label: 96, index: 1, vocabulary: 96))) {
       try model.lossAndGradient(batch, labels: [1, 96])
@@ -87,7 +87,7 @@ struct RefusalTests {
     let (graph, checkpoint) = try Golden("tiny-llama").checkpoint("source")
     let source = Poisoned(base: checkpoint, victim: TensorName(name))
     let error = #expect(throws: TransformerError.self) {
-      _ = try Model(graph, from: source, on: Workers(1))
+      _ = try Model(graph, from: source, on: Compute(1))
     }
     #expect(error?.problem == .nonFiniteWeight(TensorName(name)))
   }

@@ -23,7 +23,7 @@ struct Setting {
   /// Counted runs of each side.
   let runs: Int
   /// A folder for models and outputs.
-  let scratch: String
+  let workspace: String
 
   /// Processor, threads and the variables that change what OpenBLAS does.
   var machine: String {

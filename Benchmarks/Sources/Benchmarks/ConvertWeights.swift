@@ -7,9 +7,9 @@ import Foundation
 let convertWeights = Benchmark(
   "convert", "ckpt convert of 2.1 GB, against cp + sync + sha256sum; the budget is a ratio of 1.3"
 ) { setting in
-  let source = setting.scratch + "/convert.safetensors"
+  let source = setting.workspace + "/convert.safetensors"
   try writeWeights(to: source)
-  func output(_ name: String) -> String { setting.scratch + "/converted" + name }
+  func output(_ name: String) -> String { setting.workspace + "/converted" + name }
   func convert(_ name: String, _ more: String...) throws -> Usage {
     try? FileManager.default.removeItem(atPath: output(name))
     return try measure(

@@ -93,8 +93,8 @@ private struct SmolLM2 {
     guard FileManager.default.fileExists(atPath: gguf) else {
       throw BenchmarkFailure("\(gguf) is missing: `make smollm2` downloads it; or set SMOLLM2")
     }
-    source = setting.scratch + "/smollm2-bf16"
-    retrofit = setting.scratch + "/smollm2-4-8-4"
+    source = setting.workspace + "/smollm2-bf16"
+    retrofit = setting.workspace + "/smollm2-4-8-4"
     if !FileManager.default.fileExists(atPath: source) {
       _ = try measure(
         setting.ckpt("convert", gguf, "-o", source, "--dtype", "bf16", "--progress", "none"))
@@ -168,7 +168,7 @@ private struct SmolLM2 {
 
 /// What a command printed, as a JSON object.
 func jsonOutput(_ command: [String], in setting: Setting) throws -> [String: Any] {
-  let path = setting.scratch + "/output.json"
+  let path = setting.workspace + "/output.json"
   _ = try measure(command, output: path)
   let data = try Data(contentsOf: URL(fileURLWithPath: path))
   guard let object = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {

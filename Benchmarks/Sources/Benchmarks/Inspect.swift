@@ -4,7 +4,7 @@ import Foundation
 /// 29 shards, whose tensors are holes of the file system. Only the headers are ever read.
 let inspect = Benchmark("inspect", "ckpt inspect, 141 GB in 29 shards; the start-up is the floor") {
   setting in
-  let folder = try SyntheticModel.sharded.folder(in: setting.scratch)
+  let folder = try SyntheticModel.sharded.folder(in: setting.workspace)
   let usages = try interleaved(
     setting.runs * 4,
     [

@@ -29,7 +29,7 @@ struct Main: ParsableCommand {
   var runs = 5
 
   @Option(help: "Folder for models and outputs; made, and left as it is.")
-  var scratch = "build/bench"
+  var workspace = "build/bench"
 
   func validate() throws {
     for name in names where !benchmarks.contains(where: { $0.name == name }) {
@@ -40,8 +40,8 @@ struct Main: ParsableCommand {
   }
 
   func run() throws {
-    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
-    let setting = Setting(ckpt: ckpt, python: python, runs: runs, scratch: scratch)
+    try FileManager.default.createDirectory(atPath: workspace, withIntermediateDirectories: true)
+    let setting = Setting(ckpt: ckpt, python: python, runs: runs, workspace: workspace)
     print(setting.machine)
     for benchmark in benchmarks where names.isEmpty || names.contains(benchmark.name) {
       print("\n## \(benchmark.name): \(benchmark.abstract)\n")

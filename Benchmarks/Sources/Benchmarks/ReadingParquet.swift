@@ -10,7 +10,7 @@ let readingParquet = Benchmark("parquet", "126 MB of strings from Parquet, one t
     throw BenchmarkFailure("\(program) is not there: CKPT_BENCH=1 swift build -c release")
   }
   let files = try jsonOutput(
-    [python, "Benchmarks/peers/make_parquet.py", setting.scratch], in: setting)
+    [python, "Benchmarks/peers/make_parquet.py", setting.workspace], in: setting)
   var table = Table("file", "ckpt MB/s (min / median / max)", "pyarrow MB/s", "ratio")
   for name in files.keys.sorted() {
     guard let path = files[name] as? String else { continue }

@@ -5,7 +5,7 @@ import Foundation
 let retrofit = Benchmark(
   "retrofit", "TinyLlama-1.1B in bfloat16, 4/8/4, against cp + sync + SHA-256 of the same bytes"
 ) { setting in
-  let source = try SyntheticModel.large.folder(in: setting.scratch)
+  let source = try SyntheticModel.large.folder(in: setting.workspace)
   try compare(setting, source, select: "0-3/10-17/18-21", runs: setting.runs)
 }
 
@@ -14,14 +14,14 @@ let retrofit = Benchmark(
 let retrofitLarge = Benchmark(
   "retrofit-large", "a sparse 30 GB model, larger than memory, against the same; one run"
 ) { setting in
-  let source = try SyntheticModel.huge.folder(in: setting.scratch)
+  let source = try SyntheticModel.huge.folder(in: setting.workspace)
   try compare(setting, source, select: "0-3/20-31/36-39", runs: 1, warmUp: false)
 }
 
 private func compare(
   _ setting: Setting, _ source: String, select: String, runs: Int, warmUp: Bool = true
 ) throws {
-  let (package, copy) = (setting.scratch + "/package", setting.scratch + "/copy")
+  let (package, copy) = (setting.workspace + "/package", setting.workspace + "/copy")
   let weights = package + "/model.safetensors"
   defer { for path in [package, copy] { remove(path) } }
   let sides: [() throws -> Usage] = [

@@ -73,9 +73,9 @@ struct SyntheticModel {
     return tensors
   }
 
-  /// Makes the model in bfloat16 in a folder of `scratch`, unless it is there already; its path.
-  func folder(in scratch: String) throws -> String {
-    let folder = scratch + "/llama-\(hidden)"
+  /// Makes the model in bfloat16 in a folder of `workspace`, unless it is there already; its path.
+  func folder(in workspace: String) throws -> String {
+    let folder = workspace + "/llama-\(hidden)"
     let file = folder + "/config.json"
     if FileManager.default.fileExists(atPath: file) { return folder }
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

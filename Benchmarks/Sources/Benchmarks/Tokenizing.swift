@@ -2,7 +2,7 @@ import Foundation
 
 /// Text to tokens on one core, beside the package tokenizers on one thread.
 let tokenizing = Benchmark("tokenize", "8 MB of mixed text to tokens, one thread") { setting in
-  let text = setting.scratch + "/text.txt"
+  let text = setting.workspace + "/text.txt"
   let byteCount = try mixedText(to: text, atLeast: 8_000_000)
   let folder = "fixtures/tokenizers"
   var table = Table("tokenizer", "ckpt MB/s (min / median / max)", "tokenizers MB/s", "ratio")

@@ -42,10 +42,10 @@ private struct TrainBenchmark {
     self.setting = setting
     self.model = model
     self.python = python
-    folder = try model.folder(in: setting.scratch)
+    folder = try model.folder(in: setting.workspace)
     package = folder + "-r"
     tokens = folder + "-tokens.bin"
-    shim = setting.scratch + "/mkl_avx512.so"
+    shim = setting.workspace + "/mkl_avx512.so"
     if !FileManager.default.fileExists(atPath: package) {
       _ = try measure(
         setting.ckpt(
@@ -59,7 +59,7 @@ private struct TrainBenchmark {
 
   /// MKL takes its AVX2 kernels on processors that are not Intel's; this answer lets it take AVX-512.
   private func makeShim() throws {
-    let source = setting.scratch + "/mkl_avx512.c"
+    let source = setting.workspace + "/mkl_avx512.c"
     try Data("int mkl_serv_intel_cpu_true(void) { return 1; }\n".utf8)
       .write(to: URL(fileURLWithPath: source))
     _ = try measure(["cc", "-shared", "-fPIC", "-o", shim, source])
@@ -90,7 +90,7 @@ private struct TrainBenchmark {
   func torch(
     recurrence: Int, optimizer: String, precision: String, hasAVX512: Bool = false
   ) throws -> Outcome {
-    let output = setting.scratch + "/train_torch.json"
+    let output = setting.workspace + "/train_torch.json"
     let environment: [String: String?] =
       hasAVX512
       ? ["LD_PRELOAD": URL(fileURLWithPath: shim).path, "MKL_ENABLE_INSTRUCTIONS": "AVX512"] : [:]

@@ -1,11 +1,10 @@
 import ArgumentParser
 import ByteIO
 import Checkpoint
-import GGUF
+import Conversion
 import ModelGraph
-import Safetensors
+import Models
 import Tensors
-import TorchArchive
 
 /// `ckpt convert`: the same tensors in another format, type or division into files.
 struct Convert: Verb {
@@ -28,7 +27,7 @@ struct Convert: Verb {
     name: [.short, .customLong("output")], help: "File or folder to write.", completion: .file())
   var outputPath: String
   @Option(help: "Format: folder, safetensors, gguf, torch, torch-folder; by the ending otherwise.")
-  var to: ConvertTarget?
+  var to: Conversion.Target?
   @Option(help: "Type of all floating-point tensors: f32, bf16, f16, f64, f8_e4m3, f8_e5m2, q8_0.")
   var dtype: StorageTypeArgument?
   @Option(help: "Most bytes of tensors in one file of a folder, such as 5GB.")
@@ -42,7 +41,7 @@ struct Convert: Verb {
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
-  private var target: ConvertTarget { to ?? ConvertTarget(path: outputPath) }
+  private var target: Conversion.Target { to ?? Conversion.Target(path: outputPath) }
 
   func validate() throws {
     if target == .gguf, !patterns.isEmpty || !rename.isEmpty {
@@ -59,98 +58,22 @@ struct Convert: Verb {
   func perform(_ console: Console) throws -> ConvertReport {
     let (checkpoint, faults) = try Checkpoint.opening(model).withTokenizerFiles()
     let source = try NamedTensors(checkpoint)
-    let inputs = try source.checkpoint.inputs.map { try OpenFile($0) }
-    let progress = ByteProgress(console, output, "convert")
-    let written =
-      switch target {
-      case .gguf: try writeGGUF(source, progress)
-      case .folder, .safetensors: try writeSafetensors(source, progress)
-      case .torch, .torchFolder: try writeTorch(source, progress)
-      }
-    for input in inputs { try input.requireUnchanged() }
-    try written.staged.publish()
+    var conversion = Conversion(to: target, as: dtype?.type)
+    conversion.shardLimit = maxShardSize?.byteCount
+    conversion.allowOverflow = allowOverflow
+    conversion.force = replacement.force
+    conversion.ignored = configuration.ignoring
+    let parameters = try parameters(of: source)
+    let written = try ByteProgress(console, output, "convert").following {
+      try conversion.write(parameters, of: source, to: outputPath, progress: $0)
+    }
     return ConvertReport(
-      model: model, output: outputPath, target: target, tensors: written.tensors,
-      files: written.files, warnings: checkpoint.warnings + faults + written.warnings)
-  }
-
-  /// What was staged, to be published when all checks have passed.
-  struct Staged {
-    var staged: StagedOutput
-    var tensors: Int
-    var files: [ConvertReport.File]
-    var warnings: [Warning] = []
-  }
-
-  private func writeGGUF(_ source: NamedTensors, _ progress: ByteProgress) throws -> Staged {
-    guard let graph = try source.graph(ignoring: configuration.ignoring) else {
-      throw ModelError(model, .noConfig)
-    }
-    let tokenizer = try source.checkpoint.tokenizerMetadata(
-      rows: graph.embedding.shape.first ?? 0)
-    let file = try GGUFOutput(
-      graph, from: source.checkpoint, as: dtype?.type, tokenizer: tokenizer.entries)
-    let staged = try stage(source, isFolder: false, needed: file.layout.byteCount)
-    let written = try progress.following {
-      try file.write(to: staged.temporary, allowOverflow: allowOverflow, progress: $0)
-    }
-    return Staged(
-      staged: staged, tensors: file.layout.entries.count,
-      files: [ConvertReport.File(name: outputPath, written)],
-      warnings: tokenizer.warnings + (tokenizer.entries.isEmpty ? [noTokenizer] : []))
-  }
-
-  private var noTokenizer: Warning {
-    Warning("convert.no_tokenizer", "no tokenizer is written", file: outputPath)
-  }
-
-  private func writeSafetensors(
-    _ source: NamedTensors, _ progress: ByteProgress
-  ) throws -> Staged {
-    var tensors = WantedTensors(try parameters(of: source), of: source)
-    tensors.separateTies()
-    return try write(
-      WeightOutput<SafetensorsWriter>(
-        tensors, limit: maxShardSize?.byteCount, isFolder: target.isFolder, type: elementType),
-      tensors, progress)
-  }
-
-  private func writeTorch(_ source: NamedTensors, _ progress: ByteProgress) throws -> Staged {
-    let tensors = WantedTensors(try parameters(of: source), of: source)
-    return try write(
-      WeightOutput<TorchWriter>(
-        tensors, limit: maxShardSize?.byteCount, isFolder: target.isFolder, type: elementType),
-      tensors, progress)
-  }
-
-  private func write<Writer: ~Copyable>(
-    _ output: WeightOutput<Writer>, _ tensors: WantedTensors, _ progress: ByteProgress
-  ) throws -> Staged {
-    let staged = try stage(
-      tensors.source, isFolder: target.isFolder, needed: output.byteCount)
-    let files = try progress.following {
-      try output.write(to: staged, allowOverflow: allowOverflow, progress: $0)
-    }
-    return Staged(
-      staged: staged, tensors: tensors.parameters.count, files: files,
-      warnings: tensors.warnings + (isComplete(tensors.source.checkpoint) ? [] : [noTokenizer]))
-  }
-
-  /// Whether a folder that is written has a tokenizer; of a file, nobody expects one.
-  private func isComplete(_ checkpoint: Checkpoint) -> Bool {
-    !target.isFolder || checkpoint.sideFiles.contains { $0.name.hasPrefix("tokenizer") }
+      model: model, output: outputPath, target: target, written: written,
+      warnings: checkpoint.warnings + faults + written.warnings)
   }
 
   private var elementType: ElementType? {
     if case .element(let type)? = dtype?.type { type } else { nil }
-  }
-
-  private func stage(
-    _ source: NamedTensors, isFolder: Bool, needed: Int
-  ) throws(FileError) -> StagedOutput {
-    let inputs = [source.checkpoint.path] + source.checkpoint.inputs
-    return try StagedOutput(
-      at: outputPath, isFolder: isFolder, force: replacement.force, inputs: inputs, needed: needed)
   }
 
   /// The tensors that were asked for, under their new names and with their new type.

@@ -1,20 +1,9 @@
 import ArgumentParser
+import Conversion
 import Tensors
 
-/// What `ckpt convert` writes.
-enum ConvertTarget: String, ExpressibleByArgument, CaseIterable {
-  /// A Hugging Face folder.
-  case folder
-  /// One safetensors file.
-  case safetensors
-  /// One GGUF file.
-  case gguf
-  /// One PyTorch file.
-  case torch
-  /// A Hugging Face folder whose weights are PyTorch files.
-  case torchFolder = "torch-folder"
-
-  private static let endings: [(String, ConvertTarget)] = [
+extension Conversion.Target: ExpressibleByArgument {
+  private static let endings: [(String, Conversion.Target)] = [
     (".safetensors", .safetensors), (".gguf", .gguf), (".pt", .torch), (".pth", .torch),
     (".bin", .torch),
   ]
@@ -24,8 +13,6 @@ enum ConvertTarget: String, ExpressibleByArgument, CaseIterable {
     let name = path.lowercased()
     self = Self.endings.first { name.hasSuffix($0.0) }?.1 ?? .folder
   }
-
-  var isFolder: Bool { self == .folder || self == .torchFolder }
 }
 
 /// A type of elements or blocks on the command line, by any of its usual names.

@@ -1,35 +1,23 @@
 import ByteIO
+import Conversion
 import JSON
 
 /// What `ckpt convert` wrote.
 struct ConvertReport: Report {
   static let command = "convert"
 
-  struct File {
-    var name: String
-    var byteCount: Int
-    var digest: Digest
-
-    init(name: String, _ written: WrittenFile) {
-      self.name = name
-      byteCount = written.byteCount
-      digest = written.digest
-    }
-  }
-
   var model: String
   var output: String
-  var target: ConvertTarget
-  var tensors: Int
-  var files: [File]
+  var target: Conversion.Target
+  var written: Conversion.Result
   var warnings: [Warning]
 
   var json: JSONObject {
     [
       "model": .string(model), "output": .string(output), "format": .string(target.rawValue),
-      "tensors": JSONValue(tensors),
+      "tensors": JSONValue(written.tensors),
       "files": .array(
-        files.map {
+        written.files.map {
           [
             "name": .string($0.name), "bytes": JSONValue($0.byteCount),
             "sha256": .string($0.digest.description),
@@ -39,7 +27,7 @@ struct ConvertReport: Report {
   }
 
   var text: String {
-    "\(output): \(counted(tensors, "tensor")), \(counted(files.count, "file"))\n"
-      + files.map { "  \($0.digest)  \($0.name)  \($0.byteCount) bytes\n" }.joined()
+    "\(output): \(counted(written.tensors, "tensor")), \(counted(written.files.count, "file"))\n"
+      + written.files.map { "  \($0.digest)  \($0.name)  \($0.byteCount) bytes\n" }.joined()
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import Checkpoint
 import ModelGraph
+import Models
 import Tensors
 import Verification
 

@@ -1,8 +1,11 @@
 import ArgumentParser
 import ByteIO
+import Charts
 import ChatTemplates
 import JSON
 import ModelGraph
+import Models
+import Scoring
 import Tokenizers
 import Training
 import Transformer
@@ -64,7 +67,7 @@ struct Eval: Verb {
   var svg: String?
 
   @OptionGroup var force: ForceOption
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -125,39 +128,20 @@ struct Eval: Verb {
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")
     }
-    let model = try opened.load(on: compute.workers())
+    let scoring = LossScoring(
+      try opened.load(on: threading.compute()), windows, batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = LossReport(path: opened.path, data: data, windows: windows)
     let total = depths.count * seeds.count * windows.windows.count
     var progress = Progress(console, output, "eval", total: total)
     for depth in depths {
-      let sums = try seeds.map { try loss(model, windows, depth, seed: $0, &progress) }
-      report.results.append(EvalResult(recurrence: depth, sums: sums))
+      let sums = try seeds.map { seed in
+        try scoring.loss(depth: depth, seed: seed) { progress.advance($0) }
+      }
+      report.results.append(LossResult(recurrence: depth, sums: sums))
     }
     progress.finish()
     return report
-  }
-
-  private func loss(
-    _ model: Model, _ windows: TokenWindows, _ depth: Int?, seed: UInt64,
-    _ progress: inout Progress
-  ) throws -> LossSum {
-    var sum = LossSum()
-    for start in stride(from: 0, to: windows.windows.count, by: batchSize) {
-      try Interruption.check()
-      let part = windows.windows[start..<min(start + batchSize, windows.windows.count)]
-      let isPacked = part.contains { $0.firstVisible != nil }
-      let batch = try Batch(
-        tokens: part.flatMap(\.tokens), sequences: part.count,
-        firstVisible: isPacked
-          ? part.flatMap { $0.firstVisible ?? [Int32](repeating: 0, count: windows.length) } : nil)
-      // A window's start state depends on its place in the batch: the seed sets batches apart.
-      let options = ForwardOptions(
-        recurrence: depth, state: .seeded(seed &+ UInt64(start) << 32))
-      sum += try model.loss(batch, labels: part.flatMap(\.labels), options)
-      progress.advance(part.count)
-    }
-    return sum
   }
 
   // MARK: Questions
@@ -166,7 +150,7 @@ struct Eval: Verb {
     _ task: EvalTask, _ opened: OpenedModel, _ console: Console
   ) throws -> ScoreReport {
     let samples = try questions.samples.map { try file(at: $0) }
-    let (records, prompts) = try questions.prompts(data, task)
+    let (records, prompts) = try questions.questions.prompts(data, task)
     let tokenizer = try opened.tokenizer()
     let context = opened.graph.sizes.context
     let scores: (Decoder, (JSONObject) -> Void) throws -> [[String: Double]]
@@ -181,7 +165,7 @@ struct Eval: Verb {
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
-    let model = try opened.load(on: compute.workers())
+    let model = try opened.load(on: threading.compute())
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,

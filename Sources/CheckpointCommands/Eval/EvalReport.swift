@@ -1,30 +1,8 @@
 import ByteIO
+import Charts
 import JSON
 import Platform
-import Training
-import Transformer
-
-/// The loss at one number of recurrences.
-struct EvalResult {
-  /// Nil for a source model.
-  var recurrence: Int?
-  /// One for each start state.
-  var sums: [LossSum]
-
-  /// Mean over the start states, in nats a token.
-  var loss: Double { sums.reduce(0) { $0 + $1.mean } / Double(sums.count) }
-  /// Tokens that were predicted.
-  var tokenCount: Int { sums.first?.count ?? 0 }
-
-  /// Standard error of `loss` over the start states; nil with a single one.
-  var standardError: Double? {
-    guard sums.count > 1 else { return nil }
-    let squares = sums.reduce(0) { $0 + ($1.mean - loss) * ($1.mean - loss) }
-    return (squares / Double(sums.count - 1) / Double(sums.count)).squareRoot()
-  }
-
-  var perplexity: Double { exp(loss) }
-}
+import Scoring
 
 /// What `ckpt eval` measured.
 enum EvalReport: Report {
@@ -59,7 +37,7 @@ enum EvalReport: Report {
 struct LossReport {
   var path: String
   var data: String
-  var results: [EvalResult] = []
+  var results: [LossResult] = []
   private let windowCount: Int
   private let windowLength: Int
   private let byteCount: Int
@@ -73,7 +51,7 @@ struct LossReport {
   }
 
   /// Bits that the model needs for a byte of the windows' text, the first token of each given.
-  private func bitsPerByte(_ result: EvalResult) -> Double {
+  private func bitsPerByte(_ result: LossResult) -> Double {
     result.loss * Double(result.tokenCount) / log(2) / Double(byteCount)
   }
 

@@ -1,7 +1,12 @@
 import ArgumentParser
-import Training
+import Scoring
 
 extension AnswerMatch: ExpressibleByArgument {}
+extension EvalTask: ExpressibleByArgument {}
+
+extension PromptTemplate: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
 
 /// How questions are asked.
 struct QuestionOptions: ParsableArguments {
@@ -39,28 +44,7 @@ struct QuestionOptions: ParsableArguments {
   /// Texts that end an answer.
   var stops: [String] { stop.isEmpty ? [template.opening] : stop }
 
-  /// The questions of `data` and the prompt of each.
-  func prompts(
-    _ data: String, _ task: EvalTask
-  ) throws -> (records: [EvalRecord], prompts: [String]) {
-    let own = shotsFrom == nil ? shots : 0
-    var records = try EvalRecord.read(data, limit: limit.map { $0 + own })
-    let examples = try shotsFrom.map { try EvalRecord.read($0, limit: shots) }
-    let shown = examples ?? Array(records.prefix(shots))
-    guard shown.count == shots else {
-      throw UsageError(
-        "\(shotsFrom ?? data) has \(shown.count) records, \(shots) examples are wanted",
-        hint: "give fewer --shots")
-    }
-    records.removeFirst(own)
-    guard !records.isEmpty else { throw DataError(.empty, data) }
-    let before = try shown.map { try template.text($0) + " " + answer($0, task) + "\n\n" }.joined()
-    return (records, try records.map { try before + template.text($0) })
-  }
-
-  private func answer(_ record: EvalRecord, _ task: EvalTask) throws(DataError) -> String {
-    guard task == .multipleChoice else { return try record.text("answer") }
-    let (texts, labels) = try record.choices()
-    return texts[try record.rightChoice(texts, labels)]
+  var questions: Questions {
+    Questions(template: template, shots: shots, shotsFrom: shotsFrom, limit: limit)
   }
 }

@@ -1,39 +1,7 @@
 import ByteIO
+import Charts
 import JSON
-import Training
-
-/// Scores at one number of recurrences.
-struct ScoreResult {
-  /// Nil for a source model.
-  var recurrence: Int?
-  /// By start state and question, 0 or 1 under each measure's name.
-  var scores: [[[String: Double]]]
-
-  var exampleCount: Int { scores.first?.count ?? 0 }
-
-  /// Mean over questions and start states, and its standard errors: over the questions, and over the
-  /// start states when there are several.
-  func statistics(_ measure: String) -> (mean: Double, error: Double?, seedError: Double?) {
-    let values = scores.map { $0.map { $0[measure] ?? 0 } }
-    let questions = (0..<exampleCount).map { i in Self.mean(values.map { $0[i] }) }
-    return (
-      Self.mean(questions), Self.standardError(questions),
-      Self.standardError(values.map(Self.mean))
-    )
-  }
-
-  private static func mean(_ values: [Double]) -> Double {
-    values.reduce(0, +) / Double(values.count)
-  }
-
-  /// Sample standard deviation over the root of the count; nil for fewer than two values.
-  private static func standardError(_ values: [Double]) -> Double? {
-    guard values.count > 1 else { return nil }
-    let centre = mean(values)
-    let squares = values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
-    return (squares / Double(values.count - 1) / Double(values.count)).squareRoot()
-  }
-}
+import Scoring
 
 /// What `ckpt eval` found of questions.
 struct ScoreReport {

@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import Checkpoint
 import ModelGraph
+import Models
 import RecurrentPackage
 import Tensors
 import TransformersExport
@@ -60,7 +61,7 @@ struct Export: Verb {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     let source = ExportedFolder.Source(
       opened.checkpoint, opened.graph, inputs: opened.inputs,
-      toolVersion: CheckpointCommand.configuration.version, type: dtype?.elementType)
+      toolVersion: ToolVersion.current, type: dtype?.elementType)
     let folder =
       switch to {
       case .transformers: try ExportedFolder.recurrent(source, recurrence: recurrence)

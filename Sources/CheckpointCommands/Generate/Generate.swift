@@ -1,9 +1,11 @@
 import ArgumentParser
 import ByteIO
 import ChatTemplates
+import Generation
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import Tokenizers
 import Transformer
 
@@ -54,7 +56,7 @@ struct Generate: Verb {
   @Flag(help: "Keep only the last recurrence's keys and values: a smaller cache, other numbers.")
   var shareCache = false
 
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -81,7 +83,7 @@ struct Generate: Verb {
       throw UsageError("the prompt has no tokens", hint: "give some text with --prompt")
     }
     let decoder = try Decoder(
-      opened.load(on: compute.workers()), recurrence: recurrence, sharesCoreCache: shareCache,
+      opened.load(on: threading.compute()), recurrence: recurrence, sharesCoreCache: shareCache,
       seed: seed)
     var session = GenerationSession(
       decoder: decoder, tokenizer: tokenizer, stops: stop.map { Array($0.utf8) },

@@ -1,3 +1,4 @@
+import Generation
 import JSON
 
 /// What `ckpt generate` made. The text itself was written as it was made.

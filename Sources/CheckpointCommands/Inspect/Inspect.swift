@@ -3,6 +3,7 @@ import ByteIO
 import Checkpoint
 import JSON
 import ModelGraph
+import Models
 import Tensors
 
 /// `ckpt inspect`: what is in this checkpoint, or in this file of data?

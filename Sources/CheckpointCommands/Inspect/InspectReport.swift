@@ -2,6 +2,7 @@ import ByteIO
 import Checkpoint
 import JSON
 import ModelGraph
+import Models
 import Tensors
 import TorchArchive
 

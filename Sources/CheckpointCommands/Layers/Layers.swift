@@ -1,7 +1,9 @@
 import ArgumentParser
 import ByteIO
 import ModelGraph
+import Models
 import Recurrence
+import Scoring
 import Transformer
 import Verification
 
@@ -37,7 +39,7 @@ struct Layers: Verb {
   @Option(help: "Layers in the proposed core.") var core: Int?
   @Option(help: "Layers in the proposed coda.") var coda: Int?
 
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -67,7 +69,7 @@ struct Layers: Verb {
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")
     }
-    var meter = InfluenceMeter(try opened.load(on: compute.workers()))
+    var meter = InfluenceMeter(try opened.load(on: threading.compute()))
     var progress = Progress(console, output, "layers", total: windows.windows.count)
     for window in windows.windows {
       try Interruption.check()

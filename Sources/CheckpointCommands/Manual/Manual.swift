@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import RecurrentPackage
 
 /// `ckpt manual`: the manual page, made of what the argument parser knows.
 struct Manual: Verb {
@@ -19,7 +20,7 @@ struct Manual: Verb {
   func perform(_ console: Console) throws -> ManualReport {
     let help = try JSONValue(parsing: Array(CheckpointCommand._dumpHelp().utf8), path: "help")
     return ManualReport(
-      page: ManualPage(help, version: CheckpointCommand.configuration.version).text)
+      page: ManualPage(help, version: ToolVersion.current).text)
   }
 }
 

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// How progress is shown on standard error.
 enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
-  /// A bar when standard error is a terminal, nothing otherwise.
+  /// A bar when standard error is a terminal, else a line every few seconds.
   case auto
   case none
   /// One line a step or stage, for logs.

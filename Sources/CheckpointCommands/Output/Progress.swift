@@ -16,6 +16,8 @@ struct Progress: Sendable {
     case none
     case bar
     case lines
+    /// A line now and then, where nobody watches.
+    case sparse
   }
 
   /// - Parameters:
@@ -34,7 +36,7 @@ struct Progress: Sendable {
       case _ where options.quiet: .none
       case .none: .none
       case .plain: .lines
-      case .auto: console.isInteractive ? .bar : .none
+      case .auto: console.isInteractive ? .bar : .sparse
       }
   }
 
@@ -42,20 +44,30 @@ struct Progress: Sendable {
   mutating func advance(_ steps: Int = 1, note: String = "") {
     done += steps
     let time = monotonicSeconds()
-    let pause = style == .bar ? 0.1 : 5
-    guard style != .none, time - lastDrawn >= pause || done == total else { return }
+    guard isDue(time) else { return }
     lastDrawn = time
     let tail =
       "\(describe(done))/\(describe(total))\(remaining(time))\(note.isEmpty ? "" : "  " + note)"
     switch style {
     case .none: break
-    case .lines: console.note("\(label) \(tail)")
+    case .lines, .sparse: console.note("\(label) \(tail)")
     case .bar:
       let width = 24
       let filled = total > 0 ? min(width, done * width / total) : width
       let bar =
         String(repeating: "━", count: filled) + String(repeating: "╌", count: width - filled)
       console.noteRaw("\(PrintedText.clearLine)\(label) \(bar) \(tail)")
+    }
+  }
+
+  /// Whether it is time to draw again.
+  private func isDue(_ time: Double) -> Bool {
+    switch style {
+    case .none: false
+    case .bar: time - lastDrawn >= 0.1 || done == total
+    case .lines: time - lastDrawn >= 5 || done == total
+    // Work that is soon done says nothing.
+    case .sparse: time - max(lastDrawn, started) >= 5
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import JSON
+import PackageTraining
 import Platform
 
 /// A subcommand: does its work and gives a report, which is rendered here, once for all.

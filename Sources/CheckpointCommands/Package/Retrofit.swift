@@ -3,6 +3,7 @@ import ByteIO
 import Checkpoint
 import Kernels
 import ModelGraph
+import Models
 import Recurrence
 import RecurrentPackage
 import Tensors
@@ -44,7 +45,7 @@ struct Retrofit: Verb {
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @Flag(help: "Show what would be written, to the last tensor, and write nothing.")
   var dryRun = false
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var replacement: ForceOption
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -72,13 +73,13 @@ struct Retrofit: Verb {
     let (checkpoint, faults) = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
       plan, of: checkpoint, sources: source.inputs + adapter.inputs, repository: baseModel,
-      toolVersion: CheckpointCommand.configuration.version)
+      toolVersion: ToolVersion.current)
     var writing = WriteOptions()
     writing.shardLimit = maxShardSize?.byteCount
     writing.force = replacement.force
     writing.allowOverflow = allowOverflow
     // Two at least, so that one works while the other waits for the disk.
-    writing.threads = compute.threads ?? max(2, Workers.processorCount)
+    writing.threads = threading.threads ?? max(2, ThreadPool.processorCount)
     let writer = try PackageWriter(
       contents, source: adapter.overlay(source.checkpoint), options: writing)
     var report = RetrofitReport(

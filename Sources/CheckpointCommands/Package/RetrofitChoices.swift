@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Checkpoint
+import Models
 import Recurrence
 import Tensors
 import Transformer
@@ -12,7 +13,7 @@ struct RetrofitChoices: ParsableArguments {
       What the adapter [h, 2h] starts as, state columns first: prelude ([0|I]), state ([I|0]), \
       average, uniform (PyTorch's), takase (normal), add (none: additive injection), or a file that \
       holds it.
-      """)
+      """, completion: .list(AdapterChoice.starts))
   var adapter = "prelude"
   @Option(help: "How the state starts: huginn, width, zero or embedding.")
   var state = RetrofitOptions.State.huginn
@@ -22,20 +23,12 @@ struct RetrofitChoices: ParsableArguments {
   @Option(help: "Names and configuration: raven (the published retrofits') or native.")
   var dialect = Dialect.raven
   @Option(help: "Type of all tensors: keep, f32, f16, bf16 or f64.")
-  var dtype = "keep"
+  var dtype = StoredType.keep
   @Option(help: "Seed of random start values.") var seed: UInt64 = 74
   @Option(help: "Recurrences when none are asked for.") var meanRecurrence = 32
   @Option(help: "Recurrences that are trained through.") var meanBackprop = 8
 
-  private static let types: [String: ElementType] = [
-    "f32": .f32, "f16": .f16, "bf16": .bf16, "f64": .f64, "float32": .f32, "float16": .f16,
-    "bfloat16": .bf16, "float64": .f64,
-  ]
-
   mutating func validate() throws {
-    guard dtype == "keep" || Self.types[dtype] != nil else {
-      throw ValidationError("--dtype is keep, f32, f16, bf16 or f64.")
-    }
     let possible = 1...Model.mostRecurrences
     guard possible.contains(meanRecurrence), possible.contains(meanBackprop) else {
       throw ValidationError(
@@ -50,7 +43,7 @@ struct RetrofitChoices: ParsableArguments {
     options.normAfterCore = coreNorm
     options.head = head
     options.dialect = dialect
-    options.type = Self.types[dtype]
+    options.type = dtype.elementType
     options.meanRecurrence = meanRecurrence
     options.meanBackpropDepth = meanBackprop
     return options
@@ -69,7 +62,7 @@ struct RetrofitChoices: ParsableArguments {
       guard try pathKind(adapter) != nil else {
         throw UsageError(
           "\"\(adapter)\" is neither a start of the adapter nor a file",
-          hint: "starts: prelude, state, average, uniform, takase, add")
+          hint: "starts: " + AdapterChoice.starts.joined(separator: ", "))
       }
       return try AdapterChoice(file: adapter, hidden: hidden)
     }
@@ -78,6 +71,9 @@ struct RetrofitChoices: ParsableArguments {
 
 /// How the adapter starts, and the checkpoint it is read from if it is.
 struct AdapterChoice {
+  /// The starts that have a name.
+  static let starts = ["prelude", "state", "average", "uniform", "takase", "add"]
+
   var start: AdapterStart
   /// The files the adapter is read from.
   private(set) var inputs: [ByteRegion] = []
@@ -106,6 +102,34 @@ struct AdapterChoice {
   func overlay(_ source: Checkpoint) -> any RecipeSource {
     guard let checkpoint, let record else { return source }
     return OverlaidSource(base: source, other: checkpoint, tensor: record)
+  }
+}
+
+/// Types that a package's tensors can be stored in.
+enum StoredType: ExpressibleByArgument, CaseIterable {
+  case keep, f32, f16, bf16, f64
+
+  init?(argument: String) {
+    let names: [String: Self] = [
+      "keep": .keep, "f32": .f32, "float32": .f32, "f16": .f16, "float16": .f16, "bf16": .bf16,
+      "bfloat16": .bf16, "f64": .f64, "float64": .f64,
+    ]
+    guard let type = names[argument] else { return nil }
+    self = type
+  }
+
+  static var allValueStrings: [String] { allCases.map { "\($0)" } }
+  var defaultValueDescription: String { "\(self)" }
+
+  /// Nil keeps each tensor's own.
+  var elementType: ElementType? {
+    switch self {
+    case .keep: nil
+    case .f32: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    case .f64: .f64
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import ByteIO
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import Safetensors
 import Tensors
 import Transformer
@@ -39,7 +40,7 @@ struct Trace: Verb {
   @Option(help: "Seed of the start state when the inputs give none.") var seed: UInt64 = 0
 
   @OptionGroup var force: ForceOption
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -50,10 +51,10 @@ struct Trace: Verb {
       ByteRegion(path: self.inputs), hidden: opened.graph.sizes.hidden)
     var tensors: [TracedTensor] = []
     let parts = save.parts
-    let workers = try compute.workers()
+    let compute = try threading.compute()
     let runsForward = !parts.isDisjoint(with: [.logits, .hidden, .latent])
     if runsForward || (parts.contains(.loss) && !parts.contains(.gradients)) {
-      let model = try opened.load(on: workers)
+      let model = try opened.load(on: compute)
       if runsForward { tensors += try forward(model, inputs, parts) }
       if !parts.contains(.gradients), parts.contains(.loss) {
         let sum = try model.loss(
@@ -63,7 +64,7 @@ struct Trace: Verb {
       }
     }
     if parts.contains(.gradients) {
-      tensors += try gradients(opened, inputs, alsoLoss: parts.contains(.loss), on: workers)
+      tensors += try gradients(opened, inputs, alsoLoss: parts.contains(.loss), on: compute)
     }
     try write(tensors)
     return TraceReport(
@@ -114,10 +115,10 @@ struct Trace: Verb {
   }
 
   private func gradients(
-    _ opened: OpenedModel, _ inputs: TraceInputs, alsoLoss: Bool, on workers: Workers
+    _ opened: OpenedModel, _ inputs: TraceInputs, alsoLoss: Bool, on compute: Compute
   ) throws -> [TracedTensor] {
     let (batch, labels) = (try batch(inputs), try labels(inputs))
-    let model = try TrainableModel(opened.graph, from: opened.checkpoint, on: workers)
+    let model = try TrainableModel(opened.graph, from: opened.checkpoint, on: compute)
     let depth = opened.graph.recurrence.map {
       recurrence ?? RecurrenceDepth(withoutGradient: $0.meanRecurrence, withGradient: 0)
     }

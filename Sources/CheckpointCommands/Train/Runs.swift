@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import Charts
 import JSON
 import Training
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import PackageTraining
 import Tensors
 
 /// Types that trained weights can be stored in.
@@ -23,4 +24,8 @@ struct SaveChoices: ParsableArguments {
   @Flag(
     help: "In mode lora, write the factors and no package: RUN/factors, which PEFT reads.")
   var factorsOnly = false
+
+  var saving: TrainSession.Saving {
+    .init(type: saveDtype.elementType, factorsOnly: factorsOnly)
+  }
 }

@@ -1,40 +1,54 @@
 import ByteIO
+import PackageTraining
+import Platform
+import Synchronization
 import Training
 import Transformer
 
 /// Shows how a run goes on, on standard error: a line that is redrawn, or a line a step.
-struct StepMeter {
+final class StepMeter: RunObserver {
   private let console: Console
   private let isBar: Bool
   private let isPlain: Bool
   private let isQuiet: Bool
+  /// Nobody watches: a line now and then, and what is rare.
+  private let isSparse: Bool
+  private let lastLine = Mutex(-Double.infinity)
 
-  /// - Parameter exchange: Whose first member alone shows anything.
+  /// Seconds between lines that nobody watches.
+  private static let pause = 10.0
+
+  /// - Parameter exchange: Whose first rank alone shows anything.
   init(_ console: Console, _ options: OutputOptions, _ exchange: any GradientExchange) {
     self.console = console
     isPlain = options.progress == .plain && exchange.isFirst
     isQuiet = options.quiet || !exchange.isFirst
     isBar = options.progress == .auto && console.isInteractive && !isQuiet
+    isSparse = options.progress == .auto && !console.isInteractive && !isQuiet
   }
 
   var hasColor: Bool { console.hasColor }
 
   /// How the run uses its memory.
   func show(_ plan: ActivationPlan, byteCount: Int) {
-    guard isBar || isPlain else { return }
+    guard showsEvents else { return }
     note(
       "memory \(byteSize(byteCount)), of it \(byteSize(plan.byteCount)) for activations: "
         + "\(plan.sequences) sequences at once, \(plan.kept) of \(plan.executions) block "
         + "executions kept")
   }
 
+  private var showsEvents: Bool { isBar || isPlain || isSparse }
+
   func show(_ event: Trainer.Event) {
     switch event {
+    case .resumed(let step?, let total): note("goes on after step \(step) of \(total)")
+    case .resumed(nil, _): note("there is no checkpoint to go on from: starts again at step 1")
     case .step(let record, let total):
       if isBar {
         console.noteRaw(PrintedText.clearLine + bar(record.step, total) + " " + line(record, total))
         if record.step == total { console.noteRaw("\n") }
-      } else if isPlain {
+      } else if isPlain || isSparse && isTime(record.step == total) {
         console.note("step \(record.step)/\(total)  " + line(record, total))
       }
     case .skipped(let step):
@@ -43,11 +57,21 @@ struct StepMeter {
       let losses = record.results.map { result in
         (result.recurrence.map { "r = \($0): " } ?? "") + fixed(result.loss, 4)
       }
-      if isBar || isPlain {
+      if showsEvents {
         note("held out, step \(record.step)  " + losses.joined(separator: "  "))
       }
     case .saved(let step, let path):
-      if isBar || isPlain { note("checkpoint of step \(step): \(path)") }
+      if showsEvents { note("checkpoint of step \(step): \(path)") }
+    }
+  }
+
+  /// Whether so much time has passed that another line is due.
+  private func isTime(_ isLast: Bool) -> Bool {
+    lastLine.withLock { last in
+      let now = monotonicSeconds()
+      guard isLast || now - last >= Self.pause else { return false }
+      last = now
+      return true
     }
   }
 

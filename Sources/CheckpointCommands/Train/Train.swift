@@ -1,6 +1,8 @@
 import ArgumentParser
 import ByteIO
 import Kernels
+import Models
+import PackageTraining
 import Platform
 import Training
 
@@ -11,7 +13,7 @@ struct Train: Verb {
     discussion: """
       The run folder receives metrics.jsonl, evaluations.jsonl, curve.svg, recipe.yaml, checkpoints \
       and the trained package. A run that was stopped goes on with --resume, and gives the same \
-      losses as one that was not.
+      losses as one that was not; with more --steps it goes on after its end.
 
       A ckpt built with the package trait MPI trains on several processes that share the batch: \
       mpirun -n N ckpt train ….
@@ -62,31 +64,37 @@ struct Train: Verb {
     let outcome = try group.perform {
       try train(in: RunFolder(outputPath), console, $0, threads: threads ?? $1)
     }
-    return outcome.map { .run($0) } ?? .elsewhere
+    return outcome.map { .run($0, hasColor: console.hasColor) } ?? .elsewhere
   }
 
   private func prepareData(in folder: RunFolder, _ console: Console) throws -> TrainReport {
+    let meter = StepMeter(console, output, SingleProcess())
     let data = try TrainingData(
       settings(of: folder, isNew: true), for: OpenedModel(model, ignoring: configuration.ignoring),
-      cache: TokenCache(cacheFolder),
-      meter: StepMeter(console, output, SingleProcess()))
-    return .prepared(try PreparedData(data, in: folder.path, force: replacement.force))
+      cache: TokenCache(cacheFolder), observer: meter)
+    let prepared = try PreparedData(data, in: folder.path, force: replacement.force)
+    meter.endLine()
+    return .prepared(prepared)
   }
 
   private func train(
     in run: RunFolder, _ console: Console, _ exchange: any GradientExchange, threads: Int?
-  ) throws -> TrainReport.Outcome? {
+  ) throws -> TrainingOutcome? {
     let isNew = try exchange.together { try !resume || run.isUnborn() }
     let settings = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
       settings: settings, run: run,
-      saving: saving, workers: try Workers(threads, precision: settings.precision),
-      cache: TokenCache(cacheFolder), meter: StepMeter(console, output, exchange),
+      saving: saving.saving, compute: try Compute(threads, precision: settings.precision),
+      cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
       exchange: exchange)
     let lock = try exchange.together { () -> FileLock? in
       guard exchange.isFirst else { return nil }
-      if !isNew { return try run.hold() }
+      if !isNew {
+        let lock = try run.hold()
+        try extend(run, to: settings, console)
+        return lock
+      }
       let lock = try run.create(force: replacement.force)
       try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
       return lock
@@ -120,14 +128,31 @@ struct Train: Verb {
     guard try pathKind(run.recipe) == .file else {
       throw TrainingError(.nothingToResume, run.path)
     }
-    var settings = TrainingSettings()
-    try TrainingRecipe.apply(run.recipe, to: &settings)
+    var settings = try Self.settings(of: run)
     let asked = try choices.applied(to: settings)
+    settings.steps = max(settings.steps, asked.steps)
     if let change = TrainingRecipe.difference(settings, asked) {
       throw TrainingError(
         .otherSetting(key: change.key, run: change.old, asked: change.new), run.path)
     }
     return settings
+  }
+
+  private static func settings(of run: RunFolder) throws -> TrainingSettings {
+    var settings = TrainingSettings()
+    try TrainingRecipe.apply(run.recipe, to: &settings)
+    return settings
+  }
+
+  /// Writes more steps into the recipe of a run that goes on.
+  private func extend(_ run: RunFolder, to settings: TrainingSettings, _ console: Console) throws {
+    let before = try Self.settings(of: run).steps
+    guard settings.steps > before else { return }
+    try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+    if output.quiet { return }
+    console.note(
+      "extended from \(before) to \(settings.steps) steps: learning rate and recurrences are those "
+        + "of a run of \(settings.steps) steps from here on")
   }
 
   private var cacheFolder: String {

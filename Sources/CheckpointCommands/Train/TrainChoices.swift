@@ -1,5 +1,7 @@
 import ArgumentParser
+import ByteIO
 import ChatTemplates
+import Kernels
 import Training
 
 /// Settings of a run that have a flag of their own, over the recipe's.
@@ -10,7 +12,7 @@ struct TrainChoices: ParsableArguments {
     help: """
       Settings of one of the paper's runs: healing, then task on its package (two phases); single, \
       math, static, adamw; or lora.
-      """)
+      """, completion: .list(Preset.names))
   var preset: String?
   @Option(
     name: .customLong("set"),
@@ -34,17 +36,17 @@ struct TrainChoices: ParsableArguments {
   var recurrence: Int?
   @Option(help: "Mean recurrence that the curriculum ends at.") var meanRecurrence: Int?
   @Option(help: "Recurrences that are trained through.") var backpropDepth: Int?
-  @Option(help: "muon, adamw or adamw-atan2.") var optimizer: String?
+  @Option(help: "muon, adamw or adamw-atan2.") var optimizer: OptimizerSettings.Kind?
   @Option(help: "Peak learning rate: of the matrices under Muon, else of all.")
   var learningRate: Double?
-  @Option(help: "Warm-up, in steps (20) or as a share of the run (0.01).") var warmup: String?
-  @Option(help: "float32 or bf16.") var precision: String?
+  @Option(help: "Warm-up, in steps (20) or as a share of the run (0.01).") var warmup: Extent?
+  @Option(help: "float32 or bf16.") var precision: Precision?
   @Option(
     help: ArgumentHelp(
       "Memory of the whole run; activations that do not fit are computed again.",
       valueName: "bytes"))
-  var memoryBudget: String?
-  @Option(help: "What is trained: full, adapter or lora.") var mode: String?
+  var memoryBudget: MemoryBudget?
+  @Option(help: "What is trained: full, adapter or lora.") var mode: TrainingSettings.Mode?
   @Option(help: "Rank of the factors in mode lora.") var loraRank: Int?
   @Option(
     help: ArgumentHelp(
@@ -58,8 +60,8 @@ struct TrainChoices: ParsableArguments {
   @Option(help: "Steps between evaluations on held-out rows; 0: at start and end only.")
   var evalEvery: Int?
   @Option(help: "Recurrences at which held-out rows are evaluated, such as 1,2,4,8.")
-  var evalRecurrence: String?
-  @Option(help: "Steps between checkpoints; 0: only when a signal stops the run.")
+  var evalRecurrence: RecurrenceList?
+  @Option(help: "Steps between checkpoints; there is one every ten minutes in any case.")
   var checkpointEvery: Int?
   @Flag(help: "Leave bad records out and count them.") var skipBadRecords = false
 
@@ -76,10 +78,7 @@ struct TrainChoices: ParsableArguments {
       try TrainingRecipe.set(
         "optimizer.\(key).learning_rate", to: "\(learningRate)", in: &settings)
     }
-    if let evalRecurrence {
-      try TrainingRecipe.apply(
-        text: "evaluation: {recurrences: [\(evalRecurrence)]}", to: &settings)
-    }
+    if let evalRecurrence { settings.evaluation.recurrences = evalRecurrence.values }
     for assignment in assignments {
       guard let equals = assignment.firstIndex(of: "=") else {
         throw UsageError("\"\(assignment)\" is no setting", hint: "write --set key=value")
@@ -98,14 +97,33 @@ struct TrainChoices: ParsableArguments {
       ("steps", text(steps)), ("batch_size", text(batchSize)),
       ("micro_batch_size", text(microBatchSize)), ("sequence_length", text(sequenceLength)),
       ("recurrence.fixed", text(recurrence)), ("recurrence.mean.end", text(meanRecurrence)),
-      ("recurrence.backprop_depth.end", text(backpropDepth)), ("optimizer.kind", optimizer),
-      ("memory_budget", memoryBudget), ("schedule.warmup", warmup), ("precision", precision),
-      ("mode", mode),
+      ("recurrence.backprop_depth.end", text(backpropDepth)),
+      ("optimizer.kind", optimizer?.rawValue),
+      ("memory_budget", memoryBudget?.text), ("schedule.warmup", warmup?.text),
+      ("precision", precision?.rawValue), ("mode", mode?.rawValue),
       ("data.date", date?.formatted("%F")),
       ("lora.rank", text(loraRank)), ("distillation.teacher", teacher),
       ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
       ("checkpoints.every", text(checkpointEvery)),
       ("data.skip_bad_records", skipBadRecords ? "true" : nil),
     ]
+  }
+}
+
+extension OptimizerSettings.Kind: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+extension TrainingSettings.Mode: ExpressibleByArgument {}
+
+extension Extent: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+
+/// `auto`, or a number of bytes.
+struct MemoryBudget: ExpressibleByArgument {
+  let text: String
+
+  init?(argument: String) {
+    guard argument == "auto" || byteCount(argument) != nil else { return nil }
+    text = argument
   }
 }

@@ -1,5 +1,7 @@
 import ByteIO
+import Charts
 import JSON
+import PackageTraining
 import Training
 import Transformer
 
@@ -7,35 +9,18 @@ import Transformer
 enum TrainReport: Report {
   case recipe(TrainingSettings)
   case prepared(PreparedData)
-  case run(Outcome)
+  case run(TrainingOutcome, hasColor: Bool)
   /// The first process of a group reports.
   case elsewhere
 
   static let command = "train"
-
-  struct Outcome {
-    var run: RunFolder
-    /// Paths of what the run has written, beside its logs.
-    var written: Set<String>
-    var progress: TrainerProgress
-    var steps: [StepRecord]
-    var evaluations: [EvaluationRecord]
-    var chart: LineChart
-    var skippedRecords: Int
-    /// Of the data's files.
-    var warnings: [Warning]
-    var plan: ActivationPlan
-    /// Memory that the run was planned to take, in bytes.
-    var byteCount: Int
-    var hasColor: Bool
-  }
 
   var isSilent: Bool { if case .elsewhere = self { true } else { false } }
 
   var warnings: [Warning] {
     switch self {
     case .prepared(let data): data.warnings
-    case .run(let outcome): outcome.warnings
+    case .run(let outcome, _): outcome.warnings
     default: []
     }
   }
@@ -45,7 +30,7 @@ enum TrainReport: Report {
     case .elsewhere: return [:]
     case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
     case .prepared(let data): return data.json
-    case .run(let outcome):
+    case .run(let outcome, _):
       let progress = outcome.progress
       return [
         "run": .string(outcome.run.path), "package": outcome.path(outcome.run.package),
@@ -72,19 +57,19 @@ enum TrainReport: Report {
     switch self {
     case .recipe(let settings): TrainingRecipe.text(of: settings)
     case .prepared(let data): data.text
-    case .run(let outcome): outcome.text
+    case .run(let outcome, let hasColor): outcome.text(hasColor: hasColor)
     case .elsewhere: ""
     }
   }
 }
 
-extension TrainReport.Outcome {
+extension TrainingOutcome {
   /// A path that the run has written; null when it has not.
   fileprivate func path(_ path: String) -> JSONValue {
     written.contains(path) ? .string(path) : .null
   }
 
-  fileprivate var text: String {
+  fileprivate func text(hasColor: Bool) -> String {
     var text = chart.terminal(hasColor: hasColor) + "\n"
     if let first = evaluations.first, let last = evaluations.last, evaluations.count > 1 {
       var table = TextTable([

@@ -4,6 +4,7 @@ import Checkpoint
 import JSON
 import Kernels
 import ModelGraph
+import Models
 import RecurrentPackage
 import Tensors
 import Transformer
@@ -54,7 +55,7 @@ struct Verify: Verb {
   var report: String?
 
   @OptionGroup var force: ForceOption
-  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -78,7 +79,7 @@ struct Verify: Verb {
         let model = try OpenedModel(path, ignoring: configuration.ignoring)
         return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
-      batch: tokens.map { try batch(at: $0, opened.graph) }, workers: try compute.workers())
+      batch: tokens.map { try batch(at: $0, opened.graph) }, compute: try threading.compute())
     let total =
       Verifier.checkCount + (against == nil ? 0 : 1) + (selfTest ? Fault.allCases.count : 0)
     var progress = Progress(console, output, "verify", total: total)
@@ -128,7 +129,7 @@ struct Verify: Verb {
     let theirs =
       path.hasSuffix(".safetensors")
       ? try TraceInputs.logits(ByteRegion(path: path), of: verifier.batch, vocabulary)
-      : try logits(OpenedModel(path).load(on: verifier.workers), verifier.batch)
+      : try logits(OpenedModel(path).load(on: verifier.compute), verifier.batch)
     return Check(
       comparing: try logits(verifier.loaded(), verifier.batch), with: theirs, named: path,
       vocabulary: vocabulary)

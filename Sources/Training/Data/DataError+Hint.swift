@@ -25,6 +25,9 @@ extension DataError {
     case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
     case .promptLength: "correct the record, or give fewer --shots"
     case .exhausted: "raise data.epochs, or train fewer steps"
+    case .noBorders:
+      "give text, records, or ids with Megatron's index; tokens that an earlier ckpt prepared have to be "
+        + "prepared again"
     case .badCache: "delete the file; the command that made it makes it again"
     default: nil
     }

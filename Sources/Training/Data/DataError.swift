@@ -59,6 +59,8 @@ package struct DataError: DiagnosedError, Equatable {
     /// All epochs that were allowed have been read.
     case exhausted(epochs: Int)
     case badCache(String)
+    /// Documents are to be kept apart, and nothing says where they end.
+    case noBorders
   }
 
   /// Where in a file a record stands.
@@ -137,6 +139,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .badWeight: "data.bad_weight"
     case .exhausted: "data.exhausted"
     case .badCache: "data.bad_cache"
+    case .noBorders: "data.no_borders"
     }
   }
 
@@ -207,6 +210,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .badWeight(let text): "\"\(text)\" is not a positive weight"
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
     case .badCache(let reason): "the tokens are broken: \(reason)"
+    case .noBorders: "nothing in the file says where its documents begin"
     }
   }
 

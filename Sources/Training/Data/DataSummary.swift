@@ -69,6 +69,6 @@ package struct DataSummary {
     tokenCount = stream.count
     firstTokens = [UInt32](repeating: 0, count: min(stream.count, 8 * count))
     try stream.read(at: 0, into: &firstTokens)
-    firstTokens = firstTokens.map { $0 & ~notATarget }
+    firstTokens = firstTokens.map { $0 & TokenMark.id }
   }
 }

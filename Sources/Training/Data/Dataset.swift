@@ -86,9 +86,9 @@ package struct Dataset: Sendable {
     var tokens = [UInt32](repeating: 0, count: sequenceLength + 1)
     let start = index * tokens.count
     try source.stream.read(at: start, into: &tokens)
-    if let bad = tokens.firstIndex(where: { $0 & ~notATarget >= vocabulary }) {
+    if let bad = tokens.firstIndex(where: { $0 & TokenMark.id >= vocabulary }) {
       throw DataError(
-        .tokenOutOfRange(id: Int(tokens[bad] & ~notATarget), vocabulary: vocabulary),
+        .tokenOutOfRange(id: Int(tokens[bad] & TokenMark.id), vocabulary: vocabulary),
         source.stream.path)
     }
     return tokens
@@ -126,14 +126,32 @@ package struct TokenBatch: Equatable, Sendable {
   package var rows: Int
   /// Number of the first row: random initial states depend on it, not on how rows are grouped.
   package var firstRow: Int
+  /// `[B, S]`, index in its row of the first token that each token sees; nil means 0.
+  package var firstVisible: [Int32]?
 
-  package init(_ rows: [[UInt32]], firstRow: Int = 0) {
+  /// - Parameter attention: Documents that are kept apart also do not predict one another.
+  package init(
+    _ rows: [[UInt32]], firstRow: Int = 0,
+    attention: TrainingSettings.Data.Attention = .sequence
+  ) {
     self.rows = rows.count
     self.firstRow = firstRow
-    tokens = rows.flatMap { $0.dropLast().map { Int32(bitPattern: $0 & ~notATarget) } }
+    let hidden =
+      attention == .document
+      ? TokenMark.notLearned | TokenMark.startsDocument : TokenMark.notLearned
+    tokens = rows.flatMap { $0.dropLast().map { Int32(bitPattern: $0 & TokenMark.id) } }
     labels = rows.flatMap { row in
-      row.dropFirst().map { $0 & notATarget == 0 ? Int32(bitPattern: $0) : -100 }
+      row.dropFirst().map { $0 & hidden == 0 ? Int32(bitPattern: $0 & TokenMark.id) : -100 }
     }
+    guard attention == .document else { return }
+    let first = rows.flatMap { row in
+      var start: Int32 = 0
+      return row.dropLast().enumerated().map { i, token in
+        if token & TokenMark.startsDocument != 0 { start = Int32(i) }
+        return start
+      }
+    }
+    firstVisible = first.allSatisfy { $0 == 0 } ? nil : first
   }
 
   /// Number of labels that count.

@@ -10,6 +10,9 @@ struct MegatronIndex {
   let count: Int
   let documentCount: Int
   let elements: ByteRegion
+  private let index: ByteRegion
+  private let sequences: Int
+  private let borders: Int
 
   static let magic = Array("MMIDIDX".utf8) + [0, 0]
   private static let headerSize = 34
@@ -43,8 +46,9 @@ struct MegatronIndex {
     ]
     let code = try reader.read(UInt8.self)
     guard let type = types[code] else { throw DataError(.unsupportedType("\(code)"), paths.index) }
-    let sequences = Int(clamping: try reader.read(UInt64.self))
-    let borders = Int(clamping: try reader.read(UInt64.self))
+    sequences = Int(clamping: try reader.read(UInt64.self))
+    borders = Int(clamping: try reader.read(UInt64.self))
+    self.index = index
     let space = index.byteCount - Self.headerSize
     guard sequences <= space / 12, borders <= (space - 12 * sequences) / 8 else {
       throw bad("is too short for \(sequences) sequences and \(borders) borders", 18)
@@ -58,6 +62,66 @@ struct MegatronIndex {
       throw bad("stands for \(end) bytes of ids, there are \(elements.byteCount)", Self.headerSize)
     }
     guard count > 0 else { throw DataError(.empty, paths.ids) }
+    try checkBorders()
+  }
+
+  /// Tokens at which documents begin, those of `range`, ascending.
+  func documentStarts(in range: Range<Int>) throws -> [Int] {
+    var (low, high) = (0, documentCount)
+    while low < high {
+      let middle = (low + high) / 2
+      if try documentStart(middle) < range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    var starts: [Int] = []
+    while low < documentCount {
+      let start = try documentStart(low)
+      guard start < range.upperBound else { break }
+      // A document without tokens begins where the next does.
+      if start != starts.last { starts.append(start) }
+      low += 1
+    }
+    return starts
+  }
+
+  private func documentStart(_ document: Int) throws -> Int {
+    let sequence = try border(document)
+    guard sequence < sequences else { return count }
+    return try number(at: Self.headerSize + 4 * sequences + 8 * sequence) / type.width
+  }
+
+  /// Number of the sequence at which document `index` begins.
+  private func border(_ index: Int) throws -> Int {
+    try number(at: Self.headerSize + 12 * sequences + 8 * index)
+  }
+
+  private func number(at position: Int) throws -> Int {
+    let bytes = try index.bytes(position..<position + 8)
+    var reader = ByteReader(bytes.rawSpan)
+    return Int(try reader.read(Int64.self))
+  }
+
+  /// The borders must ascend from the first sequence to the end of the last.
+  private func checkBorders() throws {
+    let start = Self.headerSize + 12 * sequences
+    var last = 0
+    for first in stride(from: 0, to: borders, by: 1 << 16) {
+      try Interruption.check()
+      let end = min(borders, first + 1 << 16)
+      let bytes = try index.bytes(start + 8 * first..<start + 8 * end)
+      var reader = ByteReader(bytes.rawSpan)
+      for number in first..<end {
+        let border = Int(try reader.read(Int64.self))
+        guard border >= last, border <= sequences, number > 0 || border == 0,
+          number < borders - 1 || border == sequences
+        else {
+          throw DataError(
+            .badTokens(
+              "the index has \(border) as the border of document \(number), after \(last), of "
+                + "\(sequences) sequences"), index.path, at: start + 8 * number)
+        }
+        last = border
+      }
+    }
   }
 
   /// Where the last sequence ends; every sequence must begin where the one before ends.

@@ -21,12 +21,12 @@ struct RecordTokens {
     }
     var result: [UInt32] = []
     for (i, id) in ids.enumerated() where mask?[i] != 0 {
-      guard (0..<Int(notATarget)).contains(id) else { throw fail("input_ids", "ids from 0 on") }
+      guard (0...Int(TokenMark.id)).contains(id) else { throw fail("input_ids", "ids from 0 on") }
       let label = labels?[i] ?? id
       guard label == id || label == -100 else {
         throw fail("labels", "the ids themselves, or -100")
       }
-      result.append(UInt32(id) | (label == id ? 0 : notATarget))
+      result.append(UInt32(id) | (label == id ? 0 : TokenMark.notLearned))
     }
     return result
   }

@@ -72,7 +72,7 @@ package struct TokenCache: Sendable {
       "chat": .string(request.encoder.chat?.identity.description ?? ""),
       "skip_bad_records": .bool(request.skipsBadRecords),
       // Raised when the same text gets other tokens or marks.
-      "revision": 2,
+      "revision": 3,
     ]
     return SHA256.digest(of: Array(description.text().utf8))
   }
@@ -117,7 +117,8 @@ package struct TokenCache: Sendable {
     while true {
       do {
         guard let piece = try reader.next() else { break }
-        let tokens = try encode(piece, file.path, request)
+        var tokens = try encode(piece, file.path, request)
+        if piece.startsDocument, !tokens.isEmpty { tokens[0] |= TokenMark.startsDocument }
         try output.write(littleEndian(tokens))
         tally.tokens += tokens.count
         if piece.endsDocument { tally.documents += 1 }
@@ -141,21 +142,21 @@ package struct TokenCache: Sendable {
   ) throws -> [UInt32] {
     let encoder = request.encoder
     var tokens = try piece.tokens ?? encoder.encode(piece.segments)
-    if let bad = tokens.first(where: { $0 & ~notATarget >= request.vocabulary }) {
+    if let bad = tokens.first(where: { $0 & TokenMark.id >= request.vocabulary }) {
       throw DataError(
-        .tokenOutOfRange(id: Int(bad & ~notATarget), vocabulary: request.vocabulary), path,
+        .tokenOutOfRange(id: Int(bad & TokenMark.id), vocabulary: request.vocabulary), path,
         piece.place)
     }
     if piece.tokens != nil { return tokens }
     // What opens a document is learned with it, but not before a prompt.
-    let mark = piece.segments.first?.isTarget ?? true ? 0 : notATarget
+    let mark = piece.segments.first?.isTarget ?? true ? 0 : TokenMark.notLearned
     let opening = encoder.opening.map { UInt32($0) | mark }
     // Chat templates write the opening themselves.
-    if piece.startsDocument, !tokens.lazy.map({ $0 & ~notATarget | mark }).starts(with: opening) {
+    if piece.startsDocument, !tokens.lazy.map({ $0 & TokenMark.id | mark }).starts(with: opening) {
       tokens = opening + tokens
     }
     if piece.endsDocument, let ending = encoder.ending {
-      tokens.append(UInt32(ending) | (piece.learnsEnding ? 0 : notATarget))
+      tokens.append(UInt32(ending) | (piece.learnsEnding ? 0 : TokenMark.notLearned))
     }
     return tokens
   }
@@ -170,6 +171,7 @@ package struct CachedTokens: TokenStream {
   package let documentCount: Int
   /// Bad records that were left out.
   package let skippedCount: Int
+  package let marksDocuments: Bool
   private let tokens: ByteRegion
 
   static let magic = Array("ckpttok1".utf8)
@@ -203,9 +205,11 @@ package struct CachedTokens: TokenStream {
     documentCount = counts[1]
     skippedCount = counts[2]
     self.tokens = tokens
+    let first = count > 0 ? try tokens.bytes(0..<4) : []
+    marksDocuments = first.last.map { $0 & UInt8(TokenMark.startsDocument >> 24) != 0 } ?? false
   }
 
-  /// Writes tokens as a file that can be named as a source; nothing is known of their documents.
+  /// Writes tokens as a file that can be named as a source; their documents are not counted.
   package static func write(_ stream: any TokenStream, to output: inout OutputFile) throws {
     try output.write(magic + SHA256.digest(of: Array(stream.path.utf8)).bytes)
     var start = 0

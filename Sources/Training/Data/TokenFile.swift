@@ -25,24 +25,39 @@ package struct TokenFile: TokenStream {
   private let type: TokenType
   /// Whether nothing in the file says what its bytes are.
   private let isBare: Bool
+  private let borders: Borders
+
+  /// Where documents begin.
+  private enum Borders {
+    /// After each token of this id; nothing says it where there is none.
+    case after(Int?)
+    case index(MegatronIndex)
+  }
 
   /// Opens a file of token ids.
   ///
-  /// - Parameter vocabulary: Rows of the model's embedding; they decide the width of bare ids.
-  package init(_ path: String, _ kind: DataKind, vocabulary: Int) throws {
+  /// - Parameters:
+  ///   - vocabulary: Rows of the model's embedding; they decide the width of bare ids.
+  ///   - ending: The token that ends a document, where the file does not say where documents end.
+  package init(
+    _ path: String, _ kind: DataKind, vocabulary: Int, ending: Int32? = nil
+  ) throws {
     self.path = path
     isBare = kind == .bin
+    if kind == .megatron {
+      let index = try MegatronIndex(besides: path)
+      (type, count, tokens) = (index.type, index.count, index.elements)
+      (documentCount, borders) = (index.documentCount, .index(index))
+      return
+    }
+    (documentCount, borders) = (nil, .after(ending.map { Int($0) }))
     switch kind {
     case .npy:
       let header = try NPYHeader(ByteRegion(path: path))
-      (type, count, tokens, documentCount) = (header.type, header.count, header.elements, nil)
+      (type, count, tokens) = (header.type, header.count, header.elements)
     case .shard:
       let shard = try TokenShard(ByteRegion(path: path))
-      (type, count, tokens, documentCount) = (shard.type, shard.count, shard.elements, nil)
-    case .megatron:
-      let index = try MegatronIndex(besides: path)
-      (type, count, tokens) = (index.type, index.count, index.elements)
-      documentCount = index.documentCount
+      (type, count, tokens) = (shard.type, shard.count, shard.elements)
     default:
       type = vocabulary > 1 << 16 ? .uint32 : .uint16
       tokens = try ByteRegion(path: path)
@@ -50,14 +65,30 @@ package struct TokenFile: TokenStream {
       guard tokens.byteCount % type.width == 0 else {
         throw DataError(.partialToken(byteCount: tokens.byteCount, width: type.width), path)
       }
-      (count, documentCount) = (tokens.byteCount / type.width, nil)
+      count = tokens.byteCount / type.width
     }
   }
+
+  package var marksDocuments: Bool { if case .after(nil) = borders { false } else { true } }
 
   package func read(at start: Int, into result: inout [UInt32]) throws {
     // Numbers that are no id are far beyond any vocabulary.
     for (i, id) in try ids(start..<start + result.count).enumerated() {
-      result[i] = UInt32(exactly: id).map { min($0, ~notATarget) } ?? ~notATarget
+      result[i] = UInt32(exactly: id).map { min($0, TokenMark.id) } ?? TokenMark.id
+    }
+    switch borders {
+    case .after(nil): break
+    case .after(let ending?):
+      var before = start == 0 ? ending : try ids(start - 1..<start)[0]
+      for i in result.indices {
+        let id = Int(result[i])
+        if before == ending { result[i] |= TokenMark.startsDocument }
+        before = id
+      }
+    case .index(let index):
+      for border in try index.documentStarts(in: start..<start + result.count) {
+        result[border - start] |= TokenMark.startsDocument
+      }
     }
   }
 
@@ -112,6 +143,8 @@ package struct JoinedTokens: TokenStream {
   package let path: String
   package let count: Int
   private let parts: [any TokenStream]
+
+  package var marksDocuments: Bool { parts.allSatisfy(\.marksDocuments) }
 
   package init(_ parts: [any TokenStream], path: String) {
     self.path = path

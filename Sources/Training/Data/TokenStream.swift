@@ -6,12 +6,25 @@ package protocol TokenStream: Sendable {
   /// The file the user named.
   var path: String { get }
   var count: Int { get }
-  /// Fills `tokens` with those from `start` on. Bit 31 marks a token that is no target of the loss.
+  /// Whether the first token of each document is marked as such.
+  var marksDocuments: Bool { get }
+  /// Fills `tokens` with those from `start` on, ids with the marks of `TokenMark`.
   func read(at start: Int, into tokens: inout [UInt32]) throws
 }
 
-/// The mark of tokens that are read but not learned: prompts.
-package let notATarget: UInt32 = 1 << 31
+extension TokenStream {
+  package var marksDocuments: Bool { false }
+}
+
+/// What the upper bits of a stored token say; the lower ones are its id.
+package enum TokenMark {
+  /// The token is read but not learned: a prompt.
+  package static let notLearned: UInt32 = 1 << 31
+  /// The token is the first of its document.
+  package static let startsDocument: UInt32 = 1 << 30
+  /// The bits of the id.
+  package static let id: UInt32 = 1 << 30 - 1
+}
 
 /// What data needs of a tokenizer.
 package struct TextEncoder: Sendable {

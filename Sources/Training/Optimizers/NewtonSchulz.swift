@@ -43,7 +43,7 @@ struct NewtonSchulz {
   ///
   /// - Parameter sumOfSquares: Of the matrix's elements.
   func orthogonalise(
-    _ matrix: Buffer, rows: Int, columns: Int, sumOfSquares: Double, on workers: Workers
+    _ matrix: Buffer, rows: Int, columns: Int, sumOfSquares: Double, on compute: Compute
   ) {
     let edge = min(rows, columns)
     let room = squares.map { Matrix($0, rows: edge, columns: edge) }
@@ -53,17 +53,17 @@ struct NewtonSchulz {
     for steps in Self.phases {
       let gram = room[0]
       if rows > columns {
-        multiplySymmetric(gram, x.transposed, Operand(x), on: workers)
+        multiplySymmetric(gram, x.transposed, Operand(x), on: compute)
       } else {
-        multiplySymmetric(gram, Operand(x), x.transposed, on: workers)
+        multiplySymmetric(gram, Operand(x), x.transposed, on: compute)
       }
-      scale(gram.run, by: 1 / (norm * norm), on: workers)
-      let factor = polynomials(of: gram, steps: steps, Array(room[1...]), on: workers)
-      scale(factor.run, by: 1 / norm, on: workers)
+      scale(gram.run, by: 1 / (norm * norm), on: compute)
+      let factor = polynomials(of: gram, steps: steps, Array(room[1...]), on: compute)
+      scale(factor.run, by: 1 / norm, on: compute)
       if rows > columns {
-        multiply(next, x, factor, on: workers)
+        multiply(next, x, factor, on: compute)
       } else {
-        multiply(next, factor, x, on: workers)
+        multiply(next, factor, x, on: compute)
       }
       swap(&x, &next)
       norm = 1
@@ -74,21 +74,21 @@ struct NewtonSchulz {
   ///
   /// - Parameter room: Three matrices as large; one of them is the result.
   private func polynomials(
-    of gram: Matrix, steps: Int, _ room: [Matrix], on workers: Workers
+    of gram: Matrix, steps: Int, _ room: [Matrix], on compute: Compute
   ) -> Matrix {
     var (polynomial, product, spare) = (room[0], room[1], room[2])
     for step in 0..<steps {
-      multiplySymmetric(polynomial, Operand(gram), Operand(gram), on: workers)
-      combine(polynomial.run, gram.run, polynomial.run, a: Self.b, b: Self.c, on: workers)
+      multiplySymmetric(polynomial, Operand(gram), Operand(gram), on: compute)
+      combine(polynomial.run, gram.run, polynomial.run, a: Self.b, b: Self.c, on: compute)
       for i in 0..<gram.rows { polynomial[i, i] += Self.a }
       if step + 1 < steps {
-        multiplySymmetric(spare, Operand(gram), Operand(polynomial), on: workers)
-        multiplySymmetric(gram, Operand(spare), Operand(polynomial), on: workers)
+        multiplySymmetric(spare, Operand(gram), Operand(polynomial), on: compute)
+        multiplySymmetric(gram, Operand(spare), Operand(polynomial), on: compute)
       }
       if step == 0 {
         swap(&product, &polynomial)
       } else {
-        multiplySymmetric(spare, Operand(product), Operand(polynomial), on: workers)
+        multiplySymmetric(spare, Operand(product), Operand(polynomial), on: compute)
         swap(&product, &spare)
       }
     }

@@ -15,7 +15,7 @@ package final class Optimizer {
   package var stepCount = 0
 
   private let slots: [Slot]
-  private let workers: Workers
+  private let compute: Compute
   private let orthogonaliser: NewtonSchulz?
   private let update: Buffer  // of one body matrix
 
@@ -26,10 +26,10 @@ package final class Optimizer {
   }
 
   package init(
-    _ settings: OptimizerSettings, tensors: [TrainedTensor], on workers: Workers
+    _ settings: OptimizerSettings, tensors: [TrainedTensor], on compute: Compute
   ) throws(MemoryError) {
     self.settings = settings
-    self.workers = workers
+    self.compute = compute
     var slots: [Slot] = []
     var firsts = 0
     var seconds = 0
@@ -64,7 +64,7 @@ package final class Optimizer {
   /// Euclidean norm of the trained tensors' gradients.
   package func norm(of gradients: Buffer) -> Double {
     var sum = 0.0
-    for slot in slots { sum += sumOfSquares(run(gradients, slot), on: workers) }
+    for slot in slots { sum += sumOfSquares(run(gradients, slot), on: compute) }
     return sum.squareRoot()
   }
 
@@ -115,13 +115,13 @@ package final class Optimizer {
     let first = firstMoment(slot)
     guard settings.kind == .adamwAtan2 else {
       return adamW(
-        target, first: first, second: second, gradients: gradient, step, on: workers)
+        target, first: first, second: second, gradients: gradient, step, on: compute)
     }
     let ratio = adamMoments(
       first: first, second: second, gradients: gradient, step, isFirst: stepCount == 1,
-      on: workers)
+      on: compute)
     step.stepSize = Float(stepSize / max(1, ratio.squareRoot()))
-    adamAtan2(target, first: first, second: second, step, on: workers)
+    adamAtan2(target, first: first, second: second, step, on: compute)
   }
 
   private func muon(
@@ -133,13 +133,13 @@ package final class Optimizer {
     let sum = muonMomentum(
       firstMoment(slot), update: direction, gradients: gradient, scale: gradientScale,
       momentum: Float(settings.muon.momentum), isNesterov: settings.muon.isNesterov,
-      on: workers)
+      on: compute)
     orthogonaliser.orthogonalise(
-      update, rows: rows, columns: columns, sumOfSquares: sum, on: workers)
+      update, rows: rows, columns: columns, sumOfSquares: sum, on: compute)
     let learningRate = settings.muon.learningRate * rate
     let shape = max(1, Double(rows) / Double(columns)).squareRoot()
     muonApply(
       target, update: direction, decay: Float(1 - learningRate * settings.muon.weightDecay),
-      step: Float(learningRate * shape), on: workers)
+      step: Float(learningRate * shape), on: compute)
   }
 }

@@ -142,6 +142,8 @@ struct RecipeKey: Sendable {
     real("data.held_out", \.data.heldOut, 0...1),
     whole("data.epochs", \.data.epochs, 0...),
     flag("data.skip_bad_records", \.data.skipsBadRecords),
+    choice(
+      "data.attention", \.data.attention, TrainingSettings.Data.Attention.allCases),
   ]
 
   private static let beside: [RecipeKey] = [
@@ -159,6 +161,8 @@ struct RecipeKey: Sendable {
       }),
     whole("checkpoints.every", \.checkpoints.every, 0...),
     whole("checkpoints.keep", \.checkpoints.keep, 1...),
+    real("checkpoints.minutes", \.checkpoints.minutes, 0...1e6),
+    flag("checkpoints.final", \.checkpoints.final),
   ]
 }
 
@@ -263,21 +267,12 @@ private func choices<Value: RawRepresentable<String> & Sendable>(
 /// Steps when it is a whole number, a share of the run when it has a point.
 private func extent(_ path: String, _ place: Place<Extent>) -> RecipeKey {
   key(
-    path,
-    get: { settings in
-      switch settings[keyPath: place] {
-      case .steps(let count): "\(count)"
-      case .share(let share): "\(share)"
-      }
-    },
+    path, get: { $0[keyPath: place].text },
     set: { settings, text in
-      if let count = Int(text), (0...1 << 40).contains(count) {
-        settings[keyPath: place] = .steps(count)
-      } else if let share = Double(text), (0...1).contains(share) {
-        settings[keyPath: place] = .share(share)
-      } else {
+      guard let extent = Extent(text) else {
         return "a number of steps, or a share from 0.0 to 1.0"
       }
+      settings[keyPath: place] = extent
       return nil
     })
 }

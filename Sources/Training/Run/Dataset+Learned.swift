@@ -12,7 +12,7 @@ extension Dataset {
     }
     let rows = try heldOutRows(limit: limit)
     guard let first = sources.first, !rows.isEmpty else { return }
-    if !rows.contains(where: { $0.dropFirst().contains { $0 & notATarget == 0 } }) {
+    if !rows.contains(where: { $0.dropFirst().contains { $0 & TokenMark.notLearned == 0 } }) {
       throw TrainingError(
         .nothingLearned(tokens: rows.count * (sequenceLength + 1), heldOut: true),
         first.stream.path)
@@ -27,7 +27,7 @@ extension Dataset {
       var tokens = [UInt32](repeating: 0, count: min(step, range.upperBound - start))
       try stream.read(at: start, into: &tokens)
       let isLearned = tokens.indices.contains { i in
-        tokens[i] & notATarget == 0 && i % width != 0
+        tokens[i] & TokenMark.notLearned == 0 && i % width != 0
       }
       if isLearned { return true }
     }

@@ -2,7 +2,7 @@ import Tensors
 
 /// A step's gradients in pieces, each exchanged while the backward pass computes the next.
 ///
-/// The pieces and their order follow from the stages alone, so they are the same on every member
+/// The pieces and their order follow from the stages alone, so they are the same on every rank
 /// whatever its batches are.
 final class GradientBuckets {
   private struct Bucket {

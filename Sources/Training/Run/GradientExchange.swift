@@ -3,27 +3,27 @@ package import Tensors
 
 /// The processes that train one model together, each on micro-batches of its own.
 ///
-/// Every member calls the same functions in the same order. The bundled trainer runs alone; another
+/// Every rank calls the same functions in the same order. The bundled trainer runs alone; another
 /// transport conforms to this and nothing else changes.
 package protocol GradientExchange {
   /// This process's number, from 0.
-  var member: Int { get }
-  var memberCount: Int { get }
+  var rank: Int { get }
+  var worldSize: Int { get }
 
-  /// What a message calls a member: its number and its machine.
-  func name(of member: Int) -> String
+  /// What a message calls a rank: its number and its machine.
+  func name(of rank: Int) -> String
 
-  /// Starts to replace the floats of `range` by their sum over all members; nobody else may touch
+  /// Starts to replace the floats of `range` by their sum over all ranks; nobody else may touch
   /// them before `finish` returns.
   func begin(_ values: Buffer, _ range: Range<Int>)
 
-  /// Seconds so far in which sums were under way, whether or not this member waited for them.
+  /// Seconds so far in which sums were under way, whether or not this rank waited for them.
   var activeSeconds: Double { get }
 
   /// Waits for all sums that were started.
   func finish() throws
 
-  /// The sums over all members, element by element.
+  /// The sums over all ranks, element by element.
   func sum(_ values: [Double]) throws -> [Double]
 }
 
@@ -31,9 +31,9 @@ package protocol GradientExchange {
 package struct SingleProcess: GradientExchange {
   package init() {}
 
-  package var member: Int { 0 }
-  package var memberCount: Int { 1 }
-  package func name(of member: Int) -> String { "rank 0" }
+  package var rank: Int { 0 }
+  package var worldSize: Int { 1 }
+  package func name(of rank: Int) -> String { "rank 0" }
   package func begin(_ values: Buffer, _ range: Range<Int>) {}
   package var activeSeconds: Double { 0 }
   package func finish() {}
@@ -41,23 +41,23 @@ package struct SingleProcess: GradientExchange {
 }
 
 extension GradientExchange {
-  /// Whether this member writes the run's files.
-  package var isFirst: Bool { member == 0 }
+  /// Whether this rank writes the run's files.
+  package var isFirst: Bool { rank == 0 }
 
-  /// What every member gave, in the order of members. All give equally many values.
+  /// What every rank gave, in the order of ranks. All give equally many values.
   package func gather(_ values: [Double]) throws -> [[Double]] {
-    var all = [Double](repeating: 0, count: values.count * memberCount)
-    all.replaceSubrange(member * values.count..<(member + 1) * values.count, with: values)
+    var all = [Double](repeating: 0, count: values.count * worldSize)
+    all.replaceSubrange(rank * values.count..<(rank + 1) * values.count, with: values)
     let sums = try sum(all)
-    return (0..<memberCount).map { Array(sums[$0 * values.count..<($0 + 1) * values.count]) }
+    return (0..<worldSize).map { Array(sums[$0 * values.count..<($0 + 1) * values.count]) }
   }
 
-  /// Whether any member says so.
+  /// Whether any rank says so.
   package func any(_ isTrue: Bool) throws -> Bool { try sum([isTrue ? 1 : 0])[0] > 0 }
 
-  /// The first member whose values have other bits than those of member 0; nil when all are equal.
+  /// The first rank whose values have other bits than those of rank 0; nil when all are equal.
   package func dissenter(_ values: Buffer) throws -> Int? {
-    if memberCount == 1 { return nil }
+    if worldSize == 1 { return nil }
     // Twelve of the digest's bytes, as numbers that a Double holds exactly.
     let bytes = Self.digest(of: values).bytes
     let words = [bytes[0..<6], bytes[6..<12]].map { half in

@@ -1,4 +1,5 @@
 package import ByteIO
+package import Charts
 import JSON
 
 /// The folder of a run: where its files are, and how they survive whatever happens.

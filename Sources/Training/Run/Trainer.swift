@@ -1,4 +1,5 @@
 import ByteIO
+import Charts
 import JSON
 package import Kernels
 import Tensors
@@ -15,7 +16,7 @@ package final class Trainer {
     package var data: Dataset
     package var ledger: FLOPLedger
     package var run: RunFolder
-    package var workers: Workers
+    package var compute: Compute
     package var exchange: any GradientExchange = SingleProcess()
     /// Whether the run should stop after this step; asking takes note of the signal.
     package var shouldStop: () -> Bool = Interruption.acknowledge
@@ -28,7 +29,7 @@ package final class Trainer {
 
     package init(
       settings: TrainingSettings, model: any TrainingModel, data: Dataset, ledger: FLOPLedger,
-      run: RunFolder, workers: Workers,
+      run: RunFolder, compute: Compute,
       writePackage: @escaping (String, TrainerProgress) throws -> Void
     ) {
       self.settings = settings
@@ -36,13 +37,15 @@ package final class Trainer {
       self.data = data
       self.ledger = ledger
       self.run = run
-      self.workers = workers
+      self.compute = compute
       self.writePackage = writePackage
     }
   }
 
   /// What a run tells while it goes on.
   package enum Event {
+    /// The run goes on after a step; nil where there was no checkpoint to go on from.
+    case resumed(after: Int?, of: Int)
     case step(StepRecord, of: Int)
     case skipped(step: Int)
     case evaluated(EvaluationRecord)
@@ -57,32 +60,42 @@ package final class Trainer {
   private let buckets: GradientBuckets
   /// A signal that came while a checkpoint was written.
   private var isStopPending = false
+  private let clock = ContinuousClock()
+  /// When the last checkpoint was written, or the run began.
+  private var lastSave: ContinuousClock.Instant
   package private(set) var progress: TrainerProgress
 
   /// Steps without a finite gradient, one after another, that end a run.
   private static let patience = 20
-  /// Steps between comparisons of the members' weights.
+  /// Steps between comparisons of the ranks' weights.
   private static let weightCheckEvery = 100
 
-  /// - Parameter report: Is called by the first member alone.
+  /// - Parameter report: Is called by the first rank alone.
   package init(_ job: Job, report: @escaping (Event) -> Void) throws {
     self.job = job
     self.report = { if job.exchange.isFirst { report($0) } }
     settings = job.settings
     exchange = job.exchange
-    try settings.checkDivides(among: exchange.memberCount)
+    try settings.checkDivides(among: exchange.worldSize)
     buckets = GradientBuckets(
       job.model.gradients,
       stages: GradientBuckets.stages(job.model.gradientStages, covering: job.model.tensors),
       over: exchange)
-    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.workers)
+    optimizer = try Optimizer(settings.optimizer, tensors: job.model.tensors, on: job.compute)
     progress = TrainerProgress(cursor: job.data.startCursor)
+    lastSave = clock.now
   }
 
   /// Goes back to the last checkpoint; to the start where the run died before its first.
+  ///
+  /// - Throws: `TrainingError(.finished)` for a run that has ended and left no checkpoint.
   package func resume() throws {
     guard let step = try job.run.checkpointSteps().last else {
+      guard try pathKind(job.run.package) == nil, try pathKind(job.run.factors) == nil else {
+        throw TrainingError(.finished, job.run.path)
+      }
       if exchange.isFirst { try job.run.rewind(to: nil) }
+      report(.resumed(after: nil, of: settings.steps))
       return
     }
     let file = job.run.checkpoint(step) + "/" + TrainerState.fileName
@@ -91,6 +104,7 @@ package final class Trainer {
     ).progress
     try job.model.parametersChanged()
     if exchange.isFirst { try job.run.rewind(to: progress.step) }
+    report(.resumed(after: progress.step, of: settings.steps))
   }
 
   /// Trains to the end and writes the package.
@@ -107,14 +121,19 @@ package final class Trainer {
       if isDue(Self.weightCheckEvery) { try compareWeights() }
       let isLast = progress.step == settings.steps
       let isBest = isLast || isDue(settings.evaluation.every) ? try evaluate() : false
-      if try isStopping() {
+      let requests = try requests()
+      if requests.stop {
         try save()
         throw stopped
       }
       let savesBest = isBest && settings.checkpoints.every > 0
-      if !isLast, savesBest || isDue(settings.checkpoints.every) {
+      let saves =
+        isLast
+        ? settings.checkpoints.final
+        : savesBest || isDue(settings.checkpoints.every) || requests.save
+      if saves {
         try save()
-        if try isStopping() { throw stopped }
+        if try self.requests().stop { throw stopped }
       }
     }
     try compareWeights()
@@ -130,7 +149,7 @@ package final class Trainer {
   /// Throws before anything is written that nobody can use.
   private func requireFiniteWeights() throws {
     let all = FloatRun(job.model.parameters, at: 0, count: job.model.parameters.floatCount)
-    guard sumOfSquares(all, on: job.workers).isFinite else {
+    guard sumOfSquares(all, on: job.compute).isFinite else {
       throw TrainingError(.weightsNotFinite(step: progress.step), job.run.path)
     }
   }
@@ -155,10 +174,14 @@ package final class Trainer {
     return false
   }
 
-  /// Whether any member has received a signal; all learn of it after the same step.
-  private func isStopping() throws -> Bool {
+  /// Whether any rank has received a signal, and whether the first finds that a checkpoint is due;
+  /// all learn of it after the same step.
+  private func requests() throws -> (stop: Bool, save: Bool) {
     if job.shouldStop() { isStopPending = true }
-    return try exchange.any(isStopPending)
+    let minutes = settings.checkpoints.minutes
+    let isLate = minutes > 0 && (clock.now - lastSave) / .seconds(60) >= minutes
+    let sums = try exchange.sum([isStopPending ? 1 : 0, isLate && exchange.isFirst ? 1 : 0])
+    return (sums[0] > 0, sums[1] > 0)
   }
 
   private var stopped: TrainingError {
@@ -166,10 +189,10 @@ package final class Trainer {
   }
 
   private func compareWeights() throws {
-    guard let member = try exchange.dissenter(job.model.parameters) else { return }
+    guard let rank = try exchange.dissenter(job.model.parameters) else { return }
     throw TrainingError(
       .otherWeights(
-        member: exchange.name(of: member), first: exchange.name(of: 0), step: progress.step),
+        rank: exchange.name(of: rank), first: exchange.name(of: 0), step: progress.step),
       job.run.path)
   }
 
@@ -178,7 +201,6 @@ package final class Trainer {
   // MARK: A step
 
   private func step() throws -> StepRecord {
-    let clock = ContinuousClock()
     let start = clock.now
     let (mean, depth) = (
       settings.sampler.mean(at: progress.step, of: settings.steps),
@@ -208,7 +230,7 @@ package final class Trainer {
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
-    if exchange.memberCount > 1 { record.exchange = exchangeTime }
+    if exchange.worldSize > 1 { record.exchange = exchangeTime }
     return record
   }
 
@@ -222,7 +244,7 @@ package final class Trainer {
     var cost: Double
   }
 
-  /// Reads and draws the step's micro-batches. Every member does so for all of them, so that cursor
+  /// Reads and draws the step's micro-batches. Every rank does so for all of them, so that cursor
   /// and counts stay the same everywhere.
   private func nextMicroBatches() throws -> [MicroBatch] {
     let size = settings.effectiveMicroBatchSize
@@ -238,14 +260,14 @@ package final class Trainer {
         tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
       progress.microBatches += 1
       progress.fullFLOPs += cost
-      let tokens = TokenBatch(rows)
+      let tokens = TokenBatch(rows, attention: settings.data.attention)
       return MicroBatch(
         tokens: tokens, labelCount: tokens.targetCount, draw: draw,
         stateSeed: seeds[UInt64(number)], cost: cost)
     }
   }
 
-  /// Adds up the gradients of this member's micro-batches, and of all members': each micro-batch
+  /// Adds up the gradients of this rank's micro-batches, and of all ranks': each micro-batch
   /// weighs as many labels as it has, so the sum is the gradient of the mean over the step's labels,
   /// however the step is cut.
   ///
@@ -257,9 +279,9 @@ package final class Trainer {
   ) throws -> (loss: MicroBatchLoss, exchangeTime: ExchangeTime) {
     let active = exchange.activeSeconds
     let gradients = job.model.gradients
-    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.workers)
-    let shares = MicroBatchShares(costs: batches.map(\.cost), members: exchange.memberCount)
-    let own = shares.perMember[exchange.member]
+    clear(Matrix(gradients, rows: 1, columns: gradients.floatCount), on: job.compute)
+    let shares = MicroBatchShares(costs: batches.map(\.cost), ranks: exchange.worldSize)
+    let own = shares.perRank[exchange.rank]
     let labelCount = batches.reduce(0) { $0 + $1.labelCount }
     var losses = [MicroBatchLoss](repeating: MicroBatchLoss(0), count: batches.count)
     defer { job.model.observeStages(nil) }
@@ -271,7 +293,6 @@ package final class Trainer {
         batch.tokens, batch.draw, stateSeed: batch.stateSeed,
         scale: Double(batch.labelCount) / Double(labelCount))
     }
-    let clock = ContinuousClock()
     let start = clock.now
     try buckets.finish()
     let loss = try mean(of: losses, weights: batches.map(\.labelCount))
@@ -280,7 +301,7 @@ package final class Trainer {
     return (loss, time)
   }
 
-  /// The mean over all labels, of micro-batches of which each member knows its own; the others are 0
+  /// The mean over all labels, of micro-batches of which each rank knows its own; the others are 0
   /// there. It is added up in their order, so it does not depend on who ran which.
   private func mean(of losses: [MicroBatchLoss], weights: [Int]) throws -> MicroBatchLoss {
     let values = try exchange.sum(losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 })
@@ -337,34 +358,36 @@ package final class Trainer {
     return true
   }
 
-  /// Mean over the labels of all rows, which the members share.
+  /// Mean over the labels of all rows, which the ranks share.
   private func heldOutLoss(_ rows: [[UInt32]], _ recurrence: Int?) throws -> Double {
     let size = settings.microBatchSize
     let starts = Array(stride(from: 0, to: rows.count, by: size))
     var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
     for (number, start) in starts.enumerated() {
       let batch = TokenBatch(
-        Array(rows[start..<min(start + size, rows.count)]), firstRow: start)
+        Array(rows[start..<min(start + size, rows.count)]), firstRow: start,
+        attention: settings.data.attention)
       count += batch.targetCount
-      if batch.targetCount == 0 || number % exchange.memberCount != exchange.member { continue }
+      if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
       let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
       sums[number] = loss * Double(batch.targetCount)
     }
     return count == 0 ? .nan : try exchange.sum(sums).reduce(0, +) / Double(count)
   }
 
-  /// Has the first member write a checkpoint; a signal that comes meanwhile waits for it.
+  /// Has the first rank write a checkpoint; a signal that comes meanwhile waits for it.
   private func save() throws {
     try compareWeights()
     try requireFiniteWeights()
     if exchange.isFirst, try finishing(saveOnce) { isStopPending = true }
+    lastSave = clock.now
   }
 
   /// Refuses to start a run whose checkpoints and result the disk has no room for.
   private func requireSpace() throws {
     let package = job.writesPackage ? job.model.parameters.byteCount : 0
     // One more than is kept stands while the next is written, and the best beside it.
-    let kept = settings.checkpoints.every > 0 ? settings.checkpoints.keep + 2 : 1
+    let kept = settings.checkpoints.kept + (settings.checkpoints.every > 0 ? 2 : 1)
     let checkpoints = try max(0, kept - job.run.checkpointSteps().count)
     try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
   }
@@ -385,7 +408,9 @@ package final class Trainer {
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     try writeCurve()
-    try job.run.prune(keeping: settings.checkpoints.keep, best: progress.bestStep)
+    try job.run.prune(
+      keeping: settings.checkpoints.kept,
+      best: settings.checkpoints.every > 0 ? progress.bestStep : nil)
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }

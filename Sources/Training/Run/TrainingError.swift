@@ -8,6 +8,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     /// The folder holds a run already.
     case runExists
     case nothingToResume
+    /// The run has ended, and left no checkpoint.
+    case finished
     /// A setting differs from that of the run to be resumed.
     case otherSetting(key: String, run: String, asked: String)
     /// The run started from another model.
@@ -25,10 +27,10 @@ package struct TrainingError: DiagnosedError, Equatable {
     case badYAML(String)
     case unknownPreset(String, known: [String])
     case notTrainable(String)
-    /// The members of a group cannot have equally many micro-batches.
-    case unevenShares(members: Int, batchSize: Int, microBatchSize: Int)
-    /// Two members that should have the same weights do not.
-    case otherWeights(member: String, first: String, step: Int)
+    /// The ranks of a group cannot have equally many micro-batches.
+    case unevenShares(ranks: Int, batchSize: Int, microBatchSize: Int)
+    /// Two ranks that should have the same weights do not.
+    case otherWeights(rank: String, first: String, step: Int)
     /// The least that the run takes, in bytes.
     case memoryBudget(Int, needed: Int)
   }
@@ -48,7 +50,7 @@ package struct TrainingError: DiagnosedError, Equatable {
   package var kind: FailureKind {
     switch problem {
     case .stopped: .interrupted
-    case .runExists: .outputExists
+    case .runExists, .finished: .outputExists
     case .nothingToResume: .inputOutput
     case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
@@ -64,6 +66,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: "train.stopped"
     case .runExists: "train.run_exists"
     case .nothingToResume: "train.nothing_to_resume"
+    case .finished: "train.finished"
     case .otherSetting: "train.other_setting"
     case .otherModel: "train.other_model"
     case .brokenState: "train.broken_state"
@@ -89,6 +92,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped(let step): "stopped by a signal after step \(step)"
     case .runExists: "the folder holds a run already"
     case .nothingToResume: "there is no run to go on with"
+    case .finished: "the run has ended and kept no checkpoint to go on from"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
     case .otherModel: "the run was started from another model"
@@ -108,11 +112,11 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .unknownPreset(let name, let known):
       "there is no preset \"\(name)\"; presets: \(known.joined(separator: ", "))"
     case .notTrainable(let reason): reason
-    case .unevenShares(let members, let batch, let micro):
-      "\(members) processes cannot share a step's \(batch / micro) micro-batches evenly "
+    case .unevenShares(let ranks, let batch, let micro):
+      "\(ranks) processes cannot share a step's \(batch / micro) micro-batches evenly "
         + "(batch_size \(batch), micro_batch_size \(micro))"
-    case .otherWeights(let member, let first, let step):
-      "after step \(step), \(member) has other weights than \(first)"
+    case .otherWeights(let rank, let first, let step):
+      "after step \(step), \(rank) has other weights than \(first)"
     case .memoryBudget(let budget, let needed):
       "the run takes at least \(byteSize(needed)), the memory budget is \(byteSize(budget))"
     }
@@ -123,13 +127,14 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: "go on with the same command and --resume"
     case .runExists: "choose another folder, go on with --resume, or replace it with --force"
     case .nothingToResume: "start the run without --resume"
+    case .finished: "train the package in the run's folder as a new run"
     case .otherModel: "name the package or model that the run was started with"
     case .otherSetting: "leave the setting out, or start a new run"
     case .unknownPreset("two-phase", _):
       "that is two runs: --preset healing, then --preset task on the package of the first"
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \"\($0)\"?" }
-    case .unevenShares(let members, let batch, let micro):
-      Self.shareHint(members: members, batch: batch, micro: micro)
+    case .unevenShares(let ranks, let batch, let micro):
+      Self.shareHint(ranks: ranks, batch: batch, micro: micro)
     case .otherWeights:
       "use machines with the same processor and the same --threads; go on with --resume"
     case .memoryBudget: "raise memory_budget, or lower micro_batch_size or sequence_length"
@@ -146,10 +151,10 @@ package struct TrainingError: DiagnosedError, Equatable {
     }
   }
 
-  private static func shareHint(members: Int, batch: Int, micro: Int) -> String {
+  private static func shareHint(ranks: Int, batch: Int, micro: Int) -> String {
     let counts = (1...max(1, batch / micro)).filter { batch / micro % $0 == 0 }
     let some = counts.map { "\($0)" }.joined(separator: ", ")
-    let split = batch % members == 0 ? ", or --micro-batch-size \(batch / members)" : ""
+    let split = batch % ranks == 0 ? ", or --micro-batch-size \(batch / ranks)" : ""
     return "start one of \(some) processes" + split
   }
 }

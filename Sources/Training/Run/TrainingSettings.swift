@@ -93,6 +93,15 @@ package struct TrainingSettings: Equatable, Sendable {
     /// How often the data may be read; 0 as often as the steps need.
     package var epochs = 0
     package var skipsBadRecords = false
+    package var attention = Attention.sequence
+
+    /// What a token sees of those before it.
+    package enum Attention: String, CaseIterable, Sendable {
+      /// All of its sequence.
+      case sequence
+      /// Its own document.
+      case document
+    }
 
     package init() {}
   }
@@ -108,10 +117,17 @@ package struct TrainingSettings: Equatable, Sendable {
   }
 
   package struct Checkpoints: Equatable, Sendable {
-    /// Steps between checkpoints; 0 only when a signal stops the run.
+    /// Steps between checkpoints that are kept; 0 for none.
     package var every = 0
-    /// Checkpoints kept beside the best one.
+    /// Checkpoints kept beside the best one, where there are steps between them.
     package var keep = 2
+    /// Minutes of training after which a checkpoint is written in any case; 0 for never.
+    package var minutes = 10.0
+    /// Whether the last step leaves a checkpoint, from which the run can be extended.
+    package var final = true
+
+    /// Checkpoints that stay when another is written.
+    var kept: Int { every > 0 ? keep : 1 }
 
     package init() {}
   }
@@ -137,12 +153,12 @@ extension TrainingSettings {
     (1...max(1, min(microBatchSize, batchSize))).last { batchSize % $0 == 0 } ?? 1
   }
 
-  /// Throws when so many members cannot share a step's micro-batches evenly.
-  package func checkDivides(among members: Int) throws(TrainingError) {
+  /// Throws when so many ranks cannot share a step's micro-batches evenly.
+  package func checkDivides(among ranks: Int) throws(TrainingError) {
     let size = effectiveMicroBatchSize
-    guard batchSize / size % members == 0 else {
+    guard batchSize / size % ranks == 0 else {
       throw TrainingError(
-        .unevenShares(members: members, batchSize: batchSize, microBatchSize: size))
+        .unevenShares(ranks: ranks, batchSize: batchSize, microBatchSize: size))
     }
   }
 }

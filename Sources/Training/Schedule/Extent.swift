@@ -11,4 +11,23 @@ package enum Extent: Equatable, Sendable {
     case .share(let share): min(Int((share * Double(total)).rounded(.up)), total)
     }
   }
+
+  /// `20`, or `0.05`; nil for anything else.
+  package init?(_ text: String) {
+    if let count = Int(text), (0...1 << 40).contains(count) {
+      self = .steps(count)
+    } else if let share = Double(text), (0...1).contains(share) {
+      self = .share(share)
+    } else {
+      return nil
+    }
+  }
+
+  /// What `init` reads.
+  package var text: String {
+    switch self {
+    case .steps(let count): "\(count)"
+    case .share(let share): "\(share)"
+    }
+  }
 }

@@ -82,7 +82,9 @@ def train(options: argparse.Namespace, group: Group) -> None:
     if options.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     model.train()
-    data = Dataset(recipe, model.get_input_embeddings().num_embeddings)
+    ending = model.config.eos_token_id
+    data = Dataset(recipe, model.get_input_embeddings().num_embeddings,
+                   ending[0] if isinstance(ending, list) else ending)
     data.require_learned(recipe["evaluation.rows"])
     trainer = Trainer(model, options, recipe, data, run, group)
     if options.resume:

@@ -11,6 +11,8 @@ from train_recipe import Recipe
 CHOICE_STREAM = 0x736F757263650000  # "source"
 ORDER_STREAM = 0x6F72646572000000  # "order"
 NOT_A_TARGET = 1 << 31  # marks tokens that are read but not learned: prompts
+STARTS_DOCUMENT = 1 << 30  # marks the first token of a document
+IDS = STARTS_DOCUMENT - 1  # the bits of an id
 IGNORED = -100
 MAGIC = b"ckpttok1"
 HEADER = 40  # magic, and a key of 32 bytes
@@ -33,15 +35,19 @@ class Dataset:
     Everything follows from the seed and from how many rows were read.
     """
 
-    def __init__(self, recipe: Recipe, vocabulary: int):
+    def __init__(self, recipe: Recipe, vocabulary: int, ending: int | None = None):
+        """`ending` ends a document, where a file of ids does not say where documents end."""
         self.length = recipe["sequence_length"] + 1
         self.seed, self.epochs = recipe["seed"], recipe["data.epochs"]
         self.vocabulary = vocabulary
+        self.separates = recipe["data.attention"] == "document"
         self.paths, self.weights, self.tokens, self.training_rows = [], [], [], []
         self.held_out_rows = []
         for source in recipe["data.sources"]:
             path, weight = _split(source)
-            tokens = _open(path, recipe["data.format"], vocabulary)
+            tokens = _open(path, recipe["data.format"], vocabulary, ending)
+            if self.separates and not tokens.marks_documents:
+                raise DataError(f"{path}: nothing in the file says where its documents begin")
             rows = len(tokens) // self.length
             if rows < 2:
                 raise DataError(f"{path}: {len(tokens)} tokens, at least {2 * self.length} are "
@@ -91,13 +97,25 @@ class Dataset:
 
     def _learns(self, source: int, row: int) -> bool:
         tokens = self.tokens[source][row * self.length + 1:(row + 1) * self.length]
-        return bool(((tokens.astype(np.int64) & NOT_A_TARGET) == 0).any())
+        return bool(((tokens & NOT_A_TARGET) == 0).any())
 
-    def batch(self, places: list[Place]) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and labels of rows, `[B, S]` int64; a label is IGNORED where no loss counts."""
+    def batch(self, places: list[Place]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Inputs, labels and positions of rows, `[B, S]` int64.
+
+        A label is IGNORED where no loss counts. Positions start again with each document; None
+        where documents are not kept apart.
+        """
         rows = np.stack([self._read(*place) for place in places])
-        labels = np.where(rows & NOT_A_TARGET, IGNORED, rows)[:, 1:]
-        return (rows & (NOT_A_TARGET - 1))[:, :-1], labels
+        hidden = NOT_A_TARGET | STARTS_DOCUMENT if self.separates else NOT_A_TARGET
+        labels = np.where(rows & hidden, IGNORED, rows & IDS)[:, 1:]
+        return (rows & IDS)[:, :-1], labels, self._positions(rows[:, :-1])
+
+    def _positions(self, rows: np.ndarray) -> np.ndarray | None:
+        if not self.separates:
+            return None
+        index = np.broadcast_to(np.arange(rows.shape[1]), rows.shape)
+        starts = np.where(rows & STARTS_DOCUMENT, index, 0)
+        return index - np.maximum.accumulate(starts, axis=1)
 
     def _choose(self, number: int) -> int:
         """The source of row `number` of the run, drawn by weight."""
@@ -109,8 +127,8 @@ class Dataset:
         return len(self.weights) - 1
 
     def _read(self, source: int, row: int) -> np.ndarray:
-        tokens = self.tokens[source][row * self.length:(row + 1) * self.length].astype(np.int64)
-        ids = tokens & ~NOT_A_TARGET
+        tokens = self.tokens[source][row * self.length:(row + 1) * self.length]
+        ids = tokens & IDS
         bad = ids[(ids < 0) | (ids >= self.vocabulary)]
         if len(bad):
             raise DataError(f"{self.paths[source]}: token id {bad[0]}, the model's embedding has "
@@ -154,13 +172,65 @@ def _split(source: str) -> tuple[str, float]:
     return path, weight
 
 
-def _open(path: str, form: str, vocabulary: int) -> np.ndarray:
+class Ids:
+    """The ids of a file, mapped; a slice has them as int64 with their marks."""
+
+    marks_documents = True
+
+    def __init__(self, ids: np.ndarray):
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self.ids[part].astype(np.int64)
+
+
+class PlainIds(Ids):
+    """Ids of which nothing but the token that ends a document says where one ends."""
+
+    def __init__(self, ids: np.ndarray, ending: int | None):
+        super().__init__(ids)
+        self.ending = ending
+        self.marks_documents = ending is not None
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        # A number that is no id must not look like a mark.
+        tokens = np.where((read := super().__getitem__(part)) > IDS, IDS, read)
+        if self.ending is not None and len(tokens):
+            start = part.start or 0
+            before = [self.ids[start - 1] if start else self.ending]
+            tokens[np.concatenate([before, read[:-1]]) == self.ending] |= STARTS_DOCUMENT
+        return tokens
+
+
+class IndexedIds(Ids):
+    """Ids beside which an index of Megatron-LM says where documents begin."""
+
+    def __init__(self, ids: np.ndarray, starts: np.ndarray):
+        super().__init__(ids)
+        self.starts = starts
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        tokens = super().__getitem__(part)
+        start = part.start or 0
+        first, last = np.searchsorted(self.starts, [start, start + len(tokens)])
+        tokens[self.starts[first:last] - start] |= STARTS_DOCUMENT
+        return tokens
+
+
+def _open(path: str, form: str, vocabulary: int, ending: int | None) -> Ids:
     """The tokens of a file, mapped."""
     if form == "auto":
         form = _form(path)
-    openers = {"tokens": _cached, "npy": _array, "shard": _shard, "megatron": _megatron}
+    if form == "tokens":
+        return _cached(path)
+    if form == "megatron":
+        return _megatron(path)
+    openers = {"npy": _array, "shard": _shard}
     if form in openers:
-        return openers[form](path)
+        return PlainIds(openers[form](path), ending)
     if form != "bin":
         raise DataError(f"{path}: text is not read here: turn it into tokens with ckpt train "
                         "PACKAGE --recipe RECIPE --prepare -o FOLDER, and train with "
@@ -169,7 +239,7 @@ def _open(path: str, form: str, vocabulary: int) -> np.ndarray:
     if len(ids) > 3 and not ids[1::2].any():
         raise DataError(f"{path}: every second of its ids of {ids.itemsize} bytes is 0: they seem "
                         f"to have {2 * ids.itemsize} bytes")
-    return ids
+    return PlainIds(ids, ending)
 
 
 def _form(path: str) -> str:
@@ -214,16 +284,22 @@ def _shard(path: str) -> np.ndarray:
     return ids
 
 
-def _megatron(path: str) -> np.ndarray:
+def _megatron(path: str) -> Ids:
     base = os.path.splitext(path)[0]
     with open(base + ".idx", "rb") as file:
         head = file.read(18)
     if len(head) < 18 or head[:9] != INDEX_MAGIC or head[17] not in INDEX_TYPES:
         raise DataError(f"{base}.idx: not an index of token ids")
-    return np.memmap(base + ".bin", INDEX_TYPES[head[17]], mode="r")
+    ids = np.memmap(base + ".bin", INDEX_TYPES[head[17]], mode="r")
+    index = np.memmap(base + ".idx", np.uint8, mode="r", offset=18)
+    sequences, borders = index[:16].view("<u8")
+    positions = index[16 + 4 * sequences:16 + 12 * sequences].view("<i8") // ids.itemsize
+    documents = index[16 + 12 * sequences:][:8 * borders].view("<i8")[:-1]
+    starts = np.append(positions, len(ids))[documents]
+    return IndexedIds(ids, np.unique(starts[starts < len(ids)]))
 
 
-def _cached(path: str) -> np.ndarray:
+def _cached(path: str) -> Ids:
     """Tokens as `ckpt` keeps them: formats/run-folder.md."""
     data = np.memmap(path, dtype=np.uint8, mode="r")
     counts = data[-TRAILER:].tobytes()
@@ -232,4 +308,6 @@ def _cached(path: str) -> np.ndarray:
     count = int.from_bytes(counts[:8], "little")
     if len(data) != HEADER + 4 * count + TRAILER:
         raise DataError(f"{path}: {len(data)} bytes for {count} tokens")
-    return data[HEADER:-TRAILER].view("<u4")
+    tokens = Ids(data[HEADER:-TRAILER].view("<u4"))
+    tokens.marks_documents = bool(count and tokens[:1][0] & STARTS_DOCUMENT)
+    return tokens

@@ -66,6 +66,8 @@ class Trainer:
         self.progress = new_progress(len(data.tokens))
         self.is_stopping = False  # set when a signal comes to this process
         self.must_stop = False  # whether one came to any, as of the last step
+        self.must_save = False  # whether a checkpoint is late, as of the last step
+        self.last_save = time.monotonic()
 
     def resume(self) -> None:
         """Goes back to the last checkpoint; to the start where there is none yet."""
@@ -76,6 +78,8 @@ class Trainer:
         self.group.wait()
         if self.group.is_first:
             self.run.rewind(self.progress["step"] if steps else -1)
+        self._say(f"goes on after step {self.progress['step']} of {self.recipe['steps']}" if steps
+                  else "there is no checkpoint to go on from: starts again at step 1")
 
     def train(self) -> None:
         """To the end; writes the trained model."""
@@ -91,7 +95,8 @@ class Trainer:
                 self._save()
                 raise Stopped
             is_best = is_best and recipe["checkpoints.every"] > 0
-            if not is_last and (is_best or self._is_due("checkpoints.every")):
+            is_due = is_best or self.must_save or self._is_due("checkpoints.every")
+            if recipe["checkpoints.final"] if is_last else is_due:
                 self._save()
         if progress["skipped_in_a_row"]:
             raise self._diverged()
@@ -104,6 +109,11 @@ class Trainer:
     def _is_due(self, setting: str) -> bool:
         every = self.recipe[setting]
         return every > 0 and self.progress["step"] % every == 0
+
+    def _is_late(self) -> bool:
+        minutes = self.recipe["checkpoints.minutes"]
+        waited = (time.monotonic() - self.last_save) / 60
+        return self.group.is_first and minutes > 0 and waited >= minutes
 
     # MARK: A step
 
@@ -123,10 +133,10 @@ class Trainer:
         for index, (places, draw, seed, _) in enumerate(mine):
             is_last = index + 1 == len(mine)
             losses += self._accumulate(places, draw, seed, max(labels, 1), is_last)
-        stopping = torch.tensor([float(self.is_stopping)]).to(losses)
-        *sums, stopping = self.group.sum(torch.cat([losses, stopping])).tolist()
+        flags = torch.tensor([float(self.is_stopping), float(self._is_late())]).to(losses)
+        *sums, stopping, late = self.group.sum(torch.cat([losses, flags])).tolist()
         loss, divergence = (total / labels if labels else math.nan for total in sums)
-        self.must_stop = stopping > 0
+        self.must_stop, self.must_save = stopping > 0, late > 0
         norm = self.optimizer.norm()
         rate = recipe.schedule.factor(step, total)
         if labels:  # a step of prompts alone has nothing to learn from
@@ -151,7 +161,7 @@ class Trainer:
             places = [self.data.next_row(progress["rows_read"]) for _ in range(self.micro)]
             number = progress["micro_batches"]
             draw = sampler.draw(number, progress["step"], self.recipe["steps"])
-            _, labels = self.data.batch(places)
+            _, labels, _ = self.data.batch(places)
             plan.append(
                 (places, draw, sampler.state_seed(number), int((labels != IGNORED).sum())))
             progress["micro_batches"] += 1
@@ -178,14 +188,17 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Sums over the labels of rows of loss and divergence, and how many labels there are."""
         device = self.group.device
-        tokens, labels = map(torch.from_numpy, self.data.batch(places))
+        tokens, labels, positions = self.data.batch(places)
         count = int((labels != IGNORED).sum())
-        tokens, labels = tokens.to(device), labels.to(device)
+        tokens, labels = torch.from_numpy(tokens).to(device), torch.from_numpy(labels).to(device)
+        if positions is not None:
+            positions = torch.from_numpy(positions).to(device)
         is_bf16 = self.recipe["precision"] == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             logits = self.callable(
-                input_ids=tokens, num_steps=passes, state_seed=seed, use_cache=False).logits
-            taught = teacher.logits(tokens) if teacher else None
+                input_ids=tokens, position_ids=positions, num_steps=passes, state_seed=seed,
+                use_cache=False).logits
+            taught = teacher.logits(tokens, positions) if teacher else None
         loss = F.cross_entropy(
             logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
         divergence = teacher.divergence(logits, taught, labels) if teacher else loss.new_zeros(())
@@ -289,7 +302,10 @@ class Trainer:
         self._write_package(package, torch.float32)
         if staged:
             staged.publish()
-            self.run.prune(self.recipe["checkpoints.keep"], self.progress["best_step"])
+            keeps = self.recipe["checkpoints.every"] > 0
+            self.run.prune(self.recipe["checkpoints.keep"] if keeps else 1,
+                           self.progress["best_step"] if keeps else None)
+        self.last_save = time.monotonic()
         self._say(f"checkpoint of step {step}: {self.run.checkpoint(step)}")
 
     def _write_package(self, folder: Path | None, type: torch.dtype) -> None:

@@ -278,9 +278,12 @@ SETTINGS = {setting.path: setting for setting in [
     _real("data.held_out", 0.05, 1),
     _whole("data.epochs", 0),
     _flag("data.skip_bad_records", False),
+    _choice("data.attention", "sequence", "sequence", "document"),
     _whole("evaluation.every", 0),
     _whole("evaluation.rows", 16, 1),
     Setting("evaluation.recurrences", [1, 2, 4, 8], _recurrences, "whole numbers from 1"),
     _whole("checkpoints.every", 0),
     _whole("checkpoints.keep", 2, 1),
+    _real("checkpoints.minutes", 10.0),
+    _flag("checkpoints.final", True),
 ]}

@@ -32,9 +32,9 @@ class Teacher:
         self.model = model.float().eval().requires_grad_(False).to(device)
 
     @torch.no_grad()
-    def logits(self, tokens: torch.Tensor) -> torch.Tensor:
+    def logits(self, tokens: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
         """[B, S, V]; a recurrent teacher makes the passes that its configuration says."""
-        return self.model(input_ids=tokens, use_cache=False).logits
+        return self.model(input_ids=tokens, position_ids=positions, use_cache=False).logits
 
     def divergence(
         self, logits: torch.Tensor, taught: torch.Tensor, labels: torch.Tensor

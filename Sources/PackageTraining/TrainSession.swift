@@ -1,0 +1,100 @@
+import ByteIO
+package import Kernels
+import ModelGraph
+package import Models
+package import Tensors
+package import Training
+import Transformer
+
+/// Everything that a run needs, opened and checked before the run folder is touched.
+package struct TrainSession {
+  /// What of the trained model is written.
+  package struct Saving {
+    /// Type of the trained package's tensors.
+    package var type: ElementType
+    /// Whether the factors are all that is written, in mode lora.
+    package var factorsOnly: Bool
+
+    package init(type: ElementType, factorsOnly: Bool) {
+      self.type = type
+      self.factorsOnly = factorsOnly
+    }
+  }
+
+  private let trainer: Trainer
+  private let run: RunFolder
+  private let skippedRecords: Int
+  private let warnings: [Warning]
+  private let exchange: any GradientExchange
+  private let plan: ActivationPlan
+  private let byteCount: Int
+
+  package init(
+    model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: Saving,
+    compute: Compute, cache: TokenCache, observer: any RunObserver, exchange: any GradientExchange
+  ) throws {
+    self.exchange = exchange
+    try exchange.together {
+      try settings.checkDivides(among: exchange.worldSize)
+      try Self.check(settings, model)
+    }
+    var data = TrainingData(settings, for: model, cache: cache, observer: observer)
+    let dataset = try exchange.inTurn { try data.dataset() }
+    try exchange.together {
+      try dataset.requireLearned(
+        heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
+    }
+    let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
+    observer.show(network.plan, byteCount: network.byteCount)
+    let package = TrainedPackage(model: model, settings: settings)
+    var job = Trainer.Job(
+      settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
+      compute: compute
+    ) { folder, progress in
+      let isResult = folder == run.package
+      if isResult, !network.network.factors.isEmpty {
+        try FactorFolder(network: network.network, settings: settings.lora).write(to: run.factors)
+      }
+      if saving.factorsOnly { return }
+      // Checkpoints keep every bit; the result may be rounded.
+      let type = isResult ? saving.type : .f32
+      try package.write(network.source, to: folder, progress: progress, as: type)
+    }
+    job.identity = try exchange.together { try model.identity().description }
+    job.writesPackage = !saving.factorsOnly
+    job.exchange = exchange
+    trainer = try exchange.together { try Trainer(job, report: observer.show) }
+    self.run = run
+    plan = network.plan
+    byteCount = network.byteCount
+    skippedRecords = data.skipped
+    warnings = data.warnings
+  }
+
+  private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {
+    // Every rank reads all rows of a step; both factors are bounded, so the product is.
+    guard settings.batchSize * settings.sequenceLength <= 1 << 28 else {
+      throw UsageError(
+        "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens a step are too many",
+        hint: "a step has 268435456 tokens at most; lower --batch-size")
+    }
+    let context = model.graph.sizes.context
+    guard settings.sequenceLength <= context else {
+      throw UsageError(
+        "sequences of \(settings.sequenceLength) tokens, the model's context has \(context)",
+        hint: "lower --sequence-length")
+    }
+  }
+
+  /// Trains; what came out is for the first rank of a group to tell.
+  package func train(resuming: Bool) throws -> TrainingOutcome? {
+    if resuming { try exchange.together { try trainer.resume() } }
+    try trainer.run()
+    guard exchange.isFirst else { return nil }
+    let written = try [run.package, run.factors, run.curve].filter { try pathKind($0) != nil }
+    return TrainingOutcome(
+      run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
+      evaluations: try run.evaluationRecords(), chart: try run.chart(),
+      skippedRecords: skippedRecords, warnings: warnings, plan: plan, byteCount: byteCount)
+  }
+}

@@ -1,0 +1,104 @@
+import ByteIO
+import Generation
+package import JSON
+package import Tokenizers
+import Training
+package import Transformer
+
+/// How an answer of the model is compared with the given one.
+package enum AnswerMatch: String, CaseIterable {
+  /// By the number that it comes to.
+  case number
+  /// By its text, white space around it aside.
+  case text
+}
+
+/// Lets the model answer questions, and counts the answers that are right.
+package struct AnswerScoring {
+  /// A question ready to be asked.
+  private struct Item {
+    let line: Int
+    let tokens: [Int32]
+    let reference: String
+    let match: AnswerMatch
+  }
+
+  package let tokenizer: Tokenizer
+  package let stops: [[UInt8]]
+  package let ends: Set<Int32>
+  package let maxTokens: Int
+  private var items: [Item] = []
+
+  /// - Parameters:
+  ///   - prompts: The questions' prompts, with the examples before them.
+  ///   - match: Nil compares numbers where the given answer is one, or marks one with `####`.
+  ///   - context: Tokens that the model takes.
+  package init(
+    _ records: [EvalRecord], prompts: [String], tokenizer: Tokenizer, match: AnswerMatch?,
+    stops: [String], ends: Set<Int32>, maxTokens: Int, context: Int
+  ) throws {
+    self.tokenizer = tokenizer
+    self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) }
+    self.ends = ends
+    self.maxTokens = maxTokens
+    for (record, prompt) in zip(records, prompts) {
+      let tokens = try tokenizer.encode(prompt, addSpecialTokens: true)
+      guard !tokens.isEmpty, tokens.count < context else {
+        throw record.error(.promptLength(tokens: tokens.count, context: context))
+      }
+      let reference = try record.text("answer")
+      items.append(
+        Item(
+          line: record.line, tokens: tokens, reference: reference,
+          match: match ?? Self.match(for: reference)))
+    }
+  }
+
+  private static func match(for reference: String) -> AnswerMatch {
+    let plain = reference.replacing(",", with: "").replacing("\u{2212}", with: "-")
+    return reference.contains("####") || Double(plain) != nil ? .number : .text
+  }
+
+  /// Answers every question greedily.
+  ///
+  /// - Parameter sample: Gets what a file of samples says of each.
+  /// - Returns: 1 or 0 for each question, under the measure's name.
+  package func scores(_ decoder: Decoder, _ sample: (JSONObject) -> Void) throws -> [[String:
+    Double]]
+  {
+    try items.map { item in
+      try Interruption.check()
+      decoder.rewind()
+      var session = GenerationSession(
+        decoder: decoder, tokenizer: tokenizer, stops: stops, ends: ends)
+      var greedy = Sampler(temperature: 0, topK: nil, topP: 1, seed: 0)
+      let room = decoder.contextLength - item.tokens.count
+      try session.run(
+        item.tokens, limit: min(maxTokens, room), exit: nil, sampler: &greedy, show: { _ in })
+      try Interruption.check()
+      let isRight = Self.agrees(session.text, item.reference, item.match)
+      sample([
+        "line": JSONValue(item.line), "answer": .string(session.text),
+        "reference": .string(item.reference), "correct": .bool(isRight),
+      ])
+      return ["exact_match": isRight ? 1 : 0]
+    }
+  }
+
+  private static func agrees(_ answer: String, _ reference: String, _ match: AnswerMatch) -> Bool {
+    switch match {
+    case .number:
+      guard let wanted = finalNumber(reference) else { return false }
+      return finalNumber(answer) == wanted
+    case .text: return trimmed(answer) == trimmed(reference)
+    }
+  }
+
+  private static func trimmed(_ text: String) -> [UInt8] {
+    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    var bytes = Array(text.utf8)[...]
+    while bytes.first.map(isSpace) ?? false { bytes.removeFirst() }
+    while bytes.last.map(isSpace) ?? false { bytes.removeLast() }
+    return Array(bytes)
+  }
+}

@@ -1,0 +1,43 @@
+import ByteIO
+package import Transformer
+
+/// Sums the loss of windows of tokens.
+package struct LossScoring {
+  package let model: Model
+  package let windows: TokenWindows
+  /// Windows that run together.
+  package let batchSize: Int
+
+  package init(_ model: Model, _ windows: TokenWindows, batchSize: Int) {
+    self.model = model
+    self.windows = windows
+    self.batchSize = batchSize
+  }
+
+  /// The loss of all windows.
+  ///
+  /// - Parameters:
+  ///   - depth: Recurrences; nil for a source model.
+  ///   - seed: Of the start states.
+  ///   - progress: Called with the number of windows of each batch that has run.
+  package func loss(
+    depth: Int?, seed: UInt64, _ progress: (Int) -> Void
+  ) throws -> LossSum {
+    var sum = LossSum()
+    for start in stride(from: 0, to: windows.windows.count, by: batchSize) {
+      try Interruption.check()
+      let part = windows.windows[start..<min(start + batchSize, windows.windows.count)]
+      let isPacked = part.contains { $0.firstVisible != nil }
+      let batch = try Batch(
+        tokens: part.flatMap(\.tokens), sequences: part.count,
+        firstVisible: isPacked
+          ? part.flatMap { $0.firstVisible ?? [Int32](repeating: 0, count: windows.length) } : nil)
+      // A window's start state depends on its place in the batch: the seed sets batches apart.
+      let options = ForwardOptions(
+        recurrence: depth, state: .seeded(seed &+ UInt64(start) << 32))
+      sum += try model.loss(batch, labels: part.flatMap(\.labels), options)
+      progress(part.count)
+    }
+    return sum
+  }
+}
