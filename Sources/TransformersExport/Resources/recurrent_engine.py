@@ -89,6 +89,9 @@ def refuse_what_engines_lack(config: RecurrentConfig, name: str):
     if len(windows) > 1:
         raise ValueError(f"{name} knows one window; the blocks have {sorted(windows)}")
     config.only("softcap")
+    model = config.block_specs["model"]
+    if model["logits_divisor"] != 1 and model["logit_softcap"] is not None:
+        raise ValueError(f"{name} caps logits before it divides them; this model divides first")
     if config.padded_vocab_size != config.vocab_size:
         raise ValueError(
             f"{name} makes an embedding of vocab_size rows, {config.vocab_size}; the model has "
