@@ -2,6 +2,7 @@
 #   check      formatting, unsafe gate, strict build, all tests (Scripts/check.sh)
 #   test       set up the machine, then check (Scripts/test.sh)
 #   python-tests  what torch and transformers make of ckpt's output (Scripts/test_python.sh)
+#   engines    serve exported folders with vLLM and mlx-lm (Scripts/test_engines.sh); half an hour
 #   mpi        build with MPI, train by several processes (Scripts/test_mpi.sh)
 #   docs       build the documentation site into build/site (Scripts/docs.sh)
 #   docs-tests run the commands of README and docs/ (Scripts/test_docs.py)
@@ -17,7 +18,7 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests mpi docs docs-tests demo format smollm2 healing oracles fixtures \
+.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 healing oracles fixtures \
 	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers \
 	fuzz-chat bench clean
 
@@ -29,6 +30,9 @@ test:
 
 python-tests:
 	Scripts/test_python.sh
+
+engines:
+	Scripts/test_engines.sh
 
 mpi:
 	Scripts/test_mpi.sh

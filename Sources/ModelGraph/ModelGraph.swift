@@ -219,6 +219,11 @@ package struct RecurrentBody: Equatable, Sendable {
   /// Whether the final norm takes part in it, so that no package can say what it computes.
   package var meetsFinalNorm: Bool { normsLatent || injection.kind == .carry }
 
+  /// How often a block is executed in `passes` passes, p + c · r + d.
+  package func executions(_ passes: Int) -> Int {
+    prelude.count + core.count * passes + coda.count
+  }
+
   /// The linear injection's matrix, `[h, 2h]`; nil for other kinds.
   package var adapter: Parameter? { injection.parameters[.adapter] }
 }

@@ -116,6 +116,8 @@ package struct ModelGraphError: DiagnosedError, Equatable {
         : "take the model's Hugging Face folder: that is read"
     case .notWrittenAsGGUF:
       "write safetensors; of a source model, llama.cpp's convert_hf_to_gguf.py makes a GGUF file"
+    case .notInGGUF("a core that recurs"):
+      "`ckpt export --to unrolled` writes plain layers where they compute the same"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     default: nil
     }

@@ -20,9 +20,10 @@ package struct GGUFExport: Sendable {
 
   /// - Throws: `ModelGraphError` for a recurrent model, which no reader of GGUF knows.
   package init(_ graph: ModelGraph) throws(ModelGraphError) {
-    guard case .plain(let blocks) = graph.body,
-      let dialect = GGUFDialect(modelType: graph.family)
-    else {
+    guard case .plain(let blocks) = graph.body else {
+      throw ModelGraphError(.notInGGUF("a core that recurs"))
+    }
+    guard let dialect = GGUFDialect(modelType: graph.family) else {
       throw ModelGraphError(.notWrittenAsGGUF(graph.config["model_type"]?.string ?? graph.family))
     }
     var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]

@@ -101,7 +101,7 @@ struct GraphReader {
     var config = ConfigReader(
       object, defaults: kind == .raven ? rules.ravenDefaults : rules.defaults)
     let naming = kind.naming(family)
-    guard let layers = try config.extent("num_hidden_layers", "n_layers") else {
+    guard let layers = try Self.layers(&config, kind) else {
       throw config.missing("num_hidden_layers")
     }
     let ignored = try rules.check(object, layers: layers, ignoring: ignored)
@@ -137,6 +137,29 @@ struct GraphReader {
       ignored: ignored)
     if let stated = try config.value(BlockSpecTable.field) { try plan.table?.check(stated.value) }
     return plan
+  }
+
+  /// The number of stored layers. An exported folder has it in `n_layers`, and in
+  /// `num_hidden_layers` how many are executed, which is what engines make room for.
+  private static func layers(
+    _ config: inout ConfigReader, _ kind: Kind
+  ) throws(ModelGraphError) -> Int? {
+    guard kind == .raven, config.states("n_layers"), config.states("num_hidden_layers") else {
+      return try config.extent("num_hidden_layers", "n_layers")
+    }
+    guard let stored = try config.extent("n_layers"),
+      let stated = try config.extent("num_hidden_layers"), stated != stored
+    else { return try config.extent("n_layers") }
+    let passes = try config.extent("mean_recurrence") ?? 1
+    let core = try config.extent("n_layers_in_recurrent_block") ?? 0
+    let executed = stored + core * (passes - 1)
+    guard stated == executed else {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "num_hidden_layers", value: String(stated),
+          rule: "\(executed), the layers that are executed at mean_recurrence \(passes)"))
+    }
+    return stored
   }
 
   /// Which spelling of names and fields a checkpoint has.
