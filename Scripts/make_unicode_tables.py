@@ -73,7 +73,7 @@ def classes():
         accents()])
     write_sets("UnicodeKindTable", "The kinds of all code points.", "UnicodeKind", [
         matched(r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"), matched(r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"),
-        matched(r"\p{M}"), matched(r"[\p{P}\p{S}]")])
+        matched(r"\p{M}"), matched(r"[\p{P}\p{S}]"), matched(r"\p{P}")])
 
 
 def write_sets(name, documentation, option_set, sets):

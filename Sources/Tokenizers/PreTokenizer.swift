@@ -18,19 +18,43 @@ enum PreTokenizer: Equatable, Sendable {
   }
 
   case split(TextPattern, SplitBehavior, invert: Bool)
+  /// The same where the stand-ins for the bytes are looked at: behind `ByteLevel`.
+  case spelledSplit(TextPattern, SplitBehavior, invert: Bool)
   /// A space goes before each piece that has none in front.
   case prefixSpace
   /// Spaces become `replacement`, one goes in front, and pieces start at each.
   case metaspace(replacement: [UInt8], PrependScheme, split: Bool)
 
-  func apply(to list: inout PieceList) {
+  func apply(to list: inout PieceList) throws(TokenizerError) {
     switch self {
     case .split(let pattern, let behavior, let invert):
       var pieces: [Range<Int>] = []
       pieces.reserveCapacity(list.byteCount / 4)
+      var work = Self.work(for: list)
       for piece in list.pieces {
-        behavior.split(list.text.span, piece, at: pattern, invert: invert, into: &pieces)
+        behavior.split(
+          list.text.span, piece, at: pattern, invert: invert, into: &pieces, work: &work)
       }
+      if work <= 0 { throw TokenizerError(.splitTooSlow(bytes: list.byteCount)) }
+      list.pieces = pieces
+    case .spelledSplit(let pattern, let behavior, let invert):
+      var pieces: [Range<Int>] = []
+      var work = Self.work(for: list)
+      for piece in list.pieces {
+        var spelled: [UInt8] = []
+        // The place in the piece of each byte of its spelling, and of its end.
+        var places: [Int] = []
+        for place in piece {
+          spelled += ByteAlphabet.spelling(of: list.text[place])
+          while places.count < spelled.count { places.append(place) }
+        }
+        places.append(piece.upperBound)
+        var found: [Range<Int>] = []
+        behavior.split(
+          spelled.span, 0..<spelled.count, at: pattern, invert: invert, into: &found, work: &work)
+        pieces += found.map { places[$0.lowerBound]..<places[$0.upperBound] }
+      }
+      if work <= 0 { throw TokenizerError(.splitTooSlow(bytes: list.byteCount)) }
       list.pieces = pieces
     case .prefixSpace:
       Self.rewrite(&list) { source, piece, output in
@@ -53,9 +77,12 @@ enum PreTokenizer: Equatable, Sendable {
       }
       guard split else { return }
       let cut = Self.split(.literal(replacement), .mergedWithNext, invert: false)
-      cut.apply(to: &list)
+      try cut.apply(to: &list)
     }
   }
+
+  /// Characters that an expression may look at: many times more than any usual one does.
+  private static func work(for list: PieceList) -> Int { (1 << 24) + 1024 * list.byteCount }
 
   /// Builds the text anew, piece by piece.
   private static func rewrite(

@@ -30,7 +30,8 @@ extension PreTokenizer {
     var isByteLevel = false
     for step in try field?.flattened("pretokenizers") ?? [] {
       let type = try step.type()
-      guard !isByteLevel else { throw step.unsupported("\(type) after ByteLevel") }
+      let count = steps.count
+      let followsBytes = isByteLevel
       switch type {
       case "ByteLevel":
         isByteLevel = true
@@ -56,8 +57,18 @@ extension PreTokenizer {
       case "Metaspace": steps.append(try metaspace(step))
       default: throw step.unsupported(type)
       }
+      guard followsBytes else { continue }
+      guard type != "ByteLevel", steps.count == count + 1, let spelled = steps[count].overSpelling
+      else { throw step.unsupported("\(type) after ByteLevel") }
+      steps[count] = spelled
     }
     return (steps, isByteLevel)
+  }
+
+  /// The step as it is behind `ByteLevel`; nil for one that cannot stand there.
+  private var overSpelling: PreTokenizer? {
+    guard case .split(let pattern, let behavior, let invert) = self else { return nil }
+    return .spelledSplit(pattern, behavior, invert: invert)
   }
 
   private static func metaspace(_ step: JSONField) throws(TokenizerError) -> PreTokenizer {
@@ -103,8 +114,14 @@ extension TextPattern {
       self = .casedWords(cased)
       return
     }
-    guard let words = WordPattern.named[text] else { throw regex.unsupported("\"\(text)\"") }
-    self = .words(words)
+    if let words = WordPattern.named[text] {
+      self = .words(words)
+      return
+    }
+    guard let expression = SplitExpressionParser.parse(text) else {
+      throw regex.unsupported("\"\(text)\"")
+    }
+    self = .expression(expression)
   }
 
   /// The bytes of a `{"String": …}` pattern.

@@ -2,6 +2,8 @@
 enum TextPattern: Equatable, Sendable {
   case words(WordPattern)
   case casedWords(CasedPattern)
+  /// Any other expression.
+  case expression(SplitExpression)
   /// Each occurrence of these bytes.
   case literal([UInt8])
   /// Each single character of a class.
@@ -15,13 +17,17 @@ enum TextPattern: Equatable, Sendable {
   static let mark = Array("\u{2581}".utf8)
 
   /// Calls `body` with consecutive ranges that tile `piece`, and whether each matched.
+  ///
+  /// - Parameter work: Characters that an expression may still look at; without any it finds nothing.
   func forEachSegment(
-    in text: Span<UInt8>, _ piece: Range<Int>, _ body: (Range<Int>, Bool) -> Void
+    in text: Span<UInt8>, _ piece: Range<Int>, work: inout Int,
+    _ body: (Range<Int>, Bool) -> Void
   ) {
     var unmatched = piece.lowerBound
     var position = piece.lowerBound
     while position < piece.upperBound {
-      let (end, isMatch) = step(in: text.extracting(..<piece.upperBound), from: position)
+      let (end, isMatch) = step(
+        in: text.extracting(..<piece.upperBound), from: position, &work)
       if isMatch {
         if unmatched < position { body(unmatched..<position, false) }
         body(position..<end, true)
@@ -33,10 +39,15 @@ enum TextPattern: Equatable, Sendable {
   }
 
   /// The end of the match at `position`, or of the character that starts none.
-  private func step(in text: Span<UInt8>, from position: Int) -> (end: Int, isMatch: Bool) {
+  private func step(
+    in text: Span<UInt8>, from position: Int, _ work: inout Int
+  ) -> (end: Int, isMatch: Bool) {
     switch self {
     case .words(let pattern): return (pattern.end(in: text, from: position), true)
     case .casedWords(let pattern): return (pattern.end(in: text, from: position), true)
+    case .expression(let expression):
+      if let end = expression.end(in: text, from: position, work: &work) { return (end, true) }
+      return (position + DecodedScalar(in: text, at: position).width, false)
     case .literal(let bytes):
       let end = position + bytes.count
       if end <= text.count, bytes.indices.allSatisfy({ text[position + $0] == bytes[$0] }) {
@@ -82,11 +93,11 @@ enum SplitBehavior: String, Sendable {
   /// Appends the pieces that `piece` splits into.
   func split(
     _ text: Span<UInt8>, _ piece: Range<Int>, at pattern: TextPattern, invert: Bool,
-    into pieces: inout [Range<Int>]
+    into pieces: inout [Range<Int>], work: inout Int
   ) {
     let start = pieces.count
     var previousMatched = false
-    pattern.forEachSegment(in: text, piece) { segment, matched in
+    pattern.forEachSegment(in: text, piece, work: &work) { segment, matched in
       let isMatch = matched != invert
       let joins =
         switch self {

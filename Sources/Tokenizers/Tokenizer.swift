@@ -111,7 +111,7 @@ package struct Tokenizer: Sendable {
       }
       var list = PieceList(
         text: text, pieces: [range], startsInput: startsInput && range.lowerBound == 0)
-      for step in preTokenizers { step.apply(to: &list) }
+      for step in preTokenizers { try step.apply(to: &list) }
       for piece in list.pieces {
         try encodeWord(list.text.span.extracting(piece), into: &output, workspace: &workspace)
       }

@@ -29,6 +29,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case tokenTooLong(String, bytes: Int, limit: Int)
     /// The steps of the tokenizer make too much of a text.
     case textTooLong(limit: Int)
+    /// The splitting expression takes too long over a text.
+    case splitTooSlow(bytes: Int)
     /// A character has no token, and the model no token for unknown characters.
     case noUnknownToken
   }
@@ -48,7 +50,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
-    case .tokenTooLong, .textTooLong: .resourceLimit
+    case .tokenTooLong, .textTooLong, .splitTooSlow: .resourceLimit
     default: .malformed
     }
   }
@@ -66,7 +68,7 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .unequalCounts: "tokenizer.unequal_counts"
     case .unknownToken: "tokenizer.unknown_token"
     case .idOutOfRange: "tokenizer.id_out_of_range"
-    case .tokenTooLong, .textTooLong: "tokenizer.limit"
+    case .tokenTooLong, .textTooLong, .splitTooSlow: "tokenizer.limit"
     case .noUnknownToken: "tokenizer.no_unknown_token"
     }
   }
@@ -92,6 +94,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     case .tokenTooLong(let field, let bytes, let limit):
       "\(field) has \(bytes) bytes, at most \(limit) are looked for"
     case .textTooLong(let limit): "the normalizers make more than \(limit) bytes of the text"
+    case .splitTooSlow(let bytes):
+      "the splitting expression takes too long over these \(bytes) bytes"
     case .noUnknownToken:
       "a character of the text has no token, and the model none for unknown characters"
     }

@@ -62,6 +62,8 @@ struct UnicodeKind: OptionSet, Sendable {
   static let mark = UnicodeKind(rawValue: 4)
   /// `[\p{P}\p{S}]`.
   static let sign = UnicodeKind(rawValue: 8)
+  /// `\p{P}`.
+  static let punctuation = UnicodeKind(rawValue: 16)
 
   init(rawValue: UInt8) { self.rawValue = rawValue }
 

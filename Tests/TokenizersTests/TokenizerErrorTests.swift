@@ -62,13 +62,13 @@ struct TokenizerErrorTests {
     .bpe(
       "unknown expression",
       root: #", "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "#
-        + #""pattern": {"Regex": "a+"}, "behavior": "Isolated"}]}"#,
-      .unsupported("pre_tokenizer.pretokenizers[0].pattern.Regex", "\"a+\"")),
+        + #""pattern": {"Regex": "a+(?=b)"}, "behavior": "Isolated"}]}"#,
+      .unsupported("pre_tokenizer.pretokenizers[0].pattern.Regex", "\"a+(?=b)\"")),
     .bpe(
       "step after bytes",
       root: #", "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, "#
-        + #"{"type": "Digits"}]}"#,
-      .unsupported("pre_tokenizer.pretokenizers[1]", "Digits after ByteLevel")),
+        + #"{"type": "Metaspace", "replacement": "_"}]}"#,
+      .unsupported("pre_tokenizer.pretokenizers[1]", "Metaspace after ByteLevel")),
     .bpe(
       "unknown behaviour",
       root: #", "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "#

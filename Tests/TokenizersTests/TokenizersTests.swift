@@ -9,7 +9,8 @@ import Tokenizers
 enum Sample {
   static let all = [
     "gpt2", "llama3", "qwen2", "smollm2", "olmo2", "llama2", "mistral", "unigram", "unigram_plain",
-    "tekken", "o200k", "cl100k",
+    "tekken", "o200k", "cl100k", "deepseek3", "deepseek", "deepseek_coder", "falcon", "qwen35",
+    "possessive",
   ]
 
   static func bytes(_ name: String) throws -> [UInt8] {
