@@ -1,4 +1,7 @@
 package import ArgumentParser
+import ByteIO
+import JSON
+import Platform
 import RecurrentPackage
 
 /// The `ckpt` command: one subcommand a verb, one file each.
@@ -30,7 +33,42 @@ package struct CheckpointCommand: ParsableCommand {
 
   /// Runs the command line of this process and exits.
   package static func start() -> Never {
-    main()
-    exit()
+    endProcess(run(Array(CommandLine.arguments.dropFirst()), Console.standard))
+  }
+
+  /// Runs a command line; the exit code. A command that begins ends the process itself.
+  static func run(_ arguments: [String], _ console: Console) -> Int32 {
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+      return 0
+    } catch {
+      // Help, the version and completion scripts.
+      if exitCode(for: error).isSuccess { exit(withError: error) }
+      return refuse(message(for: error), arguments, console)
+    }
+  }
+
+  /// Says what is wrong with a command line, as every other error is said.
+  private static func refuse(
+    _ complaint: String, _ arguments: [String], _ console: Console
+  ) -> Int32 {
+    do {
+      let help = try JSONValue(parsing: Array(_dumpHelp().utf8), path: "help")
+      let advice = CommandLineAdvice(complaint, arguments, help: help)
+      let error = advice.error
+      if arguments.contains("--json") {
+        let value = document(
+          command: advice.command ?? "usage", isOK: false, fields: [:], warnings: [],
+          errors: [json(of: error)])
+        console.print(value.text(indent: 2))
+        try console.requireOutput()
+      } else {
+        console.note("error: \(error)")
+      }
+    } catch {
+      console.note("error: \(error)")
+    }
+    return FailureKind.usage.rawValue
   }
 }
