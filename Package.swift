@@ -230,7 +230,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
-  "Models": ["ByteIO", "Checkpoint", "GGUF", "Tokenizers"],
+  "Models": ["ByteIO", "Checkpoint", "GGUF", "ModelGraph", "Tokenizers"],
   "Conversion": ["ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "ModelGraph", "Models"],
   "Scoring": ["JSON", "Training"],
   "CheckpointCommands": [

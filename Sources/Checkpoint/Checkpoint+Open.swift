@@ -50,6 +50,7 @@ extension Checkpoint {
   }
 
   private static func object(_ region: ByteRegion) throws -> JSONObject {
+    try region.requireDownloaded()
     let text = try region.contents(limit: configLimit)
     guard let object = try JSONValue(parsing: text, path: region.path).object else {
       throw CheckpointError(.configNotObject, path: region.path)

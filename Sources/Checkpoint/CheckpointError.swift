@@ -12,6 +12,8 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case ambiguous([String])
     /// The file is none that holds weights; what it looks like, when that is known.
     case unknownFormat(FileSignature?)
+    /// A small text stands where the file should: a pointer or a page of a failed download.
+    case notDownloaded(FileSignature)
     /// `config.json` is JSON, but not an object.
     case configNotObject
     /// Two files of one set hold the same tensor.
@@ -50,6 +52,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case .foreign: "checkpoint.foreign"
     case .ambiguous: "checkpoint.ambiguous"
     case .unknownFormat: "checkpoint.unknown_format"
+    case .notDownloaded: "checkpoint.not_downloaded"
     case .configNotObject: "config.not_object"
     case .tensorTwice: "checkpoint.tensor_twice"
     case .shardMissing: "checkpoint.shard_missing"
@@ -66,6 +69,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
       "the folder holds several weight files: " + names.joined(separator: ", ")
     case .unknownFormat(let signature):
       "not a weight file" + (signature.map { "; it looks like \($0)" } ?? "")
+    case .notDownloaded(let found): "the file is \(found)"
     case .configNotObject: "config.json is JSON, but not an object"
     case .tensorTwice(let first, let second): "the tensor is in \(first) and in \(second)"
     case .shardMissing(let name): "the files are a numbered set, of which \(name) is missing"
@@ -80,8 +84,27 @@ package struct CheckpointError: DiagnosedError, Equatable {
       "give a folder with model.safetensors, an index and its shards, pytorch_model.bin or a GGUF"
     case .foreign(let kind): kind.hint
     case .ambiguous: "give the path of one file"
+    case .notDownloaded(let found),
+      .unknownFormat(let found?) where found.isFailedDownload:
+      found == .html
+        ? "download the file again: the address or the access was wrong"
+        : "fetch the file itself with `git lfs pull`"
     case .unknownFormat: "weights are read from safetensors, PyTorch (zip or legacy) and GGUF files"
     default: nil
+    }
+  }
+}
+
+extension FileSignature {
+  /// Whether a download leaves such a file where another was meant.
+  fileprivate var isFailedDownload: Bool { self == .gitLFSPointer || self == .html }
+}
+
+extension ByteRegion {
+  /// Refuses a git-LFS pointer or an HTML page that lies where a text file should.
+  package func requireDownloaded() throws {
+    if let found = try FileSignature(of: self), found.isFailedDownload {
+      throw CheckpointError(.notDownloaded(found), path: path)
     }
   }
 }

@@ -97,7 +97,8 @@ private struct Job {
 
   func writeGGUF() throws -> Staged {
     guard let graph = try source.graph(ignoring: conversion.ignored) else {
-      throw ModelError(source.checkpoint.path, .noConfig)
+      throw try source.checkpoint.knownObstacle()
+        ?? ModelError(source.checkpoint.path, .noConfig)
     }
     let tokenizer = try source.checkpoint.tokenizerMetadata(
       rows: graph.embedding.shape.first ?? 0)

@@ -35,10 +35,22 @@ package struct ModelGraphError: DiagnosedError, Equatable {
 
   package var problem: Problem
   package var tensor: String?
+  /// The file that has the configuration.
+  package var configurationFile: String?
 
   package init(_ problem: Problem, tensor: String? = nil) {
     self.problem = problem
     self.tensor = tensor
+  }
+
+  /// The file at fault, where it is the configuration and not a tensor.
+  package var file: String? {
+    switch problem {
+    case .missingField, .wrongType, .invalidValue, .conflictingFields, .unsupportedArchitecture,
+      .notReadFromGGUF, .unsupportedField, .unknownField:
+      configurationFile
+    default: nil
+    }
   }
 
   package var code: String {
@@ -104,7 +116,9 @@ package struct ModelGraphError: DiagnosedError, Equatable {
   package var hint: String? {
     switch problem {
     case .missingField, .wrongType, .invalidValue, .conflictingFields:
-      "correct config.json, or download it again"
+      file.map { $0.hasSuffix(".gguf") } ?? false
+        ? "make or download the GGUF file again, or take the model's Hugging Face folder"
+        : "correct config.json, or download it again"
     case .unknownField(let field, _): "if the field has no effect, --ignore-field \(field)"
     case .unsupportedArchitecture(let name):
       Family.nearest(to: name).map {
@@ -118,6 +132,8 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "write safetensors; of a source model, llama.cpp's convert_hf_to_gguf.py makes a GGUF file"
     case .notInGGUF("a core that recurs"):
       "`ckpt export --to unrolled` writes plain layers where they compute the same"
+    case .wrongShape(let found, _) where found.contains(0):
+      "a part of a model under FSDP is saved empty: save the full state dict of all ranks"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     default: nil
     }

@@ -14,7 +14,7 @@ extension Checkpoint {
   package static func openingFiles(
     _ path: String
   ) throws -> (checkpoint: Checkpoint, inputs: [ByteRegion]) {
-    try refuseRun(path)
+    try refuseWrongPath(path)
     if try RecurrentPackage.isArchive(path) {
       let package = try RecurrentPackage.open(path)
       return (package.checkpoint, package.weightFiles)

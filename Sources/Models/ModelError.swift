@@ -14,6 +14,15 @@ package struct ModelError: DiagnosedError, Equatable {
     case alreadyRecurrent
     /// The tensors hold codes of a kind that is not decoded.
     case quantised(Quantisation)
+    /// A PEFT adapter, and the model that it belongs to.
+    case adapter(base: String?)
+    case otherLayout(OtherLayout)
+    /// A tokenizer in this file, which is not read.
+    case otherTokenizer(String)
+    /// Nothing is there, but the Hugging Face Hub may have a repository of the name.
+    case repositoryName
+    /// The root of a repository in the download cache, and the folders that hold its files.
+    case cacheRoot(snapshots: [String])
     /// The path is the folder of a training run, with this package; nil before the first is written.
     case isRun(package: String?)
   }
@@ -32,8 +41,9 @@ package struct ModelError: DiagnosedError, Equatable {
   }
   package var kind: FailureKind {
     switch problem {
-    case .noConfig, .noTokenizer, .isRun: .inputOutput
-    case .notRecurrent, .alreadyRecurrent, .quantised: .unsupported
+    case .noConfig, .noTokenizer, .isRun, .repositoryName, .cacheRoot: .inputOutput
+    case .notRecurrent, .alreadyRecurrent, .quantised, .adapter, .otherLayout, .otherTokenizer:
+      .unsupported
     }
   }
 
@@ -45,6 +55,11 @@ package struct ModelError: DiagnosedError, Equatable {
     case .alreadyRecurrent: "model.already_recurrent"
     case .quantised: "model.quantised"
     case .isRun: "model.is_run"
+    case .adapter: "model.adapter"
+    case .otherLayout: "model.other_layout"
+    case .otherTokenizer: "model.other_tokenizer"
+    case .repositoryName: "model.not_found"
+    case .cacheRoot: "model.cache_root"
     }
   }
 
@@ -58,6 +73,15 @@ package struct ModelError: DiagnosedError, Equatable {
       "the weights are quantised (\(found.method)), which is not decoded"
         + (found.variant.map { " in this variant: \($0)" } ?? "")
     case .isRun: "this is the folder of a training run, not a model"
+    case .adapter(let base):
+      "this is an adapter (PEFT)" + (base.map { " of \($0)" } ?? "") + ", not a model"
+    case .otherLayout(let layout): "this is \(layout.description), which is not read"
+    case .otherTokenizer(let file):
+      file == "vocab.json"
+        ? "vocab.json and merges.txt do not say how text is split, and no known tokenizer_class does"
+        : "the tokenizer is in \(file) alone, which is not read"
+    case .repositoryName: "there is no such file or folder"
+    case .cacheRoot: "this is the root of a repository in the download cache, not a model's folder"
     }
   }
 
@@ -68,6 +92,23 @@ package struct ModelError: DiagnosedError, Equatable {
     case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
     case .alreadyRecurrent: "give the source model"
     case .quantised(let found): found.advice
+    case .adapter(let base):
+      """
+      merge it first: PeftModel.from_pretrained(\(base ?? "the base model"), …).merge_and_unload(), \
+      then save_pretrained, and give that folder
+      """
+    case .otherLayout(let layout): layout.hint
+    case .otherTokenizer:
+      """
+      write tokenizer.json with transformers: AutoTokenizer.from_pretrained(FOLDER)\
+      .save_pretrained(FOLDER)
+      """
+    case .repositoryName:
+      "if it is a repository of the Hugging Face Hub: `hf download \(path) --local-dir FOLDER`"
+    case .cacheRoot(let snapshots):
+      snapshots.isEmpty
+        ? "it has no snapshot: download the repository again"
+        : "give " + snapshots.prefix(3).joined(separator: " or ")
     case .isRun(let package?): "its trained model is \(package)"
     case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
     }

@@ -26,12 +26,14 @@ package struct NamedTensors {
       parameters = checkpoint.tensors.map { Parameter(stored: $0) }
       return
     }
-    let translation = try GGUFTranslation(metadata: metadata, tensors: checkpoint.tensors) {
-      guard let record = checkpoint.record($0) else { return [] }
-      var values = [Float](repeating: 0, count: record.elementCount)
-      var span = values.mutableSpan
-      try checkpoint.readFloats($0, elements: 0..<record.elementCount, into: &span)
-      return values
+    let translation = try Self.naming(checkpoint) {
+      try GGUFTranslation(metadata: metadata, tensors: checkpoint.tensors) {
+        guard let record = checkpoint.record($0) else { return [] }
+        var values = [Float](repeating: 0, count: record.elementCount)
+        var span = values.mutableSpan
+        try checkpoint.readFloats($0, elements: 0..<record.elementCount, into: &span)
+        return values
+      }
     }
     config = translation.config
     parameters = translation.parameters
@@ -42,11 +44,24 @@ package struct NamedTensors {
   /// - Parameter ignored: Fields of the configuration that the user says have no effect.
   package func graph(ignoring ignored: Set<String> = []) throws -> ModelGraph? {
     guard let config else { return nil }
-    var graph = try ModelGraph.read(config: config, parameters: parameters, ignoring: ignored)
+    var graph = try Self.naming(checkpoint) {
+      try ModelGraph.read(config: config, parameters: parameters, ignoring: ignored)
+    }
     if graph.saysTied, let head = graph.head {
       graph.resolveTiedHead(isEmbedding: try hold(head, the: graph.embedding))
     }
     return graph
+  }
+
+  /// Runs `body`, and puts the path of the configuration into its errors.
+  private static func naming<Result>(_ checkpoint: Checkpoint, _ body: () throws -> Result) throws
+    -> Result
+  {
+    do { return try body() } catch var error as ModelGraphError {
+      let file = checkpoint.sideFiles.first { $0.name == "config.json" }?.region.path
+      error.configurationFile = file ?? checkpoint.inputs.first
+      throw error
+    }
   }
 
   /// Whether two tensors hold the same values.

@@ -19,6 +19,7 @@ package struct OpenedModel {
   /// - Parameter ignored: Fields of the configuration that the user says have no effect.
   package init(_ path: String, ignoring ignored: Set<String> = []) throws {
     (checkpoint, inputs) = try Checkpoint.openingFiles(path)
+    if let obstacle = try checkpoint.knownObstacle() { throw obstacle }
     guard let graph = try NamedTensors(checkpoint).graph(ignoring: ignored) else {
       throw ModelError(path, .noConfig)
     }

@@ -14,6 +14,9 @@ extension Tokenizer {
     "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja",
   ]
 
+  /// Files that hold a tokenizer each, of which the first that is there counts.
+  private static let alone = ["tokenizer.json", "vocab.json", "tokenizer.model", "tekken.json"]
+
   /// The tokenizer at `path`: a tokenizer.json, a GGUF file (of a vocabulary alone, too), or a
   /// folder that holds one of them. No weights are needed.
   package init(at path: String) throws {
@@ -32,10 +35,10 @@ extension Tokenizer {
   }
 
   private init?(findingAt path: String) throws {
-    try refuseRun(path)
+    try refuseWrongPath(path)
     guard try pathKind(path) != .folder else {
       let folder = try CheckpointFolder(path: path)
-      if folder.names.contains("tokenizer.json") {
+      if folder.names.contains(where: Self.alone.contains) {
         try self.init(gguf: nil) { try folder.open($0) }
       } else {
         try self.init(of: Checkpoint.opening(path))
@@ -55,20 +58,34 @@ extension Tokenizer {
   private init?(gguf path: String?, open: (String) throws -> ByteRegion?) throws {
     func content(_ name: String) throws -> (value: JSONValue, path: String)? {
       guard let file = try open(name) else { return nil }
+      try file.requireDownloaded()
       let text = try file.contents(limit: Self.fileLimit)
       return (try JSONValue(parsing: text, path: file.path), file.path)
     }
+    func folder(_ document: JSONValue, _ config: JSONValue?) throws -> TokenizerFolder {
+      TokenizerFolder(
+        document: document, config: config,
+        specialTokensMap: try content("special_tokens_map.json")?.value,
+        addedTokens: try content("added_tokens.json")?.value)
+    }
     let config = try content("tokenizer_config.json")
     if let document = try content("tokenizer.json") {
-      self = try TokenizerFolder(
-        document: document.value, config: config?.value,
-        specialTokensMap: content("special_tokens_map.json")?.value,
-        addedTokens: content("added_tokens.json")?.value
-      ).tokenizer(path: document.path)
+      self = try folder(document.value, config?.value).tokenizer(path: document.path)
     } else if let path, let fields = try GGUFTokenizerFields(GGUFFile(ByteRegion(path: path))) {
       try self.init(gguf: fields, path: path)
       if let config { try apply(config: config.value, path: config.path) }
+    } else if let vocabulary = try content("vocab.json"), let merges = try open("merges.txt") {
+      let files = BytePairFiles(
+        vocabulary: vocabulary.value, merges: try merges.contents(limit: Self.fileLimit))
+      let document = files.document(
+        config: config?.value, modelType: try content("config.json")?.value["model_type"]?.string)
+      guard let document else { throw ModelError(vocabulary.path, .otherTokenizer("vocab.json")) }
+      self = try folder(document, BytePairFiles.withUsualTokens(config?.value))
+        .tokenizer(path: vocabulary.path)
     } else {
+      for name in ["tokenizer.model", "tekken.json"] {
+        if let file = try open(name) { throw ModelError(file.path, .otherTokenizer(name)) }
+      }
       return nil
     }
     if let file = try open("chat_template.jinja") {

@@ -82,7 +82,7 @@ enum PreTokenizer: Equatable, Sendable {
   }
 
   /// Characters that an expression may look at: many times more than any usual one does.
-  private static func work(for list: PieceList) -> Int { (1 << 24) + 1024 * list.byteCount }
+  private static func work(for list: PieceList) -> Int { (1 << 24) + 256 * list.byteCount }
 
   /// Builds the text anew, piece by piece.
   private static func rewrite(
