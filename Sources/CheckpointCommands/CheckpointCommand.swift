@@ -33,7 +33,7 @@ package struct CheckpointCommand: ParsableCommand {
 
   /// Runs the command line of this process and exits.
   package static func start() -> Never {
-    endProcess(run(Array(CommandLine.arguments.dropFirst()), Console.standard))
+    endProcess(run(processArguments(), Console.standard))
   }
 
   /// Runs a command line; the exit code. A command that begins ends the process itself.
