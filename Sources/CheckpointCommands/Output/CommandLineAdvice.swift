@@ -41,16 +41,16 @@ struct CommandLineAdvice {
   }
 
   private var unknownOption: UsageError? {
-    guard complaint.hasPrefix("Unknown option"), var name = quoted.first, !isNegative(name) else {
-      return nil
-    }
+    let reported = complaint.hasPrefix("Unknown option") ? quoted.first : strayOption
+    guard var name = reported, !isNegative(name) else { return nil }
     // `-lr` is read as `-l -r`: what was written is meant.
     if !name.hasPrefix("--"),
       let whole = arguments.first(where: { $0.hasPrefix(name) && $0.count > 2 })
     {
       name = whole
     }
-    let bare = name.drop { $0 == "-" }.prefix { $0 != "=" }.lowercased()
+    name = String(name.prefix { $0 != "=" })
+    let bare = name.drop { $0 == "-" }.lowercased()
     let usual = "--" + bare.replacing("_", with: "-")
     let hint: String
     if options.contains(usual) {
@@ -63,6 +63,15 @@ struct CommandLineAdvice {
       hint = nearest(to: usual, of: options).map { "did you mean \($0)?" } ?? help
     }
     return UsageError("there is no option \(name)" + place, hint: hint)
+  }
+
+  /// An option that the command does not have, which the argument parser passes over in favour of
+  /// something that is missing.
+  private var strayOption: String? {
+    guard command != nil else { return nil }
+    return arguments.prefix { $0 != "--" }.first { argument in
+      argument.hasPrefix("--") && !options.contains(String(argument.prefix { $0 != "=" }))
+    }
   }
 
   private var negativeNumber: UsageError? {
