@@ -20,6 +20,7 @@ package enum ModellingCode {
 
   private static var trainingScript: [(name: String, bytes: [UInt8])] {
     [
+      ("gpu_check.py", PackageResources.gpu_check_py),
       ("train.py", PackageResources.train_py),
       ("train_data.py", PackageResources.train_data_py),
       ("train_errors.py", PackageResources.train_errors_py),
@@ -41,6 +42,7 @@ package enum ModellingCode {
       ("train_settings.py", PackageResources.train_settings_py),
       ("train_state.py", PackageResources.train_state_py),
       ("train_teacher.py", PackageResources.train_teacher_py),
+      ("train_text.py", PackageResources.train_text_py),
       ("train_tokens.py", PackageResources.train_tokens_py),
     ]
   }

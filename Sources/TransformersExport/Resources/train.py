@@ -9,6 +9,7 @@ with a run of either.
 """
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def arguments() -> argparse.Namespace:
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="any setting of a recipe, such as optimizer.clip=0.5")
     add("--data", nargs="+", metavar="FILE",
-        help="token files (.tokens, .npy, .bin); FILE:WEIGHT mixes several")
+        help="token files, text, JSON lines, Parquet or Arrow; FILE:WEIGHT mixes several")
     add("--parallel", choices=["ddp", "fsdp", "hsdp"], default="ddp",
         help="whole copies of the model, shards of it, or copies that are shards of a machine")
     add("--shard", type=int, default=0, metavar="N",
@@ -112,7 +113,7 @@ def train(options: argparse.Namespace, group: Group) -> None:
                        "train.too_long", USAGE)
     ending = config.eos_token_id
     data = Dataset(recipe, config.padded_vocab_size,
-                   ending[0] if isinstance(ending, list) else ending)
+                   ending[0] if isinstance(ending, list) else ending, options.model)
     data.require_learned(recipe["evaluation.rows"])
     trainer = Trainer(options, recipe, data, run, group)
     group.by_first(lambda: run.hold() if resumes else run.create(recipe))
@@ -131,9 +132,10 @@ def main() -> None:
         train(options, group)
     except BaseException as error:
         code = group.fail(error)
-        sys.exit(code)
-    finally:
-        group.close()
+        # Other processes may be gone: nothing is taken down together with them.
+        sys.stdout.flush()
+        os._exit(code)
+    group.close()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 from train_errors import USAGE, DataError
 from train_random import RandomStream
 from train_recipe import Recipe
+from train_text import Encoder, tokenised
 from train_tokens import IDS, NOT_A_TARGET, STARTS_DOCUMENT, opened
 
 CHOICE_STREAM = 0x736F757263650000  # "source"
@@ -24,8 +25,11 @@ class Dataset:
     Everything follows from the seed and from how many rows were read.
     """
 
-    def __init__(self, recipe: Recipe, vocabulary: int, ending: int | None = None):
-        """`ending` ends a document, where a file of ids does not say where documents end."""
+    def __init__(
+        self, recipe: Recipe, vocabulary: int, ending: int | None = None, model: object = None
+    ):
+        """`ending` ends a document, where a file of ids does not say where documents end. `model`:
+        the folder whose tokenizer makes tokens of texts."""
         self.length = recipe["sequence_length"] + 1
         self.seed, self.epochs = recipe["seed"], recipe["data.epochs"]
         self.vocabulary = vocabulary
@@ -35,6 +39,8 @@ class Dataset:
         for source in recipe["data.sources"]:
             path, weight = _split(source)
             tokens = opened(path, recipe["data.format"], vocabulary, ending)
+            if tokens is None:
+                tokens = tokenised(path, recipe["data.format"], recipe, Encoder(model, ending))
             if self.separates and not tokens.marks_documents:
                 raise DataError(f"{path}: nothing in the file says where its documents begin")
             rows = len(tokens) // self.length

@@ -5,6 +5,7 @@ import json
 
 CHECK_FAILED, MALFORMED, UNSUPPORTED, INPUT_OUTPUT, EXISTS, RESOURCES = 1, 3, 4, 5, 6, 7
 USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
+EXCHANGE = ("gloo", "NCCL", "Timed out", "Connection closed", "Connection reset")  # in torch's words
 
 
 class TrainError(Exception):
@@ -56,11 +57,13 @@ def known(error: BaseException) -> TrainError:
         if isinstance(cause, OSError):
             return _system_error(cause)
         seen.add(id(cause))
-        inner = next(iter(getattr(cause, "failures", {}).values()), None)  # of a DCP checkpoint
-        cause = inner[0] if inner else cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or cause.__context__
     if "out of memory" in str(error):
         return RunError(f"{_first_line(error)}; use --memory recurrence, --parallel fsdp, or a "
                         "smaller micro_batch_size", "train.memory_budget", RESOURCES)
+    if any(word in str(error) for word in EXCHANGE):
+        return RunError(f"another process ended, or did not answer in time: {_first_line(error)}",
+                        "train.lost_process", INPUT_OUTPUT)
     return RunError(f"{type(error).__name__}: {_first_line(error)}", "internal", INTERNAL)
 
 
@@ -78,10 +81,10 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0]
 
 
-def packed(error: TrainError) -> str:
-    """For another process."""
-    return json.dumps([error.message, error.code, error.exit_code])
+def packed(error: TrainError, rank: int) -> str:
+    """For other processes."""
+    return json.dumps([error.message, error.code, error.exit_code, rank])
 
 
 def unpacked(text: str) -> TrainError:
-    return TrainError(*json.loads(text))
+    return TrainError(*json.loads(text)[:3])

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from train_errors import TrainError, known, packed, unpacked
+from train_errors import INTERNAL, INTERRUPTED, TrainError, known, packed, unpacked
 
 ERROR = "ckpt/error"
 NOTICE = 0.5  # seconds between two looks for an error of another process
@@ -41,8 +42,9 @@ class Group:
             world_size=self.size, timeout=limit)
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
         self.is_closing = False
+        self.watch = threading.Thread(target=self._watch, daemon=True)
         if self.size > 1:
-            threading.Thread(target=self._watch, daemon=True).start()
+            self.watch.start()
 
     @property
     def is_first(self) -> bool:
@@ -73,13 +75,15 @@ class Group:
         """Tells all processes of an error, prints it unless another was first; the exit code."""
         mine = known(error)
         try:
-            is_told = self.size == 1 or self.store.compare_set(ERROR, "", packed(mine)) == (
-                packed(mine).encode())
+            text = packed(mine, self.rank)
+            is_told = self.size == 1 or self.store.compare_set(ERROR, "", text) == text.encode()
         except Exception:  # the store's process is gone
             is_told = False
         if self.size > 1 and not is_told:
             return self._others_error(mine).exit_code
-        place = f"process {self.rank}: " if self.size > 1 and mine.exit_code != 130 else ""
+        if mine.exit_code == INTERNAL:
+            traceback.print_exception(error)
+        place = f"process {self.rank}: " if self.size > 1 and mine.exit_code != INTERRUPTED else ""
         print(place + mine.line(), file=sys.stderr, flush=True)
         return mine.exit_code
 
@@ -107,4 +111,6 @@ class Group:
 
     def close(self) -> None:
         self.is_closing = True
+        if self.size > 1:
+            self.watch.join()
         dist.destroy_process_group()

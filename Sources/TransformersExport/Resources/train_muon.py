@@ -51,13 +51,13 @@ class Dealer:
         sent = [[shards[i] for i in owned] for owned in self.owned]
         shapes = [[(rows.stop - rows.start, self.shapes[i][1]) for i, rows in zip(self.mine, place)]
                   for place in places]
-        received = self._exchanged(sent, shapes, shards[0].dtype)
+        received = self._exchanged(sent, shapes, shards[0])
         wholes = [torch.cat(pieces) for pieces in zip(*received)]
         results = orthogonalised(wholes, self.precision)
         back = [[x[rows] for x, rows in zip(results, place)] for place in places]
         shapes = [[shards[i].shape for i in owned] for owned in self.owned]
-        updates = list(shards)
-        for owned, pieces in zip(self.owned, self._exchanged(back, shapes, self.precision)):
+        updates, like = list(shards), shards[0].to(self.precision)
+        for owned, pieces in zip(self.owned, self._exchanged(back, shapes, like)):
             for i, piece in zip(owned, pieces):
                 updates[i] = piece
         return updates
@@ -69,11 +69,11 @@ class Dealer:
         return slice(min(rank * share, rows), min((rank + 1) * share, rows))
 
     def _exchanged(
-        self, sent: list[list[Tensor]], shapes: list[list[tuple]], kind: torch.dtype
+        self, sent: list[list[Tensor]], shapes: list[list[tuple]], like: Tensor
     ) -> list[list[Tensor]]:
         """Sends a list of tensors to each process; gives those of the `shapes` that each sent."""
         flat = [x.reshape(-1) for pieces in sent for x in pieces]
-        source = torch.cat(flat).to(kind)
+        source = torch.cat(flat or [like.new_empty(0)]).to(like)
         counts = [[rows * columns for rows, columns in pieces] for pieces in shapes]
         target = source.new_empty(sum(map(sum, counts)))
         dist.all_to_all_single(

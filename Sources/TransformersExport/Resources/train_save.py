@@ -4,7 +4,9 @@ Shards are torch's distributed checkpoint. They are copied to the processor's me
 while the run goes on; any number of processes reads them again.
 """
 
+import errno
 import json
+import shutil
 import time
 from argparse import Namespace
 from dataclasses import dataclass
@@ -60,13 +62,17 @@ class Saver:
         return minutes > 0 and time.monotonic() - self.last >= 60 * minutes
 
     @property
+    def state_bytes(self) -> int:
+        """Of what a checkpoint holds beside the weights of its package."""
+        return sum(4 * slot.parameter.numel() * (2 if slot.second is None else 3)
+                   for slot in self.optimizer.slots)
+
+    @property
     def needed(self) -> int:
         """Bytes of the checkpoints that are kept, one that is written, and the result."""
         weights = sum(4 * t.parameter.numel() for t in self.tensors)
-        trained = sum(4 * slot.parameter.numel() * (2 if slot.second is None else 3)
-                      for slot in self.optimizer.slots)
         keeps = self.recipe["checkpoints.keep"] + 1 if self.recipe["checkpoints.every"] else 1
-        return (keeps + 1) * (weights + trained) + weights
+        return (keeps + 1) * (weights + self.state_bytes) + weights
 
     def read(self, step: int) -> dict:
         """Goes back to a checkpoint; gives the progress."""
@@ -113,7 +119,13 @@ class Saver:
         """Waits for the checkpoint that is being written."""
         pending, self.pending = self.pending, None
         if pending:
-            pending.future.result()
+            try:
+                pending.future.result()
+            except BaseException as error:
+                # Torch's writer does not say why.
+                if shutil.disk_usage(self.run.path).free < self.state_bytes:
+                    raise OSError(errno.ENOSPC, "", str(pending.staged.path)) from error
+                raise
             self._publish(pending.staged, pending.best)
 
     def write_result(self, type: torch.dtype) -> None:

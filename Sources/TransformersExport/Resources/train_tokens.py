@@ -1,10 +1,12 @@
 """Files of token ids, as they are read in place."""
 
+import errno
+import glob
 import os
 
 import numpy as np
 
-from train_errors import UNSUPPORTED, DataError
+from train_errors import DataError
 
 NOT_A_TARGET = 1 << 31  # marks tokens that are read but not learned: prompts
 STARTS_DOCUMENT = 1 << 30  # marks the first token of a document
@@ -14,6 +16,7 @@ HEADER = 40  # magic, and a key of 32 bytes
 TRAILER = 24  # counts of tokens, documents, and records left out
 SHARDS = {20240520: "<u2", 20240801: "<u4"}  # llm.c's magic numbers: 1024 bytes, then ids
 INDEX_MAGIC = b"MMIDIDX\0\0"  # of the index that Megatron-LM writes beside ids
+FORMS = ("tokens", "npy", "shard", "megatron", "bin")
 INDEX_TYPES = {1: "u1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
 
 
@@ -65,10 +68,14 @@ class IndexedIds(Ids):
         return tokens
 
 
-def opened(path: str, form: str, vocabulary: int, ending: int | None) -> Ids:
-    """The tokens of a file, mapped."""
+def opened(path: str, form: str, vocabulary: int, ending: int | None) -> Ids | None:
+    """The tokens of a file, mapped; None where it holds something else."""
+    if not os.path.exists(path) and not glob.has_magic(path):
+        raise FileNotFoundError(errno.ENOENT, "", path)
     if form == "auto":
         form = _form(path)
+    if form not in FORMS:
+        return None
     if form == "tokens":
         return _cached(path)
     if form == "megatron":
@@ -76,10 +83,6 @@ def opened(path: str, form: str, vocabulary: int, ending: int | None) -> Ids:
     openers = {"npy": _array, "shard": _shard}
     if form in openers:
         return PlainIds(openers[form](path), ending)
-    if form != "bin":
-        raise DataError(f"{path}: text is not read here: turn it into tokens with ckpt train "
-                        "PACKAGE --recipe RECIPE --prepare -o FOLDER, and train with "
-                        "FOLDER/recipe.yaml")
     ids = np.memmap(path, dtype="<u4" if vocabulary > 1 << 16 else "<u2", mode="r")
     if len(ids) > 3 and not ids[1::2].any():
         raise DataError(f"{path}: every second of its ids of {ids.itemsize} bytes is 0: they seem "
