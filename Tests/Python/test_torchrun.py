@@ -423,7 +423,8 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
         assert words in str(error.value)
     refused = {
         "mode=lora": "mode is lora",
-        "memory_budget=16GiB": "--gradient-checkpointing",
+        "memory_budget=16GiB": "--memory recurrence",
+        "data.stream=true": "--prepare",
     }
     for setting, words in refused.items():
         other = module.Recipe()
@@ -448,12 +449,12 @@ def test_data_that_cannot_be_used_is_refused(script, tmp_path):
         return str(error.value)
 
     recipe.apply("sequence_length: 4")
-    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "a.gz").write_bytes(bytes(9))
     (tmp_path / "b.tokens").write_bytes(b"ckpttok1" + bytes(80))
     numpy.save(tmp_path / "c.npy", numpy.zeros(9, dtype=numpy.float32))
     numpy.save(tmp_path / "d.npy", numpy.full(40, 100))
     numpy.save(tmp_path / "e.npy", numpy.arange(9))
-    assert "--prepare" in refusal("a.txt")
+    assert "--prepare" in refusal("a.gz")
     assert "88 bytes for 0 tokens" in refusal("b.tokens")
     assert "not an array of token ids" in refusal("c.npy")
     assert "token id 100" in refusal("d.npy")
@@ -503,6 +504,67 @@ def test_what_a_machine_lacks_is_said(script, tmp_path):
     assert known.exit_code == 5 and "a/b: the disk is full" in known.line()
     lost = errors.known(RuntimeError("[gloo/pair.cc] Connection closed by peer"))
     assert lost.code == "train.lost_process"
+
+
+TEXTS = ["One.\n\nTwo: caf\u00e9 \u4e2d\u6587 \U0001f600", "  leading and trailing  ", "<eos>x", "a\tb"]
+
+
+def test_text_and_records_become_the_tokens_of_prepare(trainers, script, root, tmp_path):
+    """Ids and marks of every format that is read here, with each kind of record in it."""
+    import numpy
+    import pyarrow
+    from pyarrow import ipc, parquet
+
+    rows = [{"text": text} for text in TEXTS] + [
+        {"prompt": f"{i} + 1 =", "completion": f" {i + 1}."} for i in range(20)] + [
+        {"prompt": "caf\u00e9", "completion": "\u00e9\U0001f600"}, {"content": "content"}]
+    tokens = [{"input_ids": [5, 6, 7, 8], "labels": [-100, 6, 7, 8], "attention_mask": [1, 1, 1, 0]},
+              {"input_ids": [9, 10]}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = pyarrow.Table.from_pylist(
+        [{**dict.fromkeys(["text", "prompt", "completion", "content", "more"]), **row}
+         for row in rows])
+    parquet.write_table(table, tmp_path / "b.parquet", row_group_size=7)
+    with ipc.new_file(str(tmp_path / "c.arrow"), table.schema) as file:
+        file.write_table(table, max_chunksize=5)
+    with ipc.new_stream(str(tmp_path / "d.arrow"), table.schema) as file:
+        file.write_table(table, max_chunksize=5)
+    parquet.write_table(pyarrow.Table.from_pylist(tokens * 20), tmp_path / "e.parquet")
+    long = (root / "fixtures/text/corpus.txt").read_text()
+    (tmp_path / "f.txt").write_text("\ufeff" + long[:20_000] + "\u4e2d\u6587" * 999)
+    (tmp_path / "g.txt").write_text(long * (1 + (9 << 19) // len(long)))
+    names = ["a.jsonl", "b.parquet", "c.arrow", "d.arrow", "e.parquet", "f.txt", "g.txt"]
+    trainers.ckpt(
+        "train", trainers.package, "--data", *(tmp_path / name for name in names), "--cache",
+        tmp_path / "cache", "--set", "sequence_length=8", "--prepare", "-o", tmp_path / "data")
+    recipe = script("recipe").Recipe()
+    data, tokens_of = script("data"), script("tokens").opened
+    recipe.set("data.sources", [str(tmp_path / name) for name in names])
+    recipe.set("sequence_length", "8")
+    made = data.Dataset(recipe, 384, 1, trainers.model)
+    for index, name in enumerate(names):
+        [path] = (tmp_path / "data").glob(f"{index}-{name}*.tokens")
+        theirs = tokens_of(str(path), "tokens", 384, 1)
+        numpy.testing.assert_array_equal(made.tokens[index].ids, theirs.ids, name)
+    assert made.tokens[1].ids[-30:].tolist() == made.tokens[0].ids[-30:].tolist()
+
+
+def test_what_only_prepare_reads_is_refused_by_name(script, trainers, tmp_path):
+    recipe = script("recipe").Recipe()
+    for name, text, words in [
+        ("chat.jsonl", '{"messages": [{"role": "user", "content": "x"}]}', "conversations"),
+        ("alpaca.jsonl", '{"instruction": "x", "output": "y"}', "conversations"),
+        ("table.csv", "text,more\na,b\n", "tables"),
+        ("list.json", '[{"text": "a"}]', "arrays"),
+        ("lines.jsonl", '{"text": "a"}\n[1]\n', "line 2: not a JSON object"),
+        ("other.jsonl", '{"words": "a"}', "it has words"),
+        ("number.jsonl", '{"text": 1}', "text is no string"),
+    ]:
+        (tmp_path / name).write_text(text)
+        recipe.set("data.sources", [str(tmp_path / name)])
+        with pytest.raises(script("errors").DataError, match=words) as error:
+            script("data").Dataset(recipe, 384, 1, trainers.model)
+        assert error.value.exit_code == (4 if "--prepare" in str(error.value) else 3)
 
 
 def test_the_script_says_what_is_wrong(trainers, runs):

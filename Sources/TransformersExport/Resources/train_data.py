@@ -8,7 +8,7 @@ import numpy as np
 from train_errors import USAGE, DataError
 from train_random import RandomStream
 from train_recipe import Recipe
-from train_text import Encoder, tokenised
+from train_text import tokenised
 from train_tokens import IDS, NOT_A_TARGET, STARTS_DOCUMENT, opened
 
 CHOICE_STREAM = 0x736F757263650000  # "source"
@@ -40,7 +40,7 @@ class Dataset:
             path, weight = _split(source)
             tokens = opened(path, recipe["data.format"], vocabulary, ending)
             if tokens is None:
-                tokens = tokenised(path, recipe["data.format"], recipe, Encoder(model, ending))
+                tokens = tokenised(path, recipe["data.format"], recipe, model, ending)
             if self.separates and not tokens.marks_documents:
                 raise DataError(f"{path}: nothing in the file says where its documents begin")
             rows = len(tokens) // self.length

@@ -70,8 +70,8 @@ class Optimizer:
         gradients = [slot.gradient for slot in self.slots if slot.first.numel()]
         if not self.layout.counts or not gradients:
             return torch.zeros((), dtype=torch.float64, device=self.layout.group.device)
-        norms = torch._foreach_norm(gradients)
-        return torch.stack(norms).double().square().sum()
+        norms = torch._foreach_norm(gradients, dtype=torch.float64)
+        return torch.stack(norms).square().sum()
 
     @torch.no_grad()
     def step(self, gradient_scale: float, rate: float) -> None:

@@ -54,7 +54,9 @@ class Encoder:
         return ids
 
 
-def tokenised(path: str, form: str, recipe: Recipe, encoder: Encoder) -> Ids:
+def tokenised(
+    path: str, form: str, recipe: Recipe, folder: str | Path, ending: int | None
+) -> Ids:
     """The tokens of a file, in memory."""
     for setting in ("data.blank_lines_divide", "data.skip_bad_records"):
         if recipe[setting]:
@@ -62,15 +64,16 @@ def tokenised(path: str, form: str, recipe: Recipe, encoder: Encoder) -> Ids:
     if form == "auto":
         form = form_of(path)
     readers = {"jsonl": _lines, "parquet": _parquet, "arrow": _arrow}
+    if form != "text" and form not in readers:
+        raise refused(path, f"{form} is not read here")
+    encoder = Encoder(folder, ending)
     if form == "text":
         parts = [encoder.document(text, starts=starts, ends=ends)
                  for text, starts, ends in _pieces(path)]
-    elif form in readers:
+    else:
         fields = recipe.part("data.fields")
         parts = [_record(record, fields, f"{path}: {place}", encoder)
                  for place, record in readers[form](path, fields)]
-    else:
-        raise refused(path, f"{form} is not read here")
     ids = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
     return Ids(ids.astype(np.uint32))
 
