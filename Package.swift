@@ -227,6 +227,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
   "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
   "MessagePassing": ["ByteIO"],
+  "Verification": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Transformer", "Kernels"],
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
@@ -256,19 +257,21 @@ for name in [
 
 // MARK: - Fuzzing
 
-/// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
+/// One libFuzzer entry a reader, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = [
-    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow", "Tokenizers", "ChatTemplates",
+  let readers: [String: [Target.Dependency]] = [
+    "Safetensors": ["Tensors", "TestSupport"], "TorchArchive": ["Tensors", "TestSupport"],
+    "GGUF": ["Tensors", "TestSupport"], "Parquet": ["Columns"], "Arrow": ["Columns"],
+    "Tokenizers": ["JSON"], "ChatTemplates": ["JSON"],
+    "ModelGraph": ["JSON", "Tensors", "Checkpoint"], "RecurrentPackage": ["Tar"], "Training": [],
   ]
-  for name in formats {
-    let others = formats.filter { $0 != name }.map { $0 + ".swift" }
+  for (name, dependencies) in readers {
+    let others = readers.keys.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
-        name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Columns", "JSON", "Tensors", "TestSupport", .target(name: name)],
+        name: "Fuzz\(name)", dependencies: ["ByteIO", .target(name: name)] + dependencies,
         path: "Fuzz",
-        exclude: ["README.md"] + others, sources: ["\(name).swift"],
+        exclude: ["README.md"] + others.sorted(), sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }
 }

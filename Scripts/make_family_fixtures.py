@@ -86,6 +86,9 @@ MODELS = [
     ("gemma2-default", "Gemma2", dict(head_dim=8, sliding_window=5)),
     ("gemma2-nocap", "Gemma2", dict(head_dim=4, sliding_window=9, query_pre_attn_scalar=6, attn_logit_softcapping=None, final_logit_softcapping=None, attention_bias=True)),
     ("gemma2-types", "Gemma2", dict(head_dim=8, sliding_window=3, layer_types=["full_attention"] * 3 + ["sliding_attention"] * 3, attn_logit_softcapping=2.0, final_logit_softcapping=3.0, tie_word_embeddings=False)),
+    ("gemma2-heads", "Gemma2", dict(head_dim=8, sliding_window=5, query_pre_attn_scalar=8)),
+    ("gemma3-heads", "Gemma3Text", dict(head_dim=8, sliding_window=5, query_pre_attn_scalar=8)),
+    ("gemma3-scaled", "Gemma3Text", dict(head_dim=8, sliding_window=6, query_pre_attn_scalar=8, final_logit_softcapping=5.0, rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6), sliding_attention=dict(rope_type="default", rope_theta=2e4)))),
     ("gemma3-default", "Gemma3Text", dict(head_dim=8, sliding_window=5)),
     ("gemma3-linear", "Gemma3Text", dict(head_dim=8, sliding_window=6, query_pre_attn_scalar=10, rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6), sliding_attention=dict(rope_type="default", rope_theta=1e4)))),
     ("gemma3-types", "Gemma3Text", dict(head_dim=6, sliding_window=4, layer_types=["sliding_attention", "full_attention"] * 3, final_logit_softcapping=5.0, attention_bias=True)),
@@ -101,6 +104,7 @@ MODELS = [
     ("qwen3moe-default", "Qwen3Moe", dict(head_dim=8, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=8)),
     ("qwen3moe-mixed", "Qwen3Moe", dict(head_dim=4, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=12, norm_topk_prob=True, mlp_only_layers=[0, 4], tie_word_embeddings=True, router_aux_loss_coef=0.5)),
     ("qwen3moe-step", "Qwen3Moe", dict(head_dim=4, num_experts=8, num_experts_per_tok=4, moe_intermediate_size=9, norm_topk_prob=True, decoder_sparse_step=2, mlp_only_layers=[1], use_sliding_window=True, sliding_window=5, attention_bias=True)),
+    ("qwen3moe-normalised", "Qwen3Moe", dict(head_dim=8, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=8, norm_topk_prob=True)),
     ("qwen3moe-packed", "Qwen3Moe", dict(head_dim=4, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=10, norm_topk_prob=True, router_aux_loss_coef=0.2, hidden_act="gelu")),
     ("olmoe-default", "Olmoe", dict(num_experts=8, num_experts_per_tok=3, intermediate_size=8)),
     ("olmoe-normalised", "Olmoe", dict(num_experts=5, num_experts_per_tok=2, intermediate_size=11, norm_topk_prob=True, attention_bias=True, rope_parameters=YARN, router_aux_loss_coef=0.3)),
@@ -162,7 +166,7 @@ def recurrent(model, ids, labels, adapter, state):
     both are left in the parameters. All executions of a router count, those of passes without a
     gradient too, as constants."""
     inner = model.model
-    layers, kinds = inner.layers, getattr(model.config, "layer_types", None)
+    layers = inner.layers
     memory, executed = {}, []
     hooks = [
         m.register_forward_hook(lambda module, args, out: executed.append(out[0]))

@@ -85,8 +85,19 @@ CLONES void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size
 }
 
 CLONES void ck_rotate(float *y, const float *x, const float *cosines, const float *sines,
-                      size_t heads, size_t head_size, size_t size, float direction) {
+                      size_t heads, size_t head_size, size_t size, int interleaved,
+                      float direction) {
   size_t half = size / 2;
+  if (interleaved) {
+    for (size_t h = 0; h < heads; h++, x += head_size, y += head_size) {
+      for (size_t i = 0; i < half; i++) {
+        float a = x[2 * i], b = x[2 * i + 1], sine = direction * sines[i];
+        y[2 * i] = a * cosines[i] - b * sine;
+        y[2 * i + 1] = b * cosines[i] + a * sine;
+      }
+    }
+    return;
+  }
   for (size_t h = 0; h < heads; h++, x += head_size, y += head_size) {
     for (size_t i = 0; i < half; i++) {
       float a = x[i], b = x[i + half], sine = direction * sines[i];

@@ -96,12 +96,17 @@ struct WeightFiles {
 }
 
 extension GGUFFile {
-  /// The metadata as JSON; of an array, its type and count.
+  /// Elements of an array that may say something of each layer.
+  private static let longestList = 1024
+
+  /// The metadata as JSON; of a tokenizer's array or a longer one, its type and count.
   fileprivate var summary: JSONObject {
     JSONObject(
       metadata.map { key, value in
         let json: JSONValue =
-          if let array = value.array {
+          if let array = value.array,
+            key.hasPrefix("tokenizer.") || array.count > Self.longestList
+          {
             ["array": .string("\(array.type)"), "count": JSONValue(array.count)]
           } else { JSONValue(value) }
         return JSONObject.Member(key: key, value: json)

@@ -8,14 +8,17 @@ package struct RotationTable: Sendable {
   let sines: Matrix  // [positions, size / 2]
   /// Values of a head that are turned, from its first on.
   let size: Int
+  /// Whether pairs lie side by side, 2i and 2i + 1, and not half a head apart.
+  let isInterleaved: Bool
 
   /// - Parameters:
   ///   - frequencies: Radians a position of each pair, `[size / 2]`. As in the reference
   ///     implementations, the angle is the float32 product of position and frequency.
   ///   - magnitude: Factor on cosines and sines.
   package init(
-    frequencies: [Float], positions: Int, magnitude: Double = 1
+    frequencies: [Float], positions: Int, magnitude: Double = 1, isInterleaved: Bool = false
   ) throws(MemoryError) {
+    self.isInterleaved = isInterleaved
     size = 2 * frequencies.count
     cosines = try Matrix(rows: positions, columns: frequencies.count)
     sines = try Matrix(rows: positions, columns: frequencies.count)
@@ -31,7 +34,8 @@ package struct RotationTable: Sendable {
   package var positions: Int { cosines.rows }
 }
 
-/// Rotates each head of each row by its position: split-half pairs i and i + size/2.
+/// Rotates each head of each row by its position: pairs i and i + size/2, or 2i and
+/// 2i + 1, as the table says.
 ///
 /// - Parameters:
 ///   - y: `[rows, heads * headSize]`, overwritten; may be `x`. Values of a head that the table does not
@@ -54,7 +58,7 @@ package func rotate(
       unsafe ck_rotate(
         y.pointer(row), x.pointer(row), table.cosines.pointer(position),
         table.sines.pointer(position), x.columns / headSize, headSize, table.size,
-        inverse ? -1 : 1)
+        table.isInterleaved ? 1 : 0, inverse ? -1 : 1)
     }
   }
 }

@@ -86,6 +86,7 @@ package struct ModelGraph: Equatable, Sendable {
     if let recurrence {
       all += recurrence.injection.ordered.map(\.parameter)
       if let norm = recurrence.coreNorm { all.append(norm) }
+      all += recurrence.exitGate
     }
     all.append(finalNorm)
     if let head { all.append(head) }
@@ -192,6 +193,11 @@ package struct RecurrentBody: Equatable, Sendable {
   /// `[h]`, an RMSNorm on the state after every core pass; nil for the paper's retrofits.
   package var coreNorm: Parameter?
   package var stateStart: StateStart
+  /// Whether the state goes through the model's final norm before the coda: Huginn.
+  package var normsLatent = false
+  /// What tells after which pass a token may leave; it has no part in what is computed here, and goes
+  /// along.
+  package var exitGate: [Parameter] = []
   /// Recurrences at test time when none are asked for.
   package var meanRecurrence: Int
   package var meanBackpropDepth: Int
@@ -208,6 +214,14 @@ package struct RecurrentBody: Equatable, Sendable {
     self.stateStart = stateStart
     self.meanRecurrence = meanRecurrence
     self.meanBackpropDepth = meanBackpropDepth
+  }
+
+  /// Whether the final norm takes part in it, so that no package can say what it computes.
+  package var meetsFinalNorm: Bool { normsLatent || injection.kind == .carry }
+
+  /// How often a block is executed in `passes` passes, p + c · r + d.
+  package func executions(_ passes: Int) -> Int {
+    prelude.count + core.count * passes + coda.count
   }
 
   /// The linear injection's matrix, `[h, 2h]`; nil for other kinds.

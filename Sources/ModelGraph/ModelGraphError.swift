@@ -14,6 +14,10 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     case conflictingFields(String, String)
     /// `model_type` names an architecture no family maps.
     case unsupportedArchitecture(String)
+    /// `general.architecture` names one whose GGUF files are not read.
+    case notReadFromGGUF(String)
+    /// A model of a family, or a recurrent one, that is not written as GGUF.
+    case notWrittenAsGGUF(String)
     /// A field asks for arithmetic that is not implemented.
     case unsupportedField(String, value: String)
     /// A field that is not on the family's list.
@@ -43,7 +47,8 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     case .wrongType: "config.wrong_type"
     case .invalidValue: "config.invalid_value"
     case .conflictingFields: "config.conflict"
-    case .unsupportedArchitecture: "model.unsupported_architecture"
+    case .unsupportedArchitecture, .notReadFromGGUF, .notWrittenAsGGUF:
+      "model.unsupported_architecture"
     case .unsupportedField: "config.unsupported_field"
     case .unknownField: "config.unknown_field"
     case .notInGGUF: "gguf.not_expressible"
@@ -58,7 +63,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
   package var kind: FailureKind {
     switch problem {
     case .unsupportedArchitecture, .unsupportedField, .unknownField, .leftoverTensors,
-      .notFloatingPoint, .notInGGUF:
+      .notFloatingPoint, .notInGGUF, .notReadFromGGUF, .notWrittenAsGGUF:
       .unsupported
     default: .malformed
     }
@@ -74,7 +79,13 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "the configuration's \(first) and \(second) disagree"
     case .unsupportedArchitecture(let name):
       "the architecture \(name) is not supported; supported: "
-        + Family.all.map(\.modelType).joined(separator: ", ") + ", huginn_raven"
+        + Family.all.map(\.modelType).joined(separator: ", ")
+    case .notReadFromGGUF(let name):
+      "GGUF files of the architecture \(name) are not read; those that are: "
+        + GGUFDialect.architectures.joined(separator: ", ")
+    case .notWrittenAsGGUF(let name):
+      "models of the family \(name) are not written as GGUF; those that are: "
+        + GGUFDialect.written.joined(separator: ", ")
     case .unsupportedField(let field, let value):
       "the configuration's \(field) = \(value) asks for arithmetic that is not supported"
     case .unknownField(let field, let value):
@@ -99,6 +110,14 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       Family.nearest(to: name).map {
         "the nearest family is \($0.modelType); docs/own-family.md tells how to add one"
       }
+    case .notReadFromGGUF(let name):
+      Family.named(name) == nil
+        ? "docs/own-family.md tells what makes a model known"
+        : "take the model's Hugging Face folder: that is read"
+    case .notWrittenAsGGUF:
+      "write safetensors; of a source model, llama.cpp's convert_hf_to_gguf.py makes a GGUF file"
+    case .notInGGUF("a core that recurs"):
+      "`ckpt export --to unrolled` writes plain layers where they compute the same"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     default: nil
     }

@@ -43,7 +43,7 @@ package struct Naming: Equatable, Sendable {
   }
 
   /// The name with the number in the place that is marked for it.
-  private static func put(_ expert: Int, in name: String) -> String {
+  static func put(_ expert: Int, in name: String) -> String {
     guard let mark = name.firstIndex(of: Character(BlockRole.expertMark)) else { return name }
     return name[..<mark] + String(expert) + name[name.index(after: mark)...]
   }
@@ -102,7 +102,8 @@ extension Naming {
   init(source family: Family) {
     self.init(
       embedding: "model.embed_tokens.weight", finalNorm: "model.norm.weight", injection: "",
-      coreNorm: "", groups: [.layers: "model.layers."], suffixes: family.suffixes,
+      coreNorm: "", groups: [.layers: "model.layers.", .core: "model.layers."],
+      suffixes: family.suffixes,
       fused: family.fused, packedSuffixes: family.packedSuffixes)
   }
 }

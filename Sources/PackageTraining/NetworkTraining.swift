@@ -32,6 +32,13 @@ package final class NetworkTraining: TrainingModel {
       deepest: model.graph.recurrence == nil ? 0 : settings.deepestBackprop,
       training: settings.trainedParts)
     self.network = network
+    if settings.mode == .lora, !settings.lora.matrices.isEmpty, network.factors.isEmpty {
+      let names = settings.lora.matrices.map(\.rawValue).joined(separator: ", ")
+      throw TrainingError(
+        .notTrainable(
+          "no block has a matrix that lora.matrices names (\(names)); experts have no factors, "
+            + "so name some of query, key, value, output"), model.path)
+    }
     let factors = network.factors.flatMap { Self.tensors(of: $0) }
     tensors = factors + Self.fields(network.tensors.filter(\.isTrained))
     guard !tensors.isEmpty else {
@@ -204,6 +211,7 @@ extension TrainingSettings.LoRA.Part {
     case .head: self = .head
     case .injection: self = .adapter
     case .coreNorm, .finalNorm: self = .norms
+    case .exitGate: return nil
     case .block(_, let role):
       guard role.facts.isNorm else { return nil }
       self = .norms

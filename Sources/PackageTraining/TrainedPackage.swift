@@ -37,9 +37,15 @@ package struct TrainedPackage {
     for key in ["torch_dtype", "dtype"] where config[key] != nil {
       config[key] = .string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
     }
+    if config["total_ut_steps"] != nil { config["total_ut_steps"] = JSONValue(recurrence) }
     if config["mean_recurrence"] != nil {
       config["mean_recurrence"] = JSONValue(recurrence)
       config["mean_backprop_depth"] = JSONValue(settings.recurrence.backpropDepth.end)
+      // An exported folder says how many layers that executes.
+      let executed = model.graph.recurrence.map { JSONValue($0.executions(recurrence)) }
+      let stored = config["n_layers"]
+      for key in ["num_hidden_layers", "effective_expected_depth"]
+      where config[key] != nil && stored != nil { config[key] = executed }
     }
     return config
   }

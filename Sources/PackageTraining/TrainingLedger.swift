@@ -51,7 +51,7 @@ extension FLOPLedger.Trained {
       case .injection: adapter += tensor.count
       case .head: head += tensor.count
       case .embedding: if model.graph.head == nil { head += tensor.count }
-      case .coreNorm, .finalNorm: break
+      case .coreNorm, .finalNorm, .exitGate: break
       }
     }
     for (block, count) in ofExperts {

@@ -49,6 +49,7 @@ extension ModelGraph {
     if case .recurrent(var body) = graph.body {
       body.injection.parameters = body.injection.parameters.mapValues(change)
       body.coreNorm = body.coreNorm.map(change)
+      body.exitGate = body.exitGate.map(change)
       graph.body = .recurrent(body)
     }
     return graph

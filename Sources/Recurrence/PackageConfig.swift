@@ -27,7 +27,7 @@ extension ModelGraph {
   private static let replaced = [
     "_attn_implementation_autoset", "_name_or_path", "architectures", "auto_map", "block_specs",
     "dtype",
-    "head_dim", "hidden_size", "max_sequence_length", "model_type", "n_embd",
+    "head_dim", "hidden_size", "max_sequence_length", "model_file", "model_type", "n_embd",
     "n_heads", "n_layers", "nonlin_name", "norm_eps", "num_attention_heads", "num_hidden_layers",
     "num_key_value_heads", "rms_norm_eps", "rope_base", "rope_parameters", "rope_scaling",
     "rope_theta", "tie_embeddings", "tie_word_embeddings", "torch_dtype", "transformers_version",
@@ -71,6 +71,8 @@ extension ModelGraph {
     return fields
   }
 
+  private func expectedDepth(_ body: RecurrentBody) -> Int { body.executions(body.meanRecurrence) }
+
   /// `std` is the state's; readers of the published retrofits take a zero there as a state of zeros.
   private func initValues(_ body: RecurrentBody) -> JSONValue {
     let deviation: Double =
@@ -85,10 +87,6 @@ extension ModelGraph {
         (deviation == 0 ? start : deviation) / (2 * Double(expectedDepth(body))).squareRoot()),
       "embed_scale": 1.0,
     ]
-  }
-
-  private func expectedDepth(_ body: RecurrentBody) -> Int {
-    body.prelude.count + body.core.count * body.meanRecurrence + body.coda.count
   }
 
   private func ravenFields(_ body: RecurrentBody) -> JSONObject {

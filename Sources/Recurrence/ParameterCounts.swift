@@ -13,6 +13,7 @@ package struct ParameterCounts: Equatable, Sendable {
   package var coda = 0
   package var adapter = 0
   package var coreNorm = 0
+  package var exitGate = 0
 
   /// - Parameter isActive: Counts of a block's experts as many as a token goes through.
   package init(_ graph: ModelGraph, isActive: Bool = false) {
@@ -30,12 +31,15 @@ package struct ParameterCounts: Equatable, Sendable {
       coda = count(body.coda)
       adapter = body.injection.parameters.values.reduce(0) { $0 + $1.elementCount }
       coreNorm = body.coreNorm?.elementCount ?? 0
+      exitGate = body.exitGate.reduce(0) { $0 + $1.elementCount }
     }
   }
 
   package var blocks: Int { layers + prelude + core + coda }
 
-  package var total: Int { embedding + head + finalNorm + blocks + adapter + coreNorm }
+  package var total: Int {
+    embedding + head + finalNorm + blocks + adapter + coreNorm + exitGate
+  }
 
   /// The paper's effective parameters: blocks, the core counted once for every recurrence.
   package func effective(recurrences: Int) -> Int { layers + prelude + core * recurrences + coda }

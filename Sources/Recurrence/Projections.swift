@@ -116,7 +116,7 @@ package struct SplitProjections: GraphPass, Equatable {
 }
 
 extension Block {
-  fileprivate mutating func sortByRole() {
+  mutating func sortByRole() {
     let order = BlockRole.allCases
     parameters = order.flatMap { role in parameters.filter { $0.role == role } }
   }

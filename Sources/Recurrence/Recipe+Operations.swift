@@ -25,6 +25,7 @@ extension Recipe {
         if !steps.contains(step) { steps.append(step) }
       }
       if parts.count > 1 { steps.append("concatenate rows") }
+      if offset != 0 { steps.append("add \(offset)") }
     }
     if let type, stored.isEmpty || stored.contains(where: { $0 != .element(type) }) {
       steps.append("cast \(type)")

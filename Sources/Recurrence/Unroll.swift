@@ -15,6 +15,9 @@ package struct Unroll: GraphPass, Equatable {
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     guard let body = graph.recurrence else { throw RecurrenceError(.notRecurrent) }
+    guard !body.meetsFinalNorm else {
+      throw RecurrenceError(.noName(part: "norms between passes"))
+    }
     guard let naming = Naming.source(family: graph.family) else {
       throw RecurrenceError(.noName(part: graph.family))
     }

@@ -140,7 +140,7 @@ package struct PackageWriter: Sendable {
     _ entry: SafetensorsLayout.Entry, _ recipe: Recipe, _ digest: Digest, in file: String
   ) -> Manifest.Tensor {
     let parts = recipe.sources.compactMap { part in
-      source.record(part.tensor).map { Manifest.Part(part, $0) }
+      source.record(part.tensor).map { Manifest.Part(part, $0, shape: entry.tensor.shape) }
     }
     return Manifest.Tensor(
       name: entry.tensor.name, file: file, offset: entry.range.lowerBound,

@@ -14,10 +14,14 @@ package struct Recipe: Equatable, Sendable {
   package var content: Content
   /// Element type of the result; nil keeps the stored type, and decodes quantised blocks to F32.
   package var type: ElementType?
+  /// Added to every value of source rows, in float32 and before a cast: what stores 1 + w, wanted as
+  /// w, has -1 here.
+  package var offset: Float = 0
 
-  package init(_ content: Content, as type: ElementType? = nil) {
+  package init(_ content: Content, as type: ElementType? = nil, offset: Float = 0) {
     self.content = content
     self.type = type
+    self.offset = offset
   }
 
   /// The whole of one source tensor.
@@ -27,9 +31,12 @@ package struct Recipe: Equatable, Sendable {
 }
 
 /// Rows of one source tensor, in the order in which they are taken.
+///
+/// A row has as many elements as one of the result. A source of more dimensions than that is taken as
+/// the rows of its last ones: `[E, m, h]` is E · m rows of h.
 package struct RowSource: Equatable, Sendable {
   package var tensor: TensorName
-  /// Rows (indices along axis 0) of the source, after `order` was applied.
+  /// Rows of the source, after `order` was applied.
   package var rows: Range<Int>
   package var order: RowOrder
 

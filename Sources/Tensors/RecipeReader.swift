@@ -29,6 +29,12 @@ package struct RecipeReader: Sendable {
     var overflow = Overflow.zero
     var start = 0
     switch recipe.content {
+    case .rows where recipe.offset != 0:
+      var values = [Float](repeating: 0, count: rows.count * length)
+      var span = values.mutableSpan
+      try readFloats(
+        Recipe(recipe.content, offset: recipe.offset), shape: shape, rows: rows, into: &span)
+      overflow = try encode(values.span, as: type, into: &bytes)
     case .rows(let parts):
       for run in Self.runs(parts, rows) {
         let record = try check(run, length)
@@ -63,20 +69,21 @@ package struct RecipeReader: Sendable {
         let record = try check(run, length)
         let count = run.rows.count * length
         var target = values._mutatingExtracting(start..<(start + count))
-        if let type = recipe.type, record.type != .element(type), type != .f32 {
+        if let type = recipe.type, record.type != .element(type), type != .f32, recipe.offset == 0 {
           try roundTrip(record, run, length, through: type, into: &target)
         } else {
           try floats(record, run.rows.lowerBound * length..<run.rows.upperBound * length, &target)
         }
         start += count
       }
+      if recipe.offset != 0 { try add(recipe, to: &values) }
     }
   }
 
   /// Where the bytes of the whole result lie in files, one after another, when it is a mere copy;
   /// nil when anything is computed or a source keeps its bytes in another form.
   package func regions(_ recipe: Recipe, shape: [Int], type: ElementType) throws -> [ByteRegion]? {
-    guard case .rows(let parts) = recipe.content else { return nil }
+    guard case .rows(let parts) = recipe.content, recipe.offset == 0 else { return nil }
     let length = shape.dropFirst().reduce(1, &*)
     var regions: [ByteRegion] = []
     for part in parts {
@@ -127,11 +134,10 @@ extension RecipeReader {
     guard let record = source.record(run.tensor) else {
       throw RecipeError(.missing, tensor: run.tensor)
     }
-    let found = record.shape.dropFirst().reduce(1, &*)
-    guard found == length else {
+    guard let count = record.rowCount(length: length) else {
+      let found = record.shape.dropFirst().reduce(1, &*)
       throw RecipeError(.rowLength(found: found, wanted: length), tensor: run.tensor)
     }
-    let count = record.shape.first ?? 1
     guard run.rows.lowerBound >= 0, run.rows.upperBound <= count else {
       throw RecipeError(.rowsOutside(run.rows, count: count), tensor: run.tensor)
     }
@@ -173,6 +179,16 @@ extension RecipeReader {
       overflow += try cast(buffer.rawSpan, from: stored, to: type, into: &target)
     }
     return overflow
+  }
+
+  /// Adds the recipe's offset, and rounds to its type.
+  fileprivate func add(_ recipe: Recipe, to values: inout MutableSpan<Float>) throws {
+    for i in values.indices { values[i] += recipe.offset }
+    guard let type = recipe.type, type != .f32 else { return }
+    var buffer = [UInt8](repeating: 0, count: values.count * type.bitWidth / 8)
+    var raw = buffer.mutableRawSpan
+    _ = try encode(values.span, as: type, into: &raw)
+    try decode(buffer.rawSpan, as: type, into: &values)
   }
 
   /// Elements as float32 after a cast to `type`.

@@ -35,6 +35,18 @@ package struct TensorRecord: Equatable, Sendable {
 
   /// Number of elements; the reader has checked that it fits.
   package var elementCount: Int { shape.reduce(1, &*) }
+
+  /// How many rows of `length` elements the tensor is: those along its first axis or, where these are
+  /// longer, along its first axes together, never less than the last axis each. Nil when none fit.
+  package func rowCount(length: Int) -> Int? {
+    var count = shape.first ?? 1
+    var rest = shape.dropFirst()
+    while rest.reduce(1, &*) != length {
+      guard rest.count > 1, let first = rest.popFirst() else { return nil }
+      count &*= first
+    }
+    return count
+  }
 }
 
 /// An open weight file, whatever its format: the table of its tensors, and their bytes on demand.

@@ -73,12 +73,23 @@ extension BlockContext {
     _ block: BlockGradient, _ d: Matrix, _ x: Matrix, kept: Activations, _ work: Workspace,
     _ backward: BackwardWorkspace, balance: [Float] = []
   ) {
+    sumBackward(block, .mlpSumNorm, \.mlpSumNorm, d, kept.fed)
     if let experts = block.weights.experts {
       feedBackward(block, experts, d, kept: kept, work, backward, balance)
     } else {
       feedBackward(block, d, kept: kept, work, backward)
     }
+    sumBackward(block, .attentionSumNorm, \.attentionSumNorm, d, kept.attended)
     attendBackward(block, d, x, kept: kept, work, backward)
+  }
+
+  /// Gradient of a norm on the stream after a half was added, where there is one.
+  private func sumBackward(
+    _ block: BlockGradient, _ role: BlockRole, _ path: KeyPath<BlockWeights, Norm?>, _ d: Matrix,
+    _ sum: Matrix?
+  ) {
+    guard let norm = block.weights[keyPath: path], let sum else { return }
+    norm.backward(d, block.norm(role, block.gradients[keyPath: path]), d, sum, on: compute)
   }
 
   private func feedBackward(
@@ -122,6 +133,9 @@ extension BlockContext {
       .output, gradients.output, bias: gradients.outputBias, dBranch, work.mixed, on: compute)
     let dRotated = dFused.columns(0..<network.rotatedWidth)
     turn(weights, dRotated, inverse: true)
+    if let bias = gradients.queryKeyBias, block.isTrained(.queryKeyBias) {
+      addBiasBackward(bias, dRotated, on: compute)
+    }
     weights.queryNorm?.backward(
       queries(dFused), block.norm(.queryNorm, gradients.queryNorm), queries(dFused),
       queries(kept.fused), on: compute)

@@ -43,6 +43,9 @@ extension BlockContext {
     let source = preNormed(work.normed, x, block.attentionNorm)
     linear(kept.fused, source, block.queryKeyValue, on: compute)
     if let bias = block.queryKeyValueBias { addBias(kept.fused, bias, on: compute) }
+    if let bias = block.queryKeyBias {
+      addBias(kept.fused.columns(0..<network.rotatedWidth), bias, on: compute)
+    }
     let rotated = rotateQueriesAndKeys(block, kept.fused, work)
     var (keys, values) = (keys(rotated), values(kept.fused))
     if let cache {
@@ -53,7 +56,8 @@ extension BlockContext {
     attention(
       work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
       v: values, block.shape, visible(block), on: compute)
-    join(block, kept.middle, x, norm: block.attentionOutputNorm, kept.attended, work) {
+    let norms = (block.attentionOutputNorm, block.attentionSumNorm)
+    join(block, kept.middle, x, norms, kept.attended, work) {
       linear($0, work.mixed, block.output, adding: $1, on: compute)
       if let bias = block.outputBias { addBias($0, bias, on: compute) }
     }
@@ -66,7 +70,7 @@ extension BlockContext {
     }
     expand(block, keeping: kept, work)
     gated(work.activated, kept.gateUp, by: block.activation, on: compute)
-    join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
+    join(block, y, kept.middle, (block.mlpOutputNorm, block.mlpSumNorm), kept.fed, work) {
       linear($0, work.activated, block.down, adding: $1, on: compute)
       if let bias = block.downBias { addBias($0, bias, on: compute) }
     }
@@ -97,15 +101,23 @@ extension BlockContext {
     return target
   }
 
-  /// Adds what a half projects to the stream: `y = x + m · norm(projection)`.
+  /// Adds what a half projects to the stream: `y = x + m · norm(projection)`; or
+  /// `y = norm(x + projection)`.
   ///
   /// - Parameters:
-  ///   - projected: Keeps the projection, where a norm follows.
+  ///   - norms: On the projection, and on the sum; no block has both.
+  ///   - projected: Keeps what the norm reads.
   ///   - project: Writes the projection to its target, or adds it.
   func join(
-    _ block: BlockWeights, _ y: Matrix, _ x: Matrix, norm: Norm?, _ projected: Matrix?,
-    _ work: Workspace, _ project: (_ target: Matrix, _ adding: Bool) -> Void
+    _ block: BlockWeights, _ y: Matrix, _ x: Matrix, _ norms: (branch: Norm?, sum: Norm?),
+    _ projected: Matrix?, _ work: Workspace, _ project: (_ target: Matrix, _ adding: Bool) -> Void
   ) {
+    if let norm = norms.sum, let projected {
+      copy(projected, x, on: compute)
+      project(projected, true)
+      return norm.apply(y, projected, on: compute)
+    }
+    let norm = norms.branch
     if y.offset != x.offset || y.buffer !== x.buffer { copy(y, x, on: compute) }
     let isScaled = block.residual != 1
     let target = (norm == nil ? (isScaled ? work.branch : y) : projected) ?? y

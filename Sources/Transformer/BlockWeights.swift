@@ -17,11 +17,13 @@ package struct BlockWeights: Sendable {
   package let attentionNorm: Norm?  // [1, h]
   package let queryKeyValue: Weight  // [W, h]
   package let queryKeyValueBias: Matrix?  // [1, W]
+  package let queryKeyBias: Matrix?  // [1, query and key width]
   package let queryNorm: Norm?  // [1, headSize] or [1, heads * headSize]
   package let keyNorm: Norm?  // [1, headSize] or [1, keyValueHeads * headSize]
   package let output: Weight  // [h, heads * headSize]
   package let outputBias: Matrix?  // [1, h]
   package let attentionOutputNorm: Norm?  // [1, h]
+  package let attentionSumNorm: Norm?  // [1, h]
   package let mlpNorm: Norm?  // [1, h]
   /// What chooses among the experts, whose matrices then stand in `gateUp` and `down` one after
   /// another; nil where one MLP serves all tokens.
@@ -31,6 +33,7 @@ package struct BlockWeights: Sendable {
   package let down: Weight  // [h, m]; with experts [E * h, m]
   package let downBias: Matrix?  // [1, h]
   package let mlpOutputNorm: Norm?  // [1, h]
+  package let mlpSumNorm: Norm?  // [1, h]
 
   /// - Parameters:
   ///   - rotation: Number of the block's rotary embedding.
@@ -66,11 +69,13 @@ package struct BlockWeights: Sendable {
     attentionNorm = try norm(.attentionNorm, spec.norm(.attentionInput))
     queryKeyValue = try matrix(.queryKeyValue)
     queryKeyValueBias = try vector(.queryKeyValueBias, if: attention.queryKeyValueBias)
+    queryKeyBias = try vector(.queryKeyBias, if: attention.queryKeyBias)
     queryNorm = try norm(.queryNorm, attention.queryKeyNorm?.spec)
     keyNorm = try norm(.keyNorm, attention.queryKeyNorm?.spec)
     output = try matrix(.output)
     outputBias = try vector(.outputBias, if: attention.outputBias)
     attentionOutputNorm = try norm(.attentionOutputNorm, spec.norm(.attentionOutput))
+    attentionSumNorm = try norm(.attentionSumNorm, spec.norm(.attentionSum))
     mlpNorm = try norm(.mlpNorm, spec.norm(.mlpInput))
     experts = try spec.mlp.experts.map { (experts) throws(TransformerError) in
       ExpertWeights(experts, router: try matrix(.router))
@@ -80,6 +85,7 @@ package struct BlockWeights: Sendable {
     down = try matrix(experts == nil ? .down : .expertsDown)
     downBias = try vector(.downBias, if: spec.mlp.bias)
     mlpOutputNorm = try norm(.mlpOutputNorm, spec.norm(.mlpOutput))
+    mlpSumNorm = try norm(.mlpSumNorm, spec.norm(.mlpSum))
   }
 }
 

@@ -194,7 +194,7 @@ package final class Decoder {
     while depth < passes {
       try Interruption.check()
       if exit != nil { copy(earlierState, room.state, on: compute) }
-      context.inject(recurrence, room, bypassesAdapter: false)
+      context.inject(recurrence, room, isFirst: depth == 0, bypassesAdapter: false)
       run(context, recurrence.core, room, caches: coreCache(depth))
       context.finishPass(recurrence, room)
       depth += 1
@@ -219,7 +219,12 @@ package final class Decoder {
 
   /// Runs the coda and the head over the stream, which holds the state.
   private func predict(_ context: BlockContext, _ room: Room) {
-    if network.recurrence != nil { copy(room.stream, room.state, on: compute) }
+    if let recurrence = network.recurrence {
+      copy(room.stream, room.state, on: compute)
+      if recurrence.normsLatent {
+        network.finalNorm.apply(room.stream, room.stream, on: compute)
+      }
+    }
     run(context, network.codaBlocks, room, caches: coreCache(passes))
     let count = room.rows / sequences
     for b in 0..<sequences {

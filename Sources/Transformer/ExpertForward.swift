@@ -24,7 +24,7 @@ extension BlockContext {
         on: compute)
     }
     let factors = experts.factors(own.probabilities(experts.spec), routing)
-    join(block, y, kept.middle, norm: block.mlpOutputNorm, kept.fed, work) {
+    join(block, y, kept.middle, (block.mlpOutputNorm, block.mlpSumNorm), kept.fed, work) {
       combineRows($0, results, routing, factors: factors, adding: $1, on: compute)
     }
   }

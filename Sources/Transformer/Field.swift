@@ -10,6 +10,8 @@ package struct Field: Sendable {
     case block(Int, BlockRole)
     case injection(InjectionRole)
     case coreNorm
+    /// A tensor that no pass reads, and that goes along.
+    case exitGate(Int)
     case finalNorm
     case head
   }
@@ -26,7 +28,7 @@ package struct Field: Sendable {
   private init(_ role: Role, _ parts: [Parameter]) {
     self.role = role
     self.parts = parts
-    let isVector = parts[0].shape.count == 1
+    let isVector = parts[0].isVector
     // Packed experts are their matrices' rows, one expert's after another's.
     let height = parts.reduce(0) { $0 + $1.rowCount }
     rows = isVector ? 1 : height
@@ -46,6 +48,9 @@ package struct Field: Sendable {
       fields.append(Field(.injection(role), [parameter]))
     }
     if let norm = graph.recurrence?.coreNorm { fields.append(Field(.coreNorm, [norm])) }
+    for (index, parameter) in (graph.recurrence?.exitGate ?? []).enumerated() {
+      fields.append(Field(.exitGate(index), [parameter]))
+    }
     fields.append(Field(.finalNorm, [graph.finalNorm]))
     if let head = graph.head { fields.append(Field(.head, [head])) }
     return fields
@@ -53,6 +58,9 @@ package struct Field: Sendable {
 }
 
 extension Parameter {
+  /// A vector has one axis, or is stored as a bias of heads, `[2, 1, heads, headSize]`.
+  var isVector: Bool { shape.count == 1 || shape.count == 4 }
+
   /// Rows of the field that it is a part of; a vector's values.
-  var rowCount: Int { shape.count == 1 ? shape[0] : shape.dropLast().reduce(1, &*) }
+  var rowCount: Int { isVector ? elementCount : shape.dropLast().reduce(1, &*) }
 }

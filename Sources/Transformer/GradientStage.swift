@@ -1,18 +1,21 @@
 /// A part of the network whose gradients a backward pass completes at once.
 package enum GradientStage: Hashable, Sendable {
-  /// The final norm, and the head where it is not the embedding.
+  /// The final norm, unless passes of the core meet it too, and the head where it is not the
+  /// embedding.
   case output
   case block(Int)
   case coreNorm
   case injection
   case embedding
 
-  init(_ role: Field.Role) {
+  init(_ role: Field.Role, _ network: Network) {
+    let isMetAgain = network.recurrence?.meetsFinalNorm ?? false
     self =
       switch role {
+      case .finalNorm where isMetAgain: .injection
       case .finalNorm, .head: .output
       case .block(let index, _): .block(index)
-      case .coreNorm: .coreNorm
+      case .coreNorm, .exitGate: .coreNorm
       case .injection: .injection
       case .embedding: .embedding
       }
@@ -35,7 +38,7 @@ extension TrainableModel {
       + [.injection] + blocks(network.preludeBlocks) + [.embedding]
     var ranges: [GradientStage: [Range<Int>]] = [:]
     for tensor in tensors where tensor.isTrained {
-      ranges[GradientStage(tensor.role), default: []].append(
+      ranges[GradientStage(tensor.role, network), default: []].append(
         tensor.offset..<(tensor.offset + tensor.count))
     }
     for factors in factors {

@@ -5,18 +5,25 @@ import Tensors
 /// Injects the prelude's output e into the state s before a pass of the core: u = f(s, e). The one
 /// place that computes an injection, forward and backward.
 ///
-/// Both kinds are a part of the state plus a part of e. The latter is the same at every pass, so it is
-/// computed once.
+/// Linear and additive ones are a part of the state plus a part of e. The latter is the same at every
+/// pass, so it is computed once. What is carried on needs no e after the first pass.
 package struct Injector: Sendable {
   let kind: Injection.Kind
   /// A's columns that meet the state, and those that meet e; nil for other kinds.
   private let adapter: (state: Weight, prelude: Weight)?  // [h, h] each
+  /// The model's final norm.
+  private let norm: Norm
 
-  /// - Parameter weight: The weights of a role, or their gradients.
-  init(_ kind: Injection.Kind, weight: (InjectionRole) -> Weight?) throws(TransformerError) {
+  /// - Parameters:
+  ///   - norm: The model's final norm, or its gradient.
+  ///   - weight: The weights of a role, or their gradients.
+  init(
+    _ kind: Injection.Kind, norm: Norm, weight: (InjectionRole) -> Weight?
+  ) throws(TransformerError) {
     self.kind = kind
+    self.norm = norm
     switch kind {
-    case .add: adapter = nil
+    case .add, .carry: adapter = nil
     case .linear:
       guard let whole = weight(.adapter) else {
         throw TransformerError(.missingParameter(role: InjectionRole.adapter.rawValue))
@@ -34,7 +41,7 @@ package struct Injector: Sendable {
   func prepare(_ injected: Matrix, _ embedded: Matrix, on compute: Compute) {
     if let adapter {
       linear(injected, embedded, adapter.prelude, on: compute)
-    } else {
+    } else if kind == .add {
       copy(injected, embedded, on: compute)
     }
   }
@@ -45,7 +52,13 @@ package struct Injector: Sendable {
   ///   - u: `[T, h]`, overwritten.
   ///   - state: `[T, h]`.
   ///   - injected: What `prepare` gave.
-  func inject(_ u: Matrix, _ state: Matrix, _ injected: Matrix, on compute: Compute) {
+  ///   - isFirst: Whether no pass went before.
+  func inject(
+    _ u: Matrix, _ state: Matrix, _ injected: Matrix, isFirst: Bool, on compute: Compute
+  ) {
+    if kind == .carry {
+      return isFirst ? copy(u, state, on: compute) : norm.apply(u, state, on: compute)
+    }
     copy(u, injected, on: compute)
     if let adapter {
       linear(u, state, adapter.state, adding: true, on: compute)
@@ -73,8 +86,16 @@ package struct Injector: Sendable {
   ///
   /// - Parameters:
   ///   - d: `[T, h]`, overwritten.
+  ///   - state: `[T, h]`, the state that was injected into.
+  ///   - gradients: Where that of the norm is added; nil where it is not trained.
   ///   - room: `[T, h]`, to work in.
-  func stateBackward(_ d: Matrix, room: Matrix, on compute: Compute) {
+  func stateBackward(
+    _ d: Matrix, _ state: Matrix, isFirst: Bool, gradients: Injector?, room: Matrix,
+    on compute: Compute
+  ) {
+    if kind == .carry, !isFirst {
+      norm.backward(d, gradients?.norm, d, state, on: compute)
+    }
     guard let weight = adapter?.state.matrix else { return }
     multiply(room, d, weight, on: compute)
     copy(d, room, on: compute)
@@ -100,7 +121,10 @@ package struct Injector: Sendable {
   func preludeBackward(
     _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on compute: Compute
   ) {
-    if let weight = adapter?.prelude.matrix {
+    if kind == .carry {
+      // The only way to e is the first state.
+      if !adding { clear(dEmbedded, on: compute) }
+    } else if let weight = adapter?.prelude.matrix {
       multiply(dEmbedded, d, weight, adding: adding, on: compute)
     } else if adding {
       add(dEmbedded, d, on: compute)

@@ -78,13 +78,17 @@ extension Model {
       try context.start(
         recurrence, room, options.state, firstSequence: batch.firstSequence,
         bypassesAdapter: options.bypassesAdapter)
-      for _ in 0..<passes {
-        context.inject(recurrence, room, bypassesAdapter: options.bypassesAdapter)
+      for pass in 0..<passes {
+        context.inject(
+          recurrence, room, isFirst: pass == 0, bypassesAdapter: options.bypassesAdapter)
         context.run(Array(recurrence.core), room, trace: &trace)
         context.finishPass(recurrence, room)
         try afterPass(room.state)
       }
-      latent = try copied(room.state)
+      if recurrence.normsLatent {
+        network.finalNorm.apply(room.stream, room.stream, on: compute)
+      }
+      latent = try copied(room.stream)
       context.run(Array(network.codaBlocks), room, trace: &trace)
     }
     network.finalNorm.apply(room.work.normed, room.stream, on: compute)
@@ -174,11 +178,14 @@ extension BlockContext {
   }
 
   /// Makes the core's input from the state and the prelude's output; or from the latter alone.
-  func inject(_ recurrence: Network.Recurrence, _ room: Room, bypassesAdapter: Bool) {
+  func inject(
+    _ recurrence: Network.Recurrence, _ room: Room, isFirst: Bool, bypassesAdapter: Bool
+  ) {
     if bypassesAdapter {
       copy(room.stream, room.embedded, on: compute)
     } else {
-      recurrence.injector.inject(room.stream, room.state, room.injected, on: compute)
+      recurrence.injector.inject(
+        room.stream, room.state, room.injected, isFirst: isFirst, on: compute)
     }
   }
 

@@ -56,7 +56,7 @@ package final class Model {
     try Model(graph.straightened, weights, on: compute)
   }
 
-  /// The same model without a norm after the core; it shares the weights.
+  /// The same model without a norm on the state; it shares the weights.
   package func withoutCoreNorm() throws(TransformerError) -> Model {
     var weights = weights
     weights[.coreNorm] = nil
@@ -92,6 +92,7 @@ extension ModelGraph {
   fileprivate var withoutCoreNorm: ModelGraph {
     guard case .recurrent(var body) = body else { return self }
     body.coreNorm = nil
+    body.normsLatent = false
     var graph = self
     graph.body = .recurrent(body)
     return graph

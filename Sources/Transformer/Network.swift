@@ -26,6 +26,12 @@ package struct Network: Sendable {
     package let coreNorm: Norm?
     package let start: StateStart
     package let mean: Int
+
+    /// Whether the state goes through the final norm before the coda.
+    let normsLatent: Bool
+
+    /// Whether the final norm takes part in the recurrence.
+    var meetsFinalNorm: Bool { injector.kind == .carry || normsLatent }
   }
 
   /// - Parameter weight: The weights of a field; nil when the graph has no such field.
@@ -66,10 +72,10 @@ package struct Network: Sendable {
     }
     recurrence = Recurrence(
       core: body.prelude.count..<(body.prelude.count + body.core.count),
-      injector: try Injector(body.injection.kind) { weight(.injection($0)) },
+      injector: try Injector(body.injection.kind, norm: finalNorm) { weight(.injection($0)) },
       coreNorm: (weight(.coreNorm)?.matrix).map {
         Norm($0, NormSpec(epsilon: graph.spec.finalNorm.epsilon))
-      }, start: body.stateStart, mean: body.meanRecurrence)
+      }, start: body.stateStart, mean: body.meanRecurrence, normsLatent: body.normsLatent)
   }
 
   package var queryWidth: Int { sizes.queryWidth }
@@ -106,7 +112,11 @@ package struct Network: Sendable {
   var denseWidth: Int { blocks.contains { $0.experts == nil } ? sizes.intermediate : 0 }
   var experts: [ExpertWeights] { blocks.compactMap(\.experts) }
   var hasOutputNorms: Bool {
-    blocks.contains { $0.attentionOutputNorm != nil || $0.mlpOutputNorm != nil }
+    blocks.contains {
+      [$0.attentionOutputNorm, $0.mlpOutputNorm, $0.attentionSumNorm, $0.mlpSumNorm].contains {
+        $0 != nil
+      }
+    }
   }
   var hasQueryKeyNorms: Bool { blocks.contains { $0.queryNorm != nil } }
   var scalesResiduals: Bool { blocks.contains { $0.residual != 1 } }

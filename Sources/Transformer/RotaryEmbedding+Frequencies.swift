@@ -102,7 +102,7 @@ struct RotationTables {
       tables.append(
         try RotationTable(
           frequencies: rotary.frequencies(headSize: network.sizes.headSize, length: length),
-          positions: count, magnitude: rotary.magnitude))
+          positions: count, magnitude: rotary.magnitude, isInterleaved: rotary.isInterleaved))
     }
     (self.tables, self.variants, positions) = (tables, variants, count)
   }

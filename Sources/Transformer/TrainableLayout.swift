@@ -9,7 +9,11 @@ package struct TrainedParts: Sendable {
   package var lowRank: LowRank?
 
   package init(lowRank: LowRank? = nil, isWhole: @escaping @Sendable (Field.Role) -> Bool) {
-    self.isWhole = isWhole
+    self.isWhole = { role in
+      // What no pass reads has no gradient: it must not decay either.
+      if case .exitGate = role { return false }
+      return isWhole(role)
+    }
     self.lowRank = lowRank
   }
 

@@ -47,9 +47,12 @@ struct TrainingPass {
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
       firstSequence: batch.firstSequence, on: compute)
-    for _ in 0..<noGradSteps { passWithoutGradient(recurrence) }
+    for step in 0..<noGradSteps { passWithoutGradient(recurrence, isFirst: step == 0) }
     for step in 0..<gradSteps { pass(recurrence, step) }
-    let inputs = [room.states[gradSteps]] + room.codaInputs
+    if let latent = room.latent {
+      network.finalNorm.apply(latent, room.states[gradSteps], on: compute)
+    }
+    let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: compute) }
     run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
   }
@@ -65,10 +68,11 @@ struct TrainingPass {
   }
 
   /// The state in `room.states[0]` moves on by one pass, in place.
-  private func passWithoutGradient(_ recurrence: Network.Recurrence) {
+  private func passWithoutGradient(_ recurrence: Network.Recurrence, isFirst: Bool) {
     // The last slot's own execution is still to come.
     let slot = room.slots[room.slots.count - 1]
-    recurrence.injector.inject(room.stream, room.states[0], room.injected, on: compute)
+    recurrence.injector.inject(
+      room.stream, room.states[0], room.injected, isFirst: isFirst, on: compute)
     for block in recurrence.core {
       context.forward(
         network.blocks[block], room.dOther, room.stream, keeping: slot, room.work)
@@ -80,7 +84,8 @@ struct TrainingPass {
 
   private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
-    recurrence.injector.inject(inputs[0], room.states[step], room.injected, on: compute)
+    recurrence.injector.inject(
+      inputs[0], room.states[step], room.injected, isFirst: isFirst(step), on: compute)
     let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
     run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
     if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
@@ -140,8 +145,13 @@ struct TrainingPass {
     let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
-      let inputs = [room.states[gradSteps]] + room.codaInputs
+      let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
       backward(network.codaBlocks, inputs, from: execution(coda: 0), balance)
+      if room.latent != nil {
+        network.finalNorm.backward(
+          room.d, model.trained.contains(.finalNorm) ? model.gradientNetwork.finalNorm : nil,
+          room.d, room.states[gradSteps], on: compute)
+      }
       if gradSteps == 0 { return }
       for step in (0..<gradSteps).reversed() { passBackward(recurrence, step, balance) }
       injectionBackward(recurrence)
@@ -174,7 +184,7 @@ struct TrainingPass {
 
   /// What the gradient reads of a block, again; its output is not needed.
   private func recompute(_ block: BlockWeights, _ x: Matrix, keeping kept: Activations) {
-    if block.mlpOutputNorm != nil {
+    if block.mlpOutputNorm != nil || block.mlpSumNorm != nil {
       // The norm after the MLP wants the MLP's result.
       context.forward(block, room.dOther, x, keeping: kept, room.work)
     } else {
@@ -205,10 +215,17 @@ struct TrainingPass {
       recurrence.injector.addStateGradients(
         to: gradients, room.d, room.states[step], on: compute)
     }
-    if step > 0 || startsFromEmbedding(recurrence) {
-      recurrence.injector.stateBackward(room.d, room: room.dOther, on: compute)
+    // A norm that later passes meet has a gradient even where none goes on to the state.
+    if step > 0 || startsFromEmbedding(recurrence) || recurrence.injector.kind == .carry {
+      recurrence.injector.stateBackward(
+        room.d, room.states[step], isFirst: isFirst(step),
+        gradients: model.trained.contains(.finalNorm)
+          ? model.gradientNetwork.recurrence?.injector : nil, room: room.dOther, on: compute)
     }
   }
+
+  /// Whether no pass goes before the pass `step` with gradient.
+  private func isFirst(_ step: Int) -> Bool { step == 0 && noGradSteps == 0 }
 
   /// Where the gradients of the injection's parameters go; nil where these are not trained.
   private var injectorGradients: Injector? {

@@ -24,6 +24,8 @@ struct TrainingRoom {
   let preludeInputs: [Matrix]  // [T, h] each
   let coreInputs: [[Matrix]]  // steps of [T, h] each
   let codaInputs: [Matrix]  // [T, h] each but the first's, which is the last state
+  /// `[T, h]`, the last state after the final norm, where the coda reads that.
+  let latent: Matrix?
   let work: Workspace
   let backward: BackwardWorkspace
   /// At least one.
@@ -36,6 +38,7 @@ struct TrainingRoom {
     let streams =
       8 + network.preludeBlocks.count + network.codaBlocks.count
       + steps * network.coreBlocks.count + steps + 1 + normCount
+      + (network.recurrence?.normsLatent == true ? 1 : 0)
     return streams * Arena.rounded(rows * network.sizes.hidden)
       + Workspace.floatCount(network, rows: rows)
       + BackwardWorkspace.floatCount(network, rows: rows)
@@ -61,6 +64,7 @@ struct TrainingRoom {
     preludeInputs = take(network.preludeBlocks.count)
     coreInputs = (0..<steps).map { _ in take(network.coreBlocks.count) }
     codaInputs = take(max(0, network.codaBlocks.count - 1))
+    latent = network.recurrence?.normsLatent == true ? arena.matrix(rows, hidden) : nil
     work = Workspace(network, rows: rows, in: &arena)
     backward = BackwardWorkspace(network, rows: rows, in: &arena)
     logits = arena.matrix(plan.logitRows, network.sizes.vocabulary)

@@ -37,7 +37,7 @@ struct WeightLoader {
     var start = 0
     for part in field.parts {
       let range = start..<(start + part.rowCount)
-      guard (part.shape.count == 1 ? weight.columns(range) : weight.rows(range)).isFinite else {
+      guard (part.isVector ? weight.columns(range) : weight.rows(range)).isFinite else {
         throw TransformerError(.nonFiniteWeight(part.name))
       }
       start = range.upperBound

@@ -19,14 +19,14 @@ extension ExportedFolder.Source {
     )
   }
 
-  /// The front matter of the model's own card, changed to what transformers loads.
+  /// The front matter of the model's own card, changed to what a library loads.
   fileprivate func frontMatter(
-    tags: [String], without dropped: [String] = []
+    for library: String = "transformers", tags: [String], without dropped: [String] = []
   ) throws(FileError) -> String {
     let left = ["library_name:", "pipeline_tag:"] + (tags + dropped).map { "- " + $0 }
     var lines = try card()?.frontMatter.map(String.init) ?? []
     lines.removeAll { line in left.contains { line == $0 || line.hasPrefix($0 + " ") } }
-    lines += ["library_name: transformers", "pipeline_tag: text-generation"]
+    lines += ["library_name: \(library)", "pipeline_tag: text-generation"]
     let items = tags.map { "- " + $0 }
     if let place = lines.firstIndex(of: "tags:") {
       lines.insert(contentsOf: items, at: place + 1)
@@ -37,43 +37,28 @@ extension ExportedFolder.Source {
   }
 }
 
-/// The README.md of a folder with our modelling code: the package's own, and how to use it.
+/// The README.md of a folder with code of ours: the package's own, and how to use it.
 struct RecurrentCard {
   let source: ExportedFolder.Source
+  let form: RecurrentForm
 
-  init(_ source: ExportedFolder.Source) { self.source = source }
+  init(_ source: ExportedFolder.Source, _ form: RecurrentForm) {
+    self.source = source
+    self.form = form
+  }
 
-  private static let heading = "## With transformers"
+  private static let headings = ["\n## With transformers", "\n## With mlx-lm"]
 
   func text() throws(FileError) -> String {
     let depth = source.graph.recurrence?.meanRecurrence ?? 1
-    let body = try source.card()?.body ?? "\n# A depth-recurrent model\n"
-    // A folder that is exported again has the section already.
-    let own = body.firstRange(of: "\n" + Self.heading).map { body[..<$0.lowerBound] } ?? body
-    return try source.frontMatter(tags: ["custom_code", "depth-recurrent"]) + own + """
-
-      \(Self.heading)
-
-      Exported by ckpt \(source.toolVersion); works with transformers 4.51 and newer. The model's
-      code is in this folder, so it is loaded with `trust_remote_code`.
-
-      ```python
-      from transformers import AutoModelForCausalLM, AutoTokenizer
-
-      model = AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)
-      tokenizer = AutoTokenizer.from_pretrained(FOLDER)
-      inputs = tokenizer("Once upon a time", return_tensors="pt")
-      output = model.generate(**inputs, num_steps=\(depth), max_new_tokens=32)
-      print(tokenizer.decode(output[0]))
-      ```
-
-      `num_steps` is the number of passes through the core, \(depth) when it is not given; `forward`
-      also takes a pair, passes without gradient and passes with.
-
-      `train.py` trains the model with a recipe of `ckpt train`, on one GPU or, under `torchrun`, on
-      many; `python train.py --help` says how.
-
-      """
+    var body = try source.card()?.body ?? "\n# A depth-recurrent model\n"
+    // A folder that is exported again has such a section already.
+    for heading in Self.headings {
+      if let range = body.firstRange(of: heading) { body = body[..<range.lowerBound] }
+    }
+    let (library, tags) = form.library
+    return try source.frontMatter(for: library, tags: tags + ["depth-recurrent"]) + body + "\n"
+      + form.usage(depth: depth, toolVersion: source.toolVersion)
   }
 }
 
@@ -86,7 +71,7 @@ struct PlainCard {
   let graph: ModelGraph
 
   func text() throws(FileError) -> String {
-    try source.frontMatter(tags: [], without: ["custom_code", "depth-recurrent"]) + """
+    try source.frontMatter(tags: [], without: ["custom_code", "depth-recurrent", "mlx"]) + """
 
       # A depth-recurrent model at r = \(recurrence), as plain layers
 

@@ -38,36 +38,53 @@ package struct ExportedFolder: Sendable {
     }
   }
 
-  /// The recurrent model with modelling code of ours, in the names of the published retrofits.
-  package static func recurrent(_ source: Source) throws -> ExportedFolder {
-    guard source.graph.recurrence != nil else {
+  /// The recurrent model with code of ours, in the names of the published retrofits.
+  ///
+  /// - Parameter recurrence: Passes that the folder says, and that engines run; nil keeps the
+  ///   model's own mean.
+  package static func recurrent(
+    _ source: Source, for form: RecurrentForm = .transformers, recurrence: Int? = nil
+  ) throws -> ExportedFolder {
+    var source = source
+    guard let body = source.graph.recurrence else {
       throw ExportError(.notRecurrent, file: source.checkpoint.path)
+    }
+    if let recurrence {
+      let pass = SetRecurrence(mean: recurrence, backprop: body.meanBackpropDepth)
+      source.graph = try source.graph.applying([pass])
     }
     try source.graph.checkModellingCode()
     var options = RetrofitOptions()
     options.head = .keep
     options.type = source.type
-    let plan = try RetrofitPlan(source.graph, options)
+    // The code has a module for each expert.
+    let plan = try RetrofitPlan(source.graph.applying([SeparateExperts()]), options)
     var config = plan.config
     config["architectures"] = ["RecurrentForCausalLM"]
-    config["auto_map"] = [
-      "AutoConfig": "configuration_recurrent.RecurrentConfig",
-      "AutoModel": "modeling_recurrent.RecurrentModel",
-      "AutoModelForCausalLM": "modeling_recurrent.RecurrentForCausalLM",
-    ]
     // What the code computes; it knows no families.
     config["block_specs"] = plan.result.blockSpecs.map { .object($0) }
+    if form == .transformers {
+      // As many as are executed: engines make room for the keys and values of each.
+      config["num_hidden_layers"] = JSONValue(body.executions(recurrence ?? body.meanRecurrence))
+    }
     // How the adapter started is no claim that training elsewhere would keep true.
     config["adapter_init"] = nil
     if source.graph.hasField("attention_bias"), let spec = source.graph.blocks.first?.spec {
       config["attention_bias"] = .bool(spec.attention.queryKeyValueBias)
       config["mlp_bias"] = .bool(spec.mlp.bias)
     }
+    for member in form.members.members { config[member.key] = member.value }
     return ExportedFolder(
       contents: try source.contents(
-        plan.parameters, config: config, card: RecurrentCard(source).text(),
-        more: ModellingCode.sideFiles, record: ["to": "transformers"]),
+        plan.parameters, config: config, card: RecurrentCard(source, form).text(),
+        more: form.code, record: record(.string(form.rawValue), recurrence)),
       graph: plan.result, reason: nil)
+  }
+
+  private static func record(_ target: JSONValue, _ recurrence: Int?) -> JSONObject {
+    var record: JSONObject = ["to": target]
+    if let recurrence { record["recurrence"] = JSONValue(recurrence) }
+    return record
   }
 
   /// The model at `recurrence` passes as a plain model of its family, where that computes the same.
@@ -90,7 +107,7 @@ package struct ExportedFolder: Sendable {
     return ExportedFolder(
       contents: try source.contents(
         graph.parameters, config: config, card: card.text(), more: [],
-        record: ["to": "unrolled", "recurrence": JSONValue(recurrence)]),
+        record: record("unrolled", recurrence)),
       graph: graph, reason: form.reason)
   }
 }

@@ -7,8 +7,11 @@ extension ModelGraph {
     let computed: [BlockRole] = [
       .attentionNorm, .queryKeyValue, .queryKeyValueBias, .queryNorm, .keyNorm, .output,
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
-      .mlpOutputNorm,
+      .mlpOutputNorm, .router, .expertsGateUp, .expertsDown,
     ]
+    if recurrence?.meetsFinalNorm ?? false {
+      throw ExportError(.notInModellingCode("a final norm that takes part in the recurrence"))
+    }
     for block in blocks {
       let other = block.parameters.first {
         !computed.contains($0.role.facts.fusedInto ?? $0.role)

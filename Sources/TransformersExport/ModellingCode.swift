@@ -1,21 +1,44 @@
 import ByteIO
 import RecurrentPackage
 
-/// The Python files of an exported folder, as they lie under `Resources`; the tool carries them:
-/// what transformers loads the model with, and a script that trains it.
+/// The Python files of exported folders, as they lie under `Resources`; the tool carries them.
 package enum ModellingCode {
-  /// Names and contents.
+  /// Names and contents of all.
   package static var files: [(name: String, bytes: [UInt8])] {
+    modelling + trainingScript + appleModelling + shared
+  }
+
+  /// What transformers loads the model with, and a script that trains it.
+  static var transformers: [PackageContents.SideFile] {
+    sideFiles(modelling + trainingScript + shared)
+  }
+
+  /// What mlx-lm loads it with.
+  static var mlx: [PackageContents.SideFile] { sideFiles(appleModelling + shared) }
+
+  private static var modelling: [(name: String, bytes: [UInt8])] {
     [
       ("configuration_recurrent.py", PackageResources.configuration_recurrent_py),
       ("modeling_recurrent.py", PackageResources.modeling_recurrent_py),
       ("recurrent_arguments.py", PackageResources.recurrent_arguments_py),
       ("recurrent_block.py", PackageResources.recurrent_block_py),
       ("recurrent_cache.py", PackageResources.recurrent_cache_py),
+      ("recurrent_experts.py", PackageResources.recurrent_experts_py),
+      ("recurrent_engine.py", PackageResources.recurrent_engine_py),
+      ("recurrent_layers.py", PackageResources.recurrent_layers_py),
+      ("recurrent_peft.py", PackageResources.recurrent_peft_py),
       ("recurrent_positions.py", PackageResources.recurrent_positions_py),
       ("recurrent_runner.py", PackageResources.recurrent_runner_py),
       ("recurrent_state.py", PackageResources.recurrent_state_py),
-    ] + trainingScript
+    ]
+  }
+
+  private static var appleModelling: [(name: String, bytes: [UInt8])] {
+    [("recurrent_mlx.py", PackageResources.recurrent_mlx_py)]
+  }
+
+  private static var shared: [(name: String, bytes: [UInt8])] {
+    [("recurrent_frequencies.py", PackageResources.recurrent_frequencies_py)]
   }
 
   private static var trainingScript: [(name: String, bytes: [UInt8])] {
@@ -47,7 +70,9 @@ package enum ModellingCode {
     ]
   }
 
-  static var sideFiles: [PackageContents.SideFile] {
+  private static func sideFiles(
+    _ files: [(name: String, bytes: [UInt8])]
+  ) -> [PackageContents.SideFile] {
     files.map { .init(name: $0.name, region: ByteRegion($0.bytes, path: $0.name)) }
   }
 }

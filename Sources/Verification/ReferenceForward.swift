@@ -27,10 +27,14 @@ struct ReferenceForward {
     var state = state
     let adapter = try body.adapter.map(matrix)
     let norm = try body.coreNorm.map(vector)
-    for _ in 0..<recurrence {
-      // u = A·[s ; e], or s + e.
+    let finalNorm = try body.meetsFinalNorm ? vector(graph.finalNorm) : []
+    for pass in 0..<recurrence {
+      // u = A·[s ; e], s + e, or norm(s).
       stream = zip(state, embedded).map { s, e in
-        adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
+        if body.injection.kind == .carry {
+          return pass == 0 ? s : normalised(s, finalNorm, graph.spec.finalNorm)
+        }
+        return adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
       }
       for block in body.core { stream = try run(block, stream) }
       if let norm {
@@ -38,6 +42,9 @@ struct ReferenceForward {
         stream = stream.map { normalised($0, norm, spec) }
       }
       state = stream
+    }
+    if body.normsLatent {
+      state = state.map { normalised($0, finalNorm, graph.spec.finalNorm) }
     }
     return state
   }
@@ -56,7 +63,8 @@ struct ReferenceForward {
   /// One block over all positions.
   private func run(_ block: Block, _ input: [[Double]]) throws -> [[Double]] {
     let middle = try half(block, input, .attentionInput, .attentionOutput, attention)
-    return try half(block, middle, .mlpInput, .mlpOutput, mlp)
+    let normed = try normalised(middle, block, .attentionSum)
+    return try normalised(half(block, normed, .mlpInput, .mlpOutput, mlp), block, .mlpSum)
   }
 
   /// x + m · norm(f(norm(x))), where a place without a norm is left as it is.
@@ -78,8 +86,10 @@ struct ReferenceForward {
       switch place {
       case .attentionInput: .attentionNorm
       case .attentionOutput: .attentionOutputNorm
+      case .attentionSum: .attentionSumNorm
       case .mlpInput: .mlpNorm
       case .mlpOutput: .mlpOutputNorm
+      case .mlpSum: .mlpSumNorm
       }
     let weight = try vector(need(block, role))
     return rows.map { normalised($0, weight, spec) }
@@ -87,9 +97,14 @@ struct ReferenceForward {
 
   private func attention(_ block: Block, _ input: [[Double]]) throws -> [[Double]] {
     let (sizes, spec) = (graph.sizes, block.spec.attention)
-    let fused = try projected(
+    var fused = try projected(
       block, input, fused: (.queryKeyValue, .queryKeyValueBias),
       parts: [(.query, .queryBias), (.key, .keyBias), (.value, .valueBias)])
+    if let bias = try block[.queryKeyBias].map(vector) {
+      fused = fused.map { row in
+        row.indices.map { $0 < bias.count ? row[$0] + bias[$0] : row[$0] }
+      }
+    }
     let queryNorm = try block[.queryNorm].map(vector)
     let keyNorm = try block[.keyNorm].map(vector)
     let (wide, narrow) = (sizes.queryWidth, sizes.keyValueWidth)

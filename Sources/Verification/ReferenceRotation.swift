@@ -7,11 +7,13 @@ struct ReferenceRotation {
   /// Radians a position of each pair.
   private let frequencies: [Double]
   private let magnitude: Double
+  private let isInterleaved: Bool
 
   /// - Parameters:
   ///   - rotary: Nil turns nothing.
   ///   - length: Positions of the sequence.
   init(_ rotary: RotaryEmbedding?, headSize: Int, length: Int) {
+    isInterleaved = rotary?.isInterleaved ?? false
     guard let rotary else {
       (frequencies, magnitude) = ([], 1)
       return
@@ -26,16 +28,17 @@ struct ReferenceRotation {
       }
   }
 
-  /// Turns the pairs (i, i + count) of a head at `position`; values beyond the pairs stay.
+  /// Turns the pairs (i, i + count), or (2i, 2i + 1), of a head at `position`; values beyond the pairs stay.
   func turned(at position: Int) -> ([Double]) -> [Double] {
     { head in
       var result = head
       let half = frequencies.count
       for (i, frequency) in frequencies.enumerated() {
         let angle = Double(position) * frequency
-        let (x, y) = (head[i], head[i + half])
-        result[i] = magnitude * (x * cos(angle) - y * sin(angle))
-        result[i + half] = magnitude * (y * cos(angle) + x * sin(angle))
+        let (a, b) = isInterleaved ? (2 * i, 2 * i + 1) : (i, i + half)
+        let (x, y) = (head[a], head[b])
+        result[a] = magnitude * (x * cos(angle) - y * sin(angle))
+        result[b] = magnitude * (y * cos(angle) + x * sin(angle))
       }
       return result
     }

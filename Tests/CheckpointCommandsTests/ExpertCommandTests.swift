@@ -3,6 +3,7 @@ import Checkpoint
 import Foundation
 import JSON
 import Kernels
+import ModelGraph
 import Models
 import PackageTraining
 import Tensors
@@ -50,6 +51,20 @@ struct ExpertCommandTests {
       #expect(done.code == 0, "\(done.notes)")
       #expect(try OpenedModel(path).checkpoint.tensors.contains { $0.name.string == tensor })
     }
+  }
+
+  @Test("low-rank factors are for attention; those of experts alone are refused")
+  func lowRank() throws {
+    var settings = TrainingSettings()
+    settings.mode = .lora
+    let model = try OpenedModel(source("mixtral-default"))
+    let names = try NetworkTraining(model, settings, on: Compute(1)).network.factors.map(\.role)
+    #expect(Set(names) == [.query, .key, .value, .output])
+    settings.lora.matrices = [.gate, .down]
+    let error = #expect(throws: TrainingError.self) {
+      _ = try NetworkTraining(model, settings, on: Compute(1))
+    }
+    #expect(error?.code == "train.not_trainable")
   }
 
   @Test("to Muon each expert's matrices are its own, packed or not")

@@ -119,12 +119,74 @@ struct ExportTests {
     #expect(!FileManager.default.fileExists(atPath: target))
   }
 
-  @Test("--recurrence belongs to unrolled")
+  @Test(
+    "--recurrence is what a folder says, and how many layers that executes where engines ask",
+    arguments: ["transformers", "mlx"])
+  func recurrence(target: String) throws {
+    let package = try package("tiny-llama", "--mean-recurrence", "2")
+    let folder = folder.file("at-5")
+    let done = try outcome(
+      Export.self, [package, "--to", target, "--recurrence", "5", "-o", folder, "--json"])
+    #expect(done.code == 0 && done.json?["recurrence"]?.integer == 5)
+    #expect(done.json?["layers"]?.integer == 6)
+    let config = try JSONValue(parsing: Array(Data(contentsOf: url(folder + "/config.json"))))
+    #expect(config["mean_recurrence"]?.integer == 5 && config["n_layers"]?.integer == 6)
+    #expect(config["num_hidden_layers"]?.integer == (target == "mlx" ? nil : 2 + 2 * 5 + 2))
+    #expect(try outcome(Verify.self, [folder, "--json"]).code == 0)
+    // The weights are those at any other r.
+    let other = self.folder.file("at-2")
+    #expect(try outcome(Export.self, [package, "--to", target, "-o", other]).code == 0)
+    #expect(
+      FileManager.default.contentsEqual(
+        atPath: other + "/model.safetensors", andPath: folder + "/model.safetensors"))
+  }
+
+  @Test("a number of layers that is not executed is refused, with both numbers")
+  func otherLayers() throws {
+    let target = folder.file("other")
+    let package = try package("tiny-llama", "--mean-recurrence", "2")
+    let done = try outcome(Export.self, [package, "--to", "transformers", "-o", target])
+    #expect(done.code == 0)
+    let path = url(target + "/config.json")
+    let text = try String(contentsOf: path, encoding: .utf8)
+    try text.replacing(#""num_hidden_layers": 8"#, with: #""num_hidden_layers": 9"#)
+      .write(to: path, atomically: true, encoding: .utf8)
+    let traced = try outcome(Trace.self, [target, "--inputs", try inputs(), "-o", package + "-t"])
+    #expect(traced.code == 3)
+    #expect(
+      traced.notes.contains("is 9, but must be 8, the layers that are executed at"),
+      "\(traced.notes)")
+  }
+
+  @Test("a folder for mlx-lm brings its code, and none for transformers")
+  func mlx() throws {
+    let target = folder.file("mlx")
+    let done = try outcome(
+      Export.self, [try package("tiny-qwen3"), "--to", "mlx", "-o", target])
+    #expect(done.code == 0 && done.output.contains("from mlx_lm import load"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: target)
+    #expect(
+      names.filter { $0.hasSuffix(".py") }.sorted()
+        == ["recurrent_frequencies.py", "recurrent_mlx.py"])
+    let config = try JSONValue(parsing: Array(Data(contentsOf: url(target + "/config.json"))))
+    #expect(config["model_file"]?.string == "recurrent_mlx.py" && config["auto_map"] == nil)
+    let again = folder.file("transformers")
+    let back = try outcome(Export.self, [target, "--to", "transformers", "-o", again])
+    #expect(back.code == 0)
+    let card = try String(contentsOf: url(again + "/README.md"), encoding: .utf8)
+    #expect(!card.contains("With mlx-lm") && card.contains("With transformers"))
+    #expect(!card.contains("library_name: mlx"))
+  }
+
+  private func url(_ path: String) -> URL { URL(filePath: path) }
+
+  @Test("unrolling needs --recurrence")
   func usage() {
-    for arguments in [["--to", "unrolled"], ["--to", "transformers", "--recurrence", "1"]] {
-      #expect(throws: (any Error).self) {
-        _ = try Export.parse(["model", "-o", "out"] + arguments)
-      }
+    #expect(throws: (any Error).self) {
+      _ = try Export.parse(["model", "-o", "out", "--to", "unrolled"])
+    }
+    #expect(throws: (any Error).self) {
+      _ = try Export.parse(["model", "-o", "out", "--to", "mlx", "--recurrence", "0"])
     }
   }
 }

@@ -160,8 +160,21 @@ struct GGUFTranslationTests {
 
   static let refused: [(JSONObject, ModelGraphError.Problem)] = [
     (["general.architecture": .null], .missingField("general.architecture")),
-    (["general.architecture": "bert"], .unsupportedArchitecture("bert")),
-    (["llama.expert_count": 8], .unknownField("llama.expert_count", value: "8")),
+    (["general.architecture": "bert"], .notReadFromGGUF("bert")),
+    (["general.architecture": "ministral"], .notReadFromGGUF("ministral")),
+    (["llama.expert_count": 8], .missingField("llama.expert_used_count")),
+    (
+      ["llama.rope.scaling.type": "yarn", "llama.rope.scaling.yarn_attn_factor": 1.5],
+      .unknownField("llama.rope.scaling.yarn_attn_factor", value: "1.5")
+    ),
+    (
+      ["llama.rope.scaling.type": "longrope"],
+      .unsupportedField("llama.rope.scaling.type", value: "\"longrope\"")
+    ),
+    (
+      ["llama.attention.head_count_kv": [2, 1]],
+      .unsupportedField("llama.attention.head_count_kv", value: "[2,1]")
+    ),
     (["llama.logit_scale": 0.5], .unknownField("llama.logit_scale", value: "0.5")),
     (["llama.attention.causal": false], .unknownField("llama.attention.causal", value: "false")),
     (
@@ -171,6 +184,71 @@ struct GGUFTranslationTests {
     (["llama.block_count": "2"], .wrongType(field: "llama.block_count", wanted: "a whole number")),
     (["llama.context_length": .null], .missingField("llama.context_length")),
   ]
+
+  @Test("a window of Qwen's, which no reader of GGUF knows, is refused")
+  func window() throws {
+    #expect(
+      throws: ModelGraphError(.unknownField("qwen2.attention.sliding_window", value: "8"))
+    ) {
+      _ = try translate(
+        metadata("qwen2", ["qwen2.attention.sliding_window": 8]), tensors("qwen2"))
+    }
+  }
+
+  @Test("what the architecture takes for granted: windows and Gemma's scale")
+  func implied() throws {
+    func config(_ architecture: String, layers: Int, _ more: JSONObject) throws -> JSONObject {
+      let table = (0..<layers).map { record("blk.\($0).attn_norm.weight", [32]) }
+      var keys = metadata(architecture)
+      keys[architecture + ".block_count"] = JSONValue(layers)
+      keys[architecture + ".vocab_size"] = 24
+      for member in more.members { keys[architecture + "." + member.key] = member.value }
+      return try translate(keys, table).config
+    }
+    let small = try config("gemma2", layers: 2, ["attention.key_length": 8])
+    #expect(small["query_pre_attn_scalar"] == 8)
+    #expect(small["layer_types"] == ["sliding_attention", "full_attention"])
+    #expect(small["sliding_window"] == 4096)
+    // 27B: the width of all heads together is not the hidden width.
+    let wide: JSONObject = ["attention.key_length": 16, "rope.dimension_count": 16]
+    #expect(try config("gemma2", layers: 46, wide)["query_pre_attn_scalar"] == 8)
+    #expect(try config("gemma3", layers: 62, wide)["query_pre_attn_scalar"] == 8)
+    #expect(try config("gemma3", layers: 26, wide)["query_pre_attn_scalar"] == 16)
+    let full = try config("gemma3", layers: 6, [:])["layer_types"]?.array ?? []
+    #expect(full.allSatisfy { $0 == "full_attention" })
+    let pattern = try config(
+      "gemma3", layers: 3,
+      ["attention.sliding_window": 7, "attention.sliding_window_pattern": 2])
+    #expect(
+      pattern["layer_types"] == ["sliding_attention", "full_attention", "sliding_attention"])
+  }
+
+  @Test("a pattern of windows that does not fit the layers is refused")
+  func pattern() throws {
+    #expect(
+      throws: ModelGraphError(
+        .invalidValue(
+          field: "olmo2.attention.sliding_window_pattern", value: "an array of 3",
+          rule: "an array of 2 truth values"))
+    ) {
+      let more: JSONObject = [
+        "olmo2.attention.sliding_window": 8,
+        "olmo2.attention.sliding_window_pattern": [true, false, true],
+      ]
+      _ = try translate(metadata("olmo2", more), tensors("olmo2"))
+    }
+  }
+
+  @Test("Granite without positions is refused")
+  func positions() throws {
+    #expect(
+      throws: ModelGraphError(
+        .unsupportedField("granite.rope.scaling.finetuned", value: "false"))
+    ) {
+      _ = try translate(
+        metadata("granite", ["granite.rope.scaling.finetuned": false]), tensors("granite"))
+    }
+  }
 
   @Test("a block count that is not that of the tensors is refused", arguments: [1, 3])
   func blockCount(_ count: Int) throws {
@@ -207,6 +285,29 @@ struct GGUFExportTests {
     let again = try translate(export.metadata, tensors(architecture, tied: tied))
     #expect(again.config == source.config)
     #expect(export.constants.isEmpty)
+  }
+
+  @Test("a family that is read and not written is refused by its name")
+  func notWritten() throws {
+    let translation = try translate(
+      metadata("granite"), tensors("granite"))
+    let graph = try ModelGraph.read(
+      config: translation.config, parameters: translation.parameters)
+    #expect(throws: ModelGraphError(.notWrittenAsGGUF("granite"))) { _ = try GGUFExport(graph) }
+  }
+
+  @Test("YaRN is refused: it would be lost")
+  func scaling() throws {
+    let more: JSONObject = [
+      "qwen2.rope.scaling.type": "yarn", "qwen2.rope.scaling.factor": 4.0,
+      "qwen2.rope.scaling.original_context_length": 32,
+    ]
+    let translation = try translate(metadata("qwen2", more), tensors("qwen2"))
+    let graph = try ModelGraph.read(
+      config: translation.config, parameters: translation.parameters)
+    #expect(
+      throws: ModelGraphError(.notInGGUF("this scaling of the rotary embedding"))
+    ) { _ = try GGUFExport(graph) }
   }
 
   @Test("rows of a Hugging Face Llama are interleaved, head by head; vectors become F32")

@@ -43,6 +43,18 @@ struct RefusalTests {
     .init(
       "rope_scaling", ["rope_type": "default", "partial_rotary_factor": 0.5],
       .unsupportedField("partial_rotary_factor", value: "0.5")),
+    .init(
+      "early_exit_threshold", 0.5, .unsupportedField("early_exit_threshold", value: "0.5"),
+      in: "../recurrent/ouro-default/model"),
+    .init(
+      "qk_bias", false, .unsupportedField("qk_bias", value: "false"),
+      in: "../recurrent/huginn-default/model"),
+    .init(
+      "num_key_value_heads", 1, .unsupportedField("num_key_value_heads", value: "1"),
+      in: "../recurrent/huginn-default/model"),
+    .init(
+      "injection_type", "carry", .unsupportedField("injection_type", value: "carry"),
+      in: "tiny-llama/retrofit"),
     .init("is_causal", false, .unsupportedField("is_causal", value: "false")),
     .init(
       "use_bidirectional_attention", true,

@@ -39,8 +39,8 @@ metric_list: [{{metric: acc}}]
     return TaskManager(include_path=str(tmp_path), include_defaults=False)
 
 
-@pytest.mark.parametrize("r", [1, 4])
-def test_a_local_task(r, ckpt, trained, tasks, tmp_path):
+@pytest.mark.parametrize("r, batch", [(1, 2), (4, "auto")])
+def test_a_local_task(r, batch, ckpt, trained, tasks, tmp_path):
     """The harness's log likelihoods, and its accuracy, are those of the model at this r."""
     folder = tmp_path / "model"
     ckpt("export", trained, "--to", "transformers", "--dtype", "f32", "-o", folder)
@@ -50,7 +50,8 @@ def test_a_local_task(r, ckpt, trained, tasks, tmp_path):
         mean_recurrence=r,
         dtype="float32",
         device="cpu",
-        batch_size=2,
+        batch_size=batch,
+        max_batch_size=8,
     )
     results = simple_evaluate(
         model=model, tasks=["local_sums"], task_manager=tasks, log_samples=True

@@ -131,6 +131,43 @@ struct RecipeReaderTests {
     #expect(try reader.regions(Recipe(.initialised(.ones)), shape: [3], type: .f32) == nil)
   }
 
+  @Test("a matrix of several is rows of the last axis")
+  func stacked() throws {
+    var source = Self.source
+    source.add("stack", .i8, [3, 2, 2], Array(0..<12))
+    let reader = RecipeReader(source)
+    let recipe = Recipe(.rows([RowSource(tensor: "stack", rows: 2..<4)]))
+    var bytes = [UInt8](repeating: 0, count: 4)
+    var span = bytes.mutableRawSpan
+    try reader.read(recipe, shape: [2, 2], type: .i8, rows: 0..<2, into: &span)
+    #expect(bytes == [4, 5, 6, 7])
+    let regions = try #require(try reader.regions(recipe, shape: [2, 2], type: .i8))
+    #expect(try regions.map { try $0.contents(limit: 99) } == [[4, 5, 6, 7]])
+    // The columns of a matrix are no rows.
+    #expect(throws: RecipeError(.rowLength(found: 2, wanted: 1), tensor: "a")) {
+      _ = try self.bytes(.copy("a", rows: 12), shape: [12], rows: 0..<12)
+    }
+  }
+
+  @Test("an offset is added in float32, before the cast")
+  func offset() throws {
+    let reader = RecipeReader(Self.source)
+    var values = [Float](repeating: 0, count: 2)
+    var span = values.mutableSpan
+    var recipe = Recipe(.rows([RowSource(tensor: "half", rows: 0..<3)]), offset: -1)
+    try reader.readFloats(recipe, shape: [3], rows: 1..<3, into: &span)
+    #expect(values == [-3, 1.5])
+    #expect(try bytes(recipe, shape: [3], type: .bf16, rows: 1..<2) == [0x40, 0xC0])
+    #expect(try reader.regions(recipe, shape: [3], type: .bf16) == nil)
+    // 1 + 2⁻¹⁰ is no bf16.
+    recipe = Recipe(
+      .rows([RowSource(tensor: "half", rows: 0..<1)]), as: .bf16, offset: 0.0009765625)
+    var one: [Float] = [0]
+    var rest = one.mutableSpan
+    try reader.readFloats(recipe, shape: [1], rows: 0..<1, into: &rest)
+    #expect(one == [1])
+  }
+
   @Test("what the source does not have is an error")
   func errors() {
     #expect(throws: RecipeError(.missing, tensor: "c")) {

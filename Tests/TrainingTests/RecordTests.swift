@@ -23,13 +23,45 @@ struct RecordTests {
     "the same documents in every format give the same tokens",
     arguments: [
       "texts.json", "texts.json.gz", "texts.csv", "texts.tsv", "texts.parquet", "texts.tar",
-      "texts.arrow", "saved/train",
+      "texts.arrow", "saved/train", "mds", "mds-zstd", "mds-more",
     ])
   func formats(_ name: String) throws {
     let cache = folder.file("cache")
     let expected = try tokens(of: Fixtures.path("data/texts.jsonl"), in: cache)
     #expect(expected.count { $0 == 256 } == 5)
     #expect(try tokens(of: Fixtures.path("data/" + name), in: cache) == expected)
+  }
+
+  @Test(
+    "token ids of an MDS set, whatever its arrays say of themselves",
+    arguments: ["mds-ids", "mds-ids-fixed", "mds-ids-free"])
+  func arrays(_ name: String) throws {
+    let ids = try tokens(
+      of: Fixtures.path("data/" + name), in: folder.file("cache"), encoder: byteEncoder)
+    #expect(ids == (0..<4).flatMap { [$0, 7, 200 + $0] })
+  }
+
+  @Test("an MDS shard that is cut or damaged is an error, or records")
+  func damaged() throws {
+    let path = Fixtures.path("data/mds-more/shard.00000.mds")
+    let bytes = try ByteRegion(path: path).contents(limit: 1 << 16)
+    func read(_ bytes: [UInt8]) throws -> Int {
+      let path = try folder.write(bytes, to: "shard.mds")
+      var (records, count) = (try MDSRecords(path), 0)
+      while try records.next() != nil { count += 1 }
+      return count
+    }
+    #expect(try read(bytes) == 5)
+    for count in 0..<bytes.count where count % 7 == 0 {
+      #expect(throws: (any Error).self, "cut to \(count)") { try read(Array(bytes[..<count])) }
+    }
+    for position in bytes.indices {
+      for flip: UInt8 in [0x01, 0x80, 0xFF] {
+        var copy = bytes
+        copy[position] ^= flip
+        _ = try? read(copy)
+      }
+    }
   }
 
   @Test(

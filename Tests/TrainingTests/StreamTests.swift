@@ -106,7 +106,7 @@ struct StreamTests {
 
   @Test(
     "the same documents in other formats give the same rows",
-    arguments: ["texts.json", "texts.csv", "texts.parquet", "texts.arrow", "texts.tar"])
+    arguments: ["texts.json", "texts.csv", "texts.parquet", "texts.arrow", "texts.tar", "mds"])
   func formats(name: String) throws {
     let lines = try plan(Fixtures.path("data/texts.jsonl"), heldOut: 0)
     let other = try plan(Fixtures.path("data/\(name)"), heldOut: 0)

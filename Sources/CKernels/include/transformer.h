@@ -25,10 +25,10 @@ void ck_add_scaled(float *y, size_t y_stride, const float *x, size_t x_stride, f
 void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent);
 // sum[c] += over rows of x[r, c].
 void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows, size_t width);
-// Rotates the pairs (i, i + size/2) of `heads` vectors, `head_size` apart, by angles given as
-// cosines and sines.
+// Rotates the pairs (i, i + size/2), or (2i, 2i + 1), of `heads` vectors, `head_size` apart, by angles
+// given as cosines and sines.
 void ck_rotate(float *y, const float *x, const float *cosines, const float *sines, size_t heads,
-               size_t head_size, size_t size, float direction);
+               size_t head_size, size_t size, int interleaved, float direction);
 // 1 when some value is not finite.
 int ck_has_non_finite(const float *x, size_t count);
 // The same for 16-bit floats whose exponent bits are `mask`.

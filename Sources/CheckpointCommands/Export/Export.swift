@@ -10,15 +10,17 @@ import TransformersExport
 /// `ckpt export`: a recurrent model as a folder that another program runs.
 struct Export: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Write a recurrent model for Hugging Face transformers.",
+    abstract: "Write a recurrent model for transformers, vLLM or mlx-lm.",
     discussion: """
       --to transformers writes a folder with modelling code: AutoModelForCausalLM loads it with \
-      trust_remote_code=True, and every command here reads it, also after training and \
-      save_pretrained. --to unrolled writes a plain model of the family, the core's layers one after \
-      another, where that computes exactly the same, and says why where it does not.
+      trust_remote_code=True, vLLM serves it at the recurrences that --recurrence says, and every \
+      command here reads it, also after training and save_pretrained. --to mlx writes a folder that \
+      mlx-lm loads the same way. --to unrolled writes a plain model of the family, the core's layers \
+      one after another, where that computes exactly the same, and says why where it does not.
 
       Example:
-        ckpt export run/package --to transformers -o smollm2-hf
+        ckpt export run/package --to transformers --recurrence 8 -o smollm2-hf
+        ckpt export run/package --to mlx -o smollm2-mlx
         ckpt export smollm2-r --to unrolled --recurrence 1 -o smollm2-16
       """)
 
@@ -26,14 +28,17 @@ struct Export: Verb {
   enum Target: String, ExpressibleByArgument, CaseIterable {
     /// The recurrent model with its modelling code.
     case transformers
+    /// The same with code for mlx-lm.
+    case mlx
     /// A plain model at one number of recurrences.
     case unrolled
   }
 
   @Argument(help: "Recurrent model: a package or its tar, or an exported folder.") var model: String
-  @Option(help: "What to write: transformers or unrolled.") var to: Target
+  @Option(help: "What to write: transformers, mlx or unrolled.") var to: Target
   @Option(name: [.short, .customLong("output")], help: "Folder to write.") var outputPath: String
-  @Option(help: "Recurrences that are unrolled.") var recurrence: Int?
+  @Option(help: "Recurrences of the folder: of a call that says none, and unrolled.")
+  var recurrence: Int?
   @Option(help: "Type of all tensors: f32, f16 or bf16; as they are by default.")
   var dtype: SaveType?
   @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
@@ -44,8 +49,8 @@ struct Export: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard (to == .unrolled) == (recurrence != nil) else {
-      throw ValidationError("--recurrence goes with --to unrolled, and is needed there.")
+    guard to != .unrolled || recurrence != nil else {
+      throw ValidationError("--to unrolled needs --recurrence.")
     }
     guard recurrence.map({ (1...10_000).contains($0) }) ?? true else {
       throw ValidationError("--recurrence is a number from 1 to 10000.")
@@ -58,10 +63,10 @@ struct Export: Verb {
       opened.checkpoint, opened.graph, inputs: opened.inputs,
       toolVersion: ToolVersion.current, type: dtype?.elementType)
     let folder =
-      if let recurrence {
-        try ExportedFolder.unrolled(source, recurrence: recurrence)
-      } else {
-        try ExportedFolder.recurrent(source)
+      switch to {
+      case .transformers: try ExportedFolder.recurrent(source, recurrence: recurrence)
+      case .mlx: try ExportedFolder.recurrent(source, for: .mlx, recurrence: recurrence)
+      case .unrolled: try ExportedFolder.unrolled(source, recurrence: recurrence ?? 1)
       }
     var options = WriteOptions()
     options.shardLimit = maxShardSize?.byteCount

@@ -11,7 +11,7 @@ struct ExportReport: Report {
   var model: String
   var output: String
   var target: Export.Target
-  /// Recurrences that were unrolled.
+  /// Recurrences that were asked for.
   var recurrence: Int?
   var folder: ExportedFolder
   var written: WrittenPackage
@@ -36,19 +36,25 @@ struct ExportReport: Report {
 
   var text: String {
     let size = "\(written.manifest.tensors.count) tensors, \(byteSize(written.byteCount))"
-    guard let reason = folder.reason else {
-      return """
-        Wrote \(output): \(size)
-
-        from transformers import AutoModelForCausalLM
-        model = AutoModelForCausalLM.from_pretrained("\(output)", trust_remote_code=True)
-
-        """
-    }
+    guard let reason = folder.reason else { return "Wrote \(output): \(size)\n\n\(loading)\n" }
     return """
       Wrote \(output): \(folder.graph.blocks.count) plain layers, \(size)
       Exact at r = \(recurrence ?? 1): \(reason).
 
+      """
+  }
+
+  /// How the folder is loaded in Python.
+  private var loading: String {
+    if target == .mlx {
+      return """
+        from mlx_lm import load
+        model, tokenizer = load("\(output)", trust_remote_code=True)
+        """
+    }
+    return """
+      from transformers import AutoModelForCausalLM
+      model = AutoModelForCausalLM.from_pretrained("\(output)", trust_remote_code=True)
       """
   }
 }

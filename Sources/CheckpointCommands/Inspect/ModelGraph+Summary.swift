@@ -32,6 +32,10 @@ extension ModelGraph {
       if body.coreNorm != nil {
         parts.append(PartCount(name: "core norm", parameters: counts.coreNorm))
       }
+      if !body.exitGate.isEmpty {
+        parts.append(
+          PartCount(name: "exit gate", parameters: counts.exitGate, note: "not read, goes along"))
+      }
       parts.append(PartCount(name: "coda", parameters: counts.coda, note: number(body.coda)))
     }
     let headNote = head == nil ? "tied to the embedding" : ""
@@ -84,7 +88,9 @@ extension ModelGraph {
   /// Nil for a source model.
   var recurrenceLine: String? {
     guard let body = recurrence else { return nil }
-    func layers(_ blocks: [Block]) -> String { rangeList(blocks.map(\.sourceLayer)) }
+    func layers(_ blocks: [Block]) -> String {
+      blocks.isEmpty ? "none" : rangeList(blocks.map(\.sourceLayer))
+    }
     return "prelude \(layers(body.prelude)), core \(layers(body.core)), coda \(layers(body.coda))"
       + " of the source; \(body.injection.kind.rawValue) injection; mean r \(body.meanRecurrence)"
   }
@@ -133,6 +139,9 @@ extension BlockSpec {
     case .head: traits.append("q/k norm per head")
     case .all: traits.append("q/k norm over the full width")
     }
+    if places.contains(.attentionSum) { traits.append("norms on the sums") }
+    if attention.queryKeyBias { traits.append("q/k bias") }
+    if attention.rotary?.isInterleaved ?? false { traits.append("interleaved positions") }
     if attention.queryKeyValueBias { traits.append("q/k/v bias") }
     if case .window(let width) = attention.visible { traits.append("window of \(width)") }
     if attention.rotary == nil { traits.append("layers without positions") }

@@ -5,7 +5,7 @@ import JSON
 extension Family {
   /// Qwen3's attention; layers with one MLP may stand between those with experts.
   static let qwen3MoE = Family(
-    modelType: "qwen3_moe", className: "Qwen3MoeForCausalLM", gguf: nil,
+    modelType: "qwen3_moe", className: "Qwen3MoeForCausalLM", gguf: .qwen3MoE,
     fields: .decoder.with(.experts).with([
       "num_key_value_heads": .read(default: 4), "attention_bias": .read(default: false),
       "num_experts": .read(default: 128), "num_local_experts": .read(),
@@ -44,7 +44,7 @@ extension Family {
 
   /// Query and key normalised over their whole width.
   static let olmoe = Family(
-    modelType: "olmoe", className: "OlmoeForCausalLM", gguf: nil,
+    modelType: "olmoe", className: "OlmoeForCausalLM", gguf: .olmoe,
     fields: .decoder.with(.experts).with([
       "rms_norm_eps": .read(default: 1e-5), "attention_bias": .read(default: false),
       "num_experts": .read(default: 64), "num_local_experts": .read(),
@@ -61,7 +61,7 @@ extension Family {
 
   /// Mistral's attention; the chosen weights always sum to one.
   static let mixtral = Family(
-    modelType: "mixtral", className: "MixtralForCausalLM", gguf: nil,
+    modelType: "mixtral", className: "MixtralForCausalLM", gguf: .mixtral,
     names: [
       .router: "block_sparse_moe.gate.weight",
       .expertGate: "block_sparse_moe.experts.*.w1.weight",

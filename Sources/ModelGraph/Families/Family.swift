@@ -24,12 +24,20 @@ struct Family: Sendable {
   var turnsPartOfHeads = false
   /// Everything that the configuration may say.
   var fields: FieldRules
+  /// Fields of its own that files in the dialect of the published retrofits have.
+  var publishedFields: FieldRules = [:]
+  /// The field that has the longest sequence's tokens, where it has another name.
+  var contextField: String?
+  /// Whether the state goes through the final norm before the coda.
+  var normsLatent = false
   /// What is computed outside the blocks.
   var model: @Sendable (inout FamilyReader) throws(ModelGraphError) -> ModelSpec = {
     reader throws(ModelGraphError) in ModelSpec(finalNorm: NormSpec(epsilon: try reader.epsilon()))
   }
   /// What block `layer` computes.
   var block: @Sendable (inout FamilyReader, _ layer: Int) throws(ModelGraphError) -> BlockSpec
+  /// How a model of the family recurs by itself; nil for those that do not.
+  var recurrence: (@Sendable (inout FamilyReader) throws(ModelGraphError) -> RecurrenceSettings)?
   /// Lists with an element for each layer, which are written out from the blocks' specs: whatever
   /// rule made them before, layers that are dropped or moved break it.
   var layerLists: [String: @Sendable (BlockSpec) -> JSONValue] = [:]
@@ -45,7 +53,7 @@ extension Family {
   static let all: [Family] = [
     .llama, .mistral, .ministral, .olmo2, .olmo3, .qwen2, .qwen3, .smollm3, .gemma, .gemma2,
     .gemma3,
-    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral,
+    .granite, .graniteHybrid, .phi3, .qwen3MoE, .olmoe, .mixtral, .ouro, .huginn,
   ]
 
   static func named(_ modelType: String) -> Family? { all.first { $0.modelType == modelType } }

@@ -95,7 +95,7 @@ extension FieldRules {
   /// What makes a package of this tool.
   static let package: FieldRules = inert(
     """
-    adapter_init sampling_scheme injection_options source_model_type
+    adapter_init sampling_scheme injection_options source_model_type model_file
     """
   ).with([
     "source_layers": .read(), "n_layers_in_prelude": .required,

@@ -5,7 +5,7 @@ import JSON
 
 extension Family {
   static let gemma = Family(
-    modelType: "gemma", className: "GemmaForCausalLM", gguf: nil,
+    modelType: "gemma", className: "GemmaForCausalLM", gguf: .gemma,
     fields: .gemma.with([
       "num_key_value_heads": .read(default: 16), "hidden_act": .read(default: "gelu_pytorch_tanh"),
       "hidden_activation": .only(["gelu_pytorch_tanh"]),
@@ -23,7 +23,7 @@ extension Family {
 
   /// Norms before and after, windows on every other layer, capped scores and logits.
   static let gemma2 = Family(
-    modelType: "gemma2", className: "Gemma2ForCausalLM", gguf: nil,
+    modelType: "gemma2", className: "Gemma2ForCausalLM", gguf: .gemma2,
     names: .sandwich,
     fields: .gemma.with(.gemmaAttention).with([
       "attn_logit_softcapping": .read(default: 50.0),
@@ -39,7 +39,7 @@ extension Family {
   /// Query and key normalised per head, five windowed layers to one that sees all, each kind with
   /// positions of its own.
   static let gemma3 = Family(
-    modelType: "gemma3_text", className: "Gemma3ForCausalLM", gguf: nil,
+    modelType: "gemma3_text", className: "Gemma3ForCausalLM", gguf: .gemma3,
     names: .sandwich, hasRotaryByKind: true,
     fields: .gemma.with(.gemmaAttention).with([
       // The text part of a multimodal folder leaves out what its class says.
@@ -101,7 +101,7 @@ extension FamilyReader {
         rotary: rotary, scale: 1 / scalar.squareRoot(), visible: visible,
         softcap: try config.positive("attn_logit_softcapping")),
       mlp: MLPSpec(activation: try activation("hidden_activation")),
-      norms: BlockNorm.Place.allCases.map { BlockNorm($0, norm) })
+      norms: BlockNorm.Place.sandwich.map { BlockNorm($0, norm) })
     try readBiases(&block)
     return block
   }

@@ -3,7 +3,7 @@ import JSON
 extension Family {
   /// Llama's block with factors on embedding, scores, both halves and logits.
   static let granite = Family(
-    modelType: "granite", className: "GraniteForCausalLM", gguf: nil,
+    modelType: "granite", className: "GraniteForCausalLM", gguf: .granite,
     fields: .decoder.with(.graniteFactors).with([
       "attention_bias": .read(default: false), "mlp_bias": .read(default: false),
     ]),

@@ -3,7 +3,7 @@ import JSON
 extension Family {
   /// One window for all layers, or none.
   static let mistral = Family(
-    modelType: "mistral", className: "MistralForCausalLM", gguf: .llama,
+    modelType: "mistral", className: "MistralForCausalLM", gguf: .mistral,
     fields: .decoder.with([
       "num_key_value_heads": .read(default: 8), "sliding_window": .read(default: 4096),
     ]),

@@ -3,7 +3,7 @@ import JSON
 extension Family {
   /// OLMo-2's block; three layers of four see a window alone, and scaled positions are for the rest.
   static let olmo3 = Family(
-    modelType: "olmo3", className: "Olmo3ForCausalLM", gguf: nil,
+    modelType: "olmo3", className: "Olmo3ForCausalLM", gguf: .olmo3,
     hasRotaryByKind: true,
     fields: .decoder.with([
       "rms_norm_eps": .read(default: 1e-5), "attention_bias": .read(default: false),

@@ -4,7 +4,7 @@ extension Family {
   /// Phi-3, 3.5, 4 and 4-mini: fused projections, a window where one is stated, a part of each head
   /// turned, and LongRoPE.
   static let phi3 = Family(
-    modelType: "phi3", className: "Phi3ForCausalLM", gguf: nil,
+    modelType: "phi3", className: "Phi3ForCausalLM", gguf: .phi3,
     fused: [.queryKeyValue, .queryKeyValueBias, .gateUp, .gateUpBias], turnsPartOfHeads: true,
     fields: .decoder.with([
       "rms_norm_eps": .read(default: 1e-5), "sliding_window": .read(),

@@ -3,7 +3,7 @@ import JSON
 extension Family {
   /// Llama's block; every fourth layer knows no positions.
   static let smollm3 = Family(
-    modelType: "smollm3", className: "SmolLM3ForCausalLM", gguf: nil,
+    modelType: "smollm3", className: "SmolLM3ForCausalLM", gguf: .smollm3,
     fields: .decoder.with([
       // Versions of transformers disagree on a base that is not stated.
       "rope_theta": .read(), "num_key_value_heads": .read(default: 4),

@@ -1,26 +1,41 @@
+import JSON
 import Tensors
 
 /// What GGUF files call the tensors and hyper-parameters of one family.
 struct GGUFDialect {
   let family: Family
-  private let facts: GGUFFamily
+  let facts: GGUFFamily
 
-  /// The dialect of a file that names its architecture; nil when no family maps it. Mistral's is
+  /// The dialect of a file with this metadata; nil when no family maps its architecture. Mistral's is
   /// called `mistral` by some writers, and Llama's by llama.cpp.
-  init?(architecture: String) {
+  init?(architecture: String, metadata: JSONObject = [:]) {
     let found =
-      Family.all.first { $0.gguf?.architecture == architecture } ?? Family.named(architecture)
+      Family.all.last {
+        $0.gguf?.architecture == architecture && $0.gguf?.claims(metadata) ?? false
+      } ?? Family.named(architecture)
     guard let family = found, var facts = family.gguf else { return nil }
     facts.architecture = architecture
     self.family = family
     self.facts = facts
   }
 
-  /// The dialect in which a model of the family `modelType` is written.
+  /// The dialect in which a model of the family `modelType` is written; nil where none is.
   init?(modelType: String) {
-    guard let family = Family.named(modelType), let facts = family.gguf else { return nil }
+    guard let family = Family.named(modelType), let facts = family.gguf, facts.isWritten else {
+      return nil
+    }
     self.family = family
     self.facts = facts
+  }
+
+  /// Values of `general.architecture` that are read.
+  static var architectures: [String] {
+    Set(Family.all.compactMap { $0.gguf?.architecture }).sorted()
+  }
+
+  /// Families that are written.
+  static var written: [String] {
+    Family.all.filter { $0.gguf?.isWritten ?? false }.map(\.modelType).sorted()
   }
 
   /// Value of `general.architecture`, and the prefix of the hyper-parameters' keys.
@@ -31,6 +46,14 @@ struct GGUFDialect {
   static let head = "output.weight"
   /// One factor for each rotary frequency, by which it is divided.
   static let rotaryFactors = "rope_freqs.weight"
+  /// The same of LongRoPE, for short sequences and for long ones.
+  static let shortFactors = "rope_factors_short.weight"
+  static let longFactors = "rope_factors_long.weight"
+
+  /// Tensors that stand for hyper-parameters.
+  var constants: [String] {
+    [Self.rotaryFactors] + (family.turnsPartOfHeads ? [Self.shortFactors, Self.longFactors] : [])
+  }
 
   /// Whether the file has the rows of this tensor in the order of interleaved RoPE, head by head.
   func isInterleaved(_ role: BlockRole) -> Bool {
@@ -47,17 +70,23 @@ struct GGUFDialect {
       let pieces = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
       guard pieces.count == 3, pieces[0] == "blk", let index = Int(pieces[1]), index >= 0,
         String(index) == pieces[1],
-        let role = roles.first(where: { $0.facts.gguf == pieces[2] })
+        let role = roles.first(where: { $0.facts.gguf == pieces[2] }) ?? Self.stacked[pieces[2]]
       else { return nil }
       return .block(index, role)
     }
   }
 
+  /// Matrices that are one tensor for all experts, where folders have one for each: `[E, rows, columns]`.
+  private static let stacked: [Substring: BlockRole] = [
+    "ffn_gate_exps.weight": .expertGate, "ffn_up_exps.weight": .expertUp,
+    "ffn_down_exps.weight": .expertDown,
+  ]
+
   /// The roles that the file may have names for.
   private var roles: [BlockRole] {
     BlockRole.allCases.filter { role in
       if let whole = role.facts.fusedInto { return !family.fused.contains(whole) }
-      return !role.facts.isFused || family.fused.contains(role)
+      return !role.facts.isPacked && (!role.facts.isFused || family.fused.contains(role))
     }
   }
 
@@ -66,6 +95,14 @@ struct GGUFDialect {
     case finalNorm
     case head
     case block(Int, BlockRole)
+
+    var isNorm: Bool {
+      switch self {
+      case .finalNorm: true
+      case .block(_, let role): role.facts.isNorm
+      default: false
+      }
+    }
   }
 }
 
@@ -78,5 +115,10 @@ extension Naming {
     case .head: head
     case .block(let index, let role): name(role, .layers, index)
     }
+  }
+
+  /// The name of one expert's tensor.
+  func name(_ role: BlockRole, _ index: Int, expert: Int) -> String? {
+    name(role, .layers, index).map { Self.put(expert, in: $0) }
   }
 }

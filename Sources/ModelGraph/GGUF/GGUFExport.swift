@@ -20,11 +20,11 @@ package struct GGUFExport: Sendable {
 
   /// - Throws: `ModelGraphError` for a recurrent model, which no reader of GGUF knows.
   package init(_ graph: ModelGraph) throws(ModelGraphError) {
-    guard case .plain(let blocks) = graph.body,
-      let dialect = GGUFDialect(modelType: graph.family)
-    else {
-      let name = graph.config["model_type"]?.string ?? graph.family
-      throw ModelGraphError(.unsupportedArchitecture(name))
+    guard case .plain(let blocks) = graph.body else {
+      throw ModelGraphError(.notInGGUF("a core that recurs"))
+    }
+    guard let dialect = GGUFDialect(modelType: graph.family) else {
+      throw ModelGraphError(.notWrittenAsGGUF(graph.config["model_type"]?.string ?? graph.family))
     }
     var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]
     for (index, block) in blocks.enumerated() {
@@ -88,6 +88,13 @@ package struct GGUFExport: Sendable {
       }
       guard spec.attention.visible == .all else {
         throw ModelGraphError(.notInGGUF("a window of attention"))
+      }
+      switch rotary.scaling {
+      case .none, .linear, .llama3: break
+      default: throw ModelGraphError(.notInGGUF("this scaling of the rotary embedding"))
+      }
+      guard spec.mlp.activation == .silu else {
+        throw ModelGraphError(.notInGGUF("an activation other than SiLU in this family"))
       }
       self.rotary = rotary
       epsilon = graph.spec.finalNorm.epsilon

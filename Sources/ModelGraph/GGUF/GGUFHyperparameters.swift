@@ -2,58 +2,62 @@ import ByteIO
 import JSON
 import Tensors
 
-/// Reads the hyper-parameters of a GGUF file.
+/// Reads the hyper-parameters of a GGUF file. Keys are those after the architecture's name.
 struct GGUFHyperparameters {
   let dialect: GGUFDialect
-  var reader: ConfigReader
-  let tensors: [TensorRecord]
+  private var reader: ConfigReader
+  private let tensors: [TensorRecord]
+  /// Values of the small tensors that stand for hyper-parameters, by name.
+  let constants: [String: [Float]]
   private(set) var headSize = 2
 
-  init(dialect: GGUFDialect, reader: ConfigReader, tensors: [TensorRecord]) {
+  init(
+    dialect: GGUFDialect, metadata: JSONObject, tensors: [TensorRecord],
+    constants: [String: [Float]]
+  ) {
     self.dialect = dialect
-    self.reader = reader
+    self.reader = ConfigReader(metadata)
     self.tensors = tensors
+    self.constants = constants
   }
 
-  private var prefix: String { dialect.architecture + "." }
+  var prefix: String { dialect.architecture + "." }
 
-  mutating func config(rotaryFactors: [Float]?) throws(ModelGraphError) -> JSONObject {
-    let hidden = try extent("embedding_length")
-    let heads = try extent("attention.head_count")
-    headSize = try self.headSize(hidden: hidden, heads: heads)
-    let theta = try reader.positive(prefix + "rope.freq_base") ?? 10_000
-    guard let epsilon = try reader.positive(prefix + "attention.layer_norm_rms_epsilon") else {
+  mutating func config() throws(ModelGraphError) -> JSONObject {
+    let family = dialect.family
+    let hidden = try needed("embedding_length")
+    let heads = try needed("attention.head_count")
+    headSize = try extent("attention.key_length") ?? max(1, hidden / heads)
+    let theta = try positive("rope.freq_base") ?? 10_000
+    guard let epsilon = try positive("attention.layer_norm_rms_epsilon") else {
       throw reader.missing(prefix + "attention.layer_norm_rms_epsilon")
     }
-    let window = try reader.extent(prefix + "attention.sliding_window")
-    let family = window != nil && dialect.architecture == "llama" ? .mistral : dialect.family
     var config: JSONObject = [
       "architectures": [.string(family.className)],
       "model_type": .string(family.modelType), "hidden_act": "silu",
       "hidden_size": JSONValue(hidden),
-      "intermediate_size": JSONValue(try extent("feed_forward_length")),
-      "num_hidden_layers": JSONValue(try extent("block_count")),
+      family.intermediateField: JSONValue(try needed("feed_forward_length")),
+      "num_hidden_layers": JSONValue(try needed("block_count")),
       "num_attention_heads": JSONValue(heads),
-      "num_key_value_heads": JSONValue(
-        try reader.extent(prefix + "attention.head_count_kv") ?? heads),
+      "num_key_value_heads": JSONValue(try keyValueHeads() ?? heads),
       "head_dim": JSONValue(headSize), "vocab_size": JSONValue(try vocabulary()),
-      "max_position_embeddings": JSONValue(try extent("context_length")),
+      "max_position_embeddings": JSONValue(try needed("context_length")),
       "rms_norm_eps": JSONValue(epsilon), "rope_theta": JSONValue(theta),
       "tie_word_embeddings": .bool(!has(GGUFDialect.head)),
     ]
+    try readDimensions(&config)
     config["rope_scaling"] = try GGUFRotary.scaling(
-      &reader, prefix: prefix, factors: rotaryFactors, theta: theta, headSize: headSize
+      &reader, prefix: prefix, factors: constants[GGUFDialect.rotaryFactors], theta: theta,
+      headSize: headSize
     ).map(JSONValue.object)
     // Stated, since a field that is left out has its family's default.
-    if family.fields["sliding_window"] != nil {
-      config["sliding_window"] = window.map { JSONValue($0) } ?? .null
-    }
     if family.fields["attention_bias"] != nil {
       config["attention_bias"] = .bool(has("blk.0.attn_q.bias"))
     }
     if family.fields["mlp_bias"] != nil {
       config["mlp_bias"] = .bool(has("blk.0.ffn_gate.bias"))
     }
+    try dialect.facts.fields(&self, &config)
     for (name, key) in GGUFHyperparameters.specialTokens {
       if let id = try reader.value("tokenizer.ggml." + key)?.value.integer {
         config[name] = JSONValue(id)
@@ -69,27 +73,49 @@ struct GGUFHyperparameters {
     ("pad_token_id", "padding_token_id"), ("unk_token_id", "unknown_token_id"),
   ]
 
-  private mutating func extent(_ key: String) throws(ModelGraphError) -> Int {
-    guard let value = try reader.extent(prefix + key) else { throw reader.missing(prefix + key) }
-    return value
-  }
-
   private func has(_ name: String) -> Bool { tensors.contains { $0.name.string == name } }
 
-  private mutating func headSize(hidden: Int, heads: Int) throws(ModelGraphError) -> Int {
-    let size = try reader.extent(prefix + "attention.key_length") ?? max(1, hidden / heads)
-    for key in ["attention.value_length", "rope.dimension_count"] {
-      guard let other = try reader.extent(prefix + key), other != size else { continue }
-      throw ModelGraphError(.unsupportedField(prefix + key, value: String(other)))
+  /// One number, or the same one for each layer.
+  private mutating func keyValueHeads() throws(ModelGraphError) -> Int? {
+    let key = "attention.head_count_kv"
+    guard let list = try value(key)?.value.array else { return try extent(key) }
+    guard let first = list.first?.integer, first > 0, first <= ConfigReader.largestExtent,
+      list.allSatisfy({ $0.integer == first })
+    else {
+      throw ModelGraphError(
+        .unsupportedField(prefix + key, value: JSONValue.array(list).text()))
     }
-    return size
+    return first
+  }
+
+  /// Refuses values of another width than keys, and heads of which a part is turned, where the family
+  /// has none.
+  private mutating func readDimensions(_ config: inout JSONObject) throws(ModelGraphError) {
+    for key in ["attention.value_length", "rope.dimension_count"] {
+      guard let other = try extent(key), other != headSize else { continue }
+      guard key == "rope.dimension_count", dialect.family.turnsPartOfHeads, other < headSize else {
+        throw ModelGraphError(.unsupportedField(prefix + key, value: String(other)))
+      }
+      config["partial_rotary_factor"] = JSONValue(Double(other) / Double(headSize))
+    }
   }
 
   private mutating func vocabulary() throws(ModelGraphError) -> Int {
-    let stated = try reader.extent(prefix + "vocab_size")
+    let stated = try extent("vocab_size")
     let rows = tensors.first { $0.name.string == GGUFDialect.embedding }?.shape.first
     guard let count = rows ?? stated else { throw reader.missing(prefix + "vocab_size") }
     return count
+  }
+
+  /// A number of layers that the tensors can make up: lists are made as long.
+  func checked(layers: Int) throws(ModelGraphError) -> Int {
+    guard layers <= tensors.count else {
+      throw ModelGraphError(
+        .invalidValue(
+          field: prefix + "block_count", value: String(layers),
+          rule: "at most the number of tensors, \(tensors.count)"))
+    }
+    return layers
   }
 
   /// Refuses hyper-parameters that nobody read, unless they say nothing about the numbers.
@@ -106,5 +132,42 @@ struct GGUFHyperparameters {
       default: throw ModelGraphError(.unknownField(member.key, value: member.value.text()))
       }
     }
+  }
+}
+
+// MARK: Typed values
+
+extension GGUFHyperparameters {
+  mutating func value(_ key: String) throws(ModelGraphError) -> ConfigReader.Field? {
+    try reader.value(prefix + key)
+  }
+
+  mutating func extent(_ key: String) throws(ModelGraphError) -> Int? {
+    try reader.extent(prefix + key)
+  }
+
+  /// An extent that must be stated.
+  mutating func needed(_ key: String) throws(ModelGraphError) -> Int {
+    guard let value = try extent(key) else { throw reader.missing(prefix + key) }
+    return value
+  }
+
+  /// A number greater than zero; nil where it is not stated, or zero, which says the same.
+  mutating func positive(_ key: String) throws(ModelGraphError) -> Double? {
+    if try number(key) == 0 { return nil }
+    return try reader.positive(prefix + key)
+  }
+
+  mutating func number(_ key: String) throws(ModelGraphError) -> Double? {
+    try reader.number(prefix + key)
+  }
+
+  mutating func bool(_ key: String) throws(ModelGraphError) -> Bool? {
+    try reader.bool(prefix + key)
+  }
+
+  /// Takes note of keys that say nothing about the numbers.
+  mutating func pass(over keys: [String]) {
+    for key in keys { reader.pass(over: prefix + key) }
   }
 }

@@ -26,8 +26,18 @@ enum GGUFRotary {
       return fitted
     }
     guard let kind = kind ?? (stated == nil ? nil : "linear"), kind != "none" else { return nil }
+    guard kind == "linear" || kind == "yarn" else {
+      throw ModelGraphError(
+        .unsupportedField(prefix + "rope.scaling.type", value: JSONValue.string(kind).text()))
+    }
     var scaling: JSONObject = ["rope_type": .string(kind)]
     if let stated { scaling["factor"] = JSONValue(stated) }
+    guard kind == "yarn" else { return scaling }
+    if let original { scaling["original_max_position_embeddings"] = JSONValue(original) }
+    for key in ["beta_fast", "beta_slow"] {
+      let value = try metadata.positive(prefix + "rope.scaling.yarn_" + key)
+      if let value { scaling[key] = JSONValue(value) }
+    }
     return scaling
   }
 

@@ -22,6 +22,9 @@ struct ConfigReader {
   /// Whether the configuration has the field, be it null.
   func states(_ key: String) -> Bool { config[key] != nil }
 
+  /// Takes note of a field that says nothing about the numbers.
+  mutating func pass(over key: String) { read.insert(key) }
+
   /// Largest extent that is accepted; products of two still fit an `Int`.
   static let largestExtent = Int(Int32.max)
 

@@ -101,12 +101,12 @@ struct GraphReader {
     var config = ConfigReader(
       object, defaults: kind == .raven ? rules.ravenDefaults : rules.defaults)
     let naming = kind.naming(family)
-    guard let layers = try config.extent("num_hidden_layers", "n_layers") else {
+    guard let layers = try Self.layers(&config, kind) else {
       throw config.missing("num_hidden_layers")
     }
     let ignored = try rules.check(object, layers: layers, ignoring: ignored)
     let sizes = try ModelSizes(
-      &config, intermediate: family.intermediateField,
+      &config, intermediate: family.intermediateField, context: family.contextField,
       rows: table.shape(of: naming.embedding)?.first)
     // Names are made one by one: a count beyond the number of tensors is refused first.
     guard layers <= tensorCount else {
@@ -124,14 +124,42 @@ struct GraphReader {
     let spec = try family.model(&reader)
     var blocks: [BlockSpec] = []
     for layer in 0..<layers { blocks.append(try family.block(&reader, layer)) }
+    let own = try family.recurrence?(&reader)
     config = reader.config
     let plan = Architecture(
       family: family, kind: kind, naming: naming, sizes: sizes, spec: spec, blocks: blocks,
       isTied: try config.bool("tie_word_embeddings", "tie_embeddings") ?? false,
-      recurrence: kind == .source ? nil : try RecurrenceSettings(&config, layers: layers),
+      recurrence: kind == .source
+        ? own
+        : try RecurrenceSettings(
+          &config, layers: layers, embeddingMultiplier: spec.embeddingMultiplier,
+          normsLatent: family.normsLatent),
       ignored: ignored)
     if let stated = try config.value(BlockSpecTable.field) { try plan.table?.check(stated.value) }
     return plan
+  }
+
+  /// The number of stored layers. An exported folder has it in `n_layers`, and in
+  /// `num_hidden_layers` how many are executed, which is what engines make room for.
+  private static func layers(
+    _ config: inout ConfigReader, _ kind: Kind
+  ) throws(ModelGraphError) -> Int? {
+    guard kind == .raven, config.states("n_layers"), config.states("num_hidden_layers") else {
+      return try config.extent("num_hidden_layers", "n_layers")
+    }
+    guard let stored = try config.extent("n_layers"),
+      let stated = try config.extent("num_hidden_layers"), stated != stored
+    else { return try config.extent("n_layers") }
+    let passes = try config.extent("mean_recurrence") ?? 1
+    let core = try config.extent("n_layers_in_recurrent_block") ?? 0
+    let executed = stored + core * (passes - 1)
+    guard stated == executed else {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "num_hidden_layers", value: String(stated),
+          rule: "\(executed), the layers that are executed at mean_recurrence \(passes)"))
+    }
+    return stored
   }
 
   /// Which spelling of names and fields a checkpoint has.
@@ -144,7 +172,7 @@ struct GraphReader {
       switch self {
       case .source: family.fields
       case .native: family.fields.with(.package)
-      case .raven: family.fields.with(.raven)
+      case .raven: family.fields.with(.raven).with(family.publishedFields)
       }
     }
 
@@ -173,7 +201,8 @@ struct GraphReader {
     return (family, isNative ? .native : .source)
   }
 
-  /// The family of a retrofit in Raven names: as stated, or told by its query/key norms.
+  /// The family of a retrofit in Raven names: as stated, or told by its query/key norms, or
+  /// by Huginn's bias.
   private func ravenFamily(_ stated: String?) throws(ModelGraphError) -> Family {
     if let stated {
       guard let family = Family.named(stated) else {
@@ -181,6 +210,7 @@ struct GraphReader {
       }
       return family
     }
+    if table.contains("transformer.prelude.0.attn.qk_bias") { return .huginn }
     return table.contains("transformer.prelude.0.attn.q_norm.weight") ? .olmo2 : .llama
   }
 

@@ -3,9 +3,11 @@ extension ModelSizes {
   ///
   /// - Parameters:
   ///   - field: The field that has the MLP's width.
+  ///   - context: The field that has the context where it has another name.
   ///   - rows: Rows of the embedding table; it may be padded beyond `vocab_size`.
   init(
-    _ config: inout ConfigReader, intermediate field: String, rows: Int?
+    _ config: inout ConfigReader, intermediate field: String, context contextField: String? = nil,
+    rows: Int?
   ) throws(ModelGraphError) {
     guard let hidden = try config.extent("hidden_size", "n_embd") else {
       throw config.missing("hidden_size")
@@ -19,7 +21,9 @@ extension ModelSizes {
     guard let vocabulary = try config.extent("vocab_size") else {
       throw config.missing("vocab_size")
     }
-    guard let context = try config.extent("max_position_embeddings", "max_sequence_length") else {
+    var stated = try config.extent("max_position_embeddings", "max_sequence_length")
+    if stated == nil, let contextField { stated = try config.extent(contextField) }
+    guard let context = stated else {
       throw config.missing("max_position_embeddings")
     }
     let keyValueHeads = try config.extent("num_key_value_heads") ?? heads

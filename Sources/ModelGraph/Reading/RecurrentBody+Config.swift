@@ -9,10 +9,15 @@ struct RecurrenceSettings {
   var stateStart: StateStart
   var meanRecurrence: Int
   var meanBackpropDepth: Int
+  /// Names of tensors that go along, by their shapes: a gate that no pass here reads.
+  var exitGate: [String] = []
+  var normsLatent = false
 }
 
 extension RecurrenceSettings {
-  init(_ config: inout ConfigReader, layers: Int) throws(ModelGraphError) {
+  init(
+    _ config: inout ConfigReader, layers: Int, embeddingMultiplier: Double, normsLatent: Bool
+  ) throws(ModelGraphError) {
     var counts: [Int] = []
     for key in ["n_layers_in_prelude", "n_layers_in_recurrent_block", "n_layers_in_coda"] {
       guard let count = try config.extent(key) else { throw config.missing(key) }
@@ -27,16 +32,16 @@ extension RecurrenceSettings {
     self.init(
       sources: try Self.sourceLayers(&config, counts), injection: try Self.injection(&config),
       hasCoreNorm: try config.bool("norm_after_core") ?? false,
-      stateStart: try Self.stateStart(&config),
+      stateStart: try Self.stateStart(&config, embeddingMultiplier),
       meanRecurrence: try config.extent("mean_recurrence") ?? 1,
-      meanBackpropDepth: try config.extent("mean_backprop_depth") ?? 8)
+      meanBackpropDepth: try config.extent("mean_backprop_depth") ?? 8, normsLatent: normsLatent)
   }
 
   private static func injection(
     _ config: inout ConfigReader
   ) throws(ModelGraphError) -> Injection.Kind {
     let name = try config.string("injection_type") ?? "linear"
-    guard let injection = Injection.Kind(rawValue: name) else {
+    guard let injection = Injection.Kind(rawValue: name), injection != .carry else {
       throw ModelGraphError(.unsupportedField("injection_type", value: name))
     }
     return injection
@@ -45,10 +50,12 @@ extension RecurrenceSettings {
   /// `init_values.std` is the state's standard deviation, zero for a state of zeros;
   /// `initial_state_mode` can ask for the prelude's output instead.
   private static func stateStart(
-    _ config: inout ConfigReader
+    _ config: inout ConfigReader, _ embeddingMultiplier: Double
   ) throws(ModelGraphError) -> StateStart {
     var values = ConfigReader(try config.object("init_values") ?? [:], scope: "init_values.")
-    if let scale = try values.positive("embed_scale"), scale != 1 {
+    // The same factor as the embedding's rows have, or none.
+    let scale = try values.positive("embed_scale") ?? 1
+    guard scale == 1 || scale == embeddingMultiplier else {
       throw ModelGraphError(.unsupportedField("init_values.embed_scale", value: "\(scale)"))
     }
     let mode = try config.string("initial_state_mode") ?? "random"
@@ -67,7 +74,7 @@ extension RecurrenceSettings {
       throw ModelGraphError(
         .invalidValue(field: field.key, value: field.value.text(), rule: "zero or positive"))
     }
-    return deviation == 0 ? .zero : .normal(standardDeviation: deviation)
+    return deviation == 0 ? .zero : .normal(standardDeviation: deviation * scale)
   }
 
   /// Indices in the source model, when the configuration has them; otherwise running numbers.
@@ -104,7 +111,7 @@ extension GraphReader {
         plan.naming.name(role), role.shape(hidden: hidden))
     }
     let (prelude, core, coda) = (settings.sources[0], settings.sources[1], settings.sources[2])
-    return RecurrentBody(
+    var body = RecurrentBody(
       prelude: try blocks(plan, .prelude, first: 0, sources: prelude),
       core: try blocks(plan, .core, first: prelude.count, sources: core),
       coda: try blocks(plan, .coda, first: prelude.count + core.count, sources: coda),
@@ -112,5 +119,10 @@ extension GraphReader {
       coreNorm: settings.hasCoreNorm ? try take(plan.naming.coreNorm, [hidden]) : nil,
       stateStart: settings.stateStart, meanRecurrence: settings.meanRecurrence,
       meanBackpropDepth: settings.meanBackpropDepth)
+    body.normsLatent = settings.normsLatent
+    for name in settings.exitGate {
+      body.exitGate.append(try take(name, name.hasSuffix(".bias") ? [1] : [1, hidden]))
+    }
+    return body
   }
 }

@@ -11,11 +11,13 @@ package enum BlockRole: String, CaseIterable, Sendable {
   case keyBias
   case valueBias
   case queryKeyValueBias
+  case queryKeyBias
   case queryNorm
   case keyNorm
   case output
   case outputBias
   case attentionOutputNorm
+  case attentionSumNorm
   case mlpNorm
   case gate
   case up
@@ -32,6 +34,7 @@ package enum BlockRole: String, CaseIterable, Sendable {
   case expertsGateUp
   case expertsDown
   case mlpOutputNorm
+  case mlpSumNorm
 
   package var facts: RoleFacts {
     switch self {
@@ -57,6 +60,10 @@ package enum BlockRole: String, CaseIterable, Sendable {
       .bias(
         .queryKeyValueBias, .fused, "self_attn.qkv_proj.bias", raven: "attn.Wqkv.bias",
         gguf: "attn_qkv.bias", isFused: true)
+    case .queryKeyBias:
+      .bias(
+        .queryKeyBias, .queriesAndKeys, "self_attn.qk_bias", raven: "attn.qk_bias",
+        gguf: "attn_qk.bias")
     case .queryNorm:
       .queryKeyNorm(
         .queryNorm, "self_attn.q_norm.weight", raven: "attn.q_norm.weight",
@@ -76,6 +83,8 @@ package enum BlockRole: String, CaseIterable, Sendable {
     case .attentionOutputNorm:
       .norm(
         .attentionOutput, "post_attention_layernorm.weight", gguf: "post_attention_norm.weight")
+    case .attentionSumNorm:
+      .norm(.attentionSum, "attention_sum_layernorm.weight", gguf: "attn_sum_norm.weight")
     case .mlpNorm:
       .norm(.mlpInput, "post_attention_layernorm.weight", gguf: "ffn_norm.weight")
     case .gate:
@@ -121,6 +130,8 @@ package enum BlockRole: String, CaseIterable, Sendable {
       .packed(.hidden, .expertWidth, "down_proj", gguf: "ffn_down_exps.weight")
     case .mlpOutputNorm:
       .norm(.mlpOutput, "post_feedforward_layernorm.weight", gguf: "post_ffw_norm.weight")
+    case .mlpSumNorm:
+      .norm(.mlpSum, "feedforward_sum_layernorm.weight", gguf: "ffw_sum_norm.weight")
     }
   }
 }

@@ -67,7 +67,7 @@ extension BlockSpec {
   fileprivate func json(_ sizes: ModelSizes) -> JSONObject {
     [
       "attention": .object(attention.json(sizes)),
-      "mlp": ["activation": .string(mlp.activation.name), "bias": .bool(mlp.bias)],
+      "mlp": .object(mlp.json),
       "norms": .array(
         norms.map { norm in
           var fields = norm.spec.json
@@ -82,12 +82,28 @@ extension BlockSpec {
 extension AttentionSpec {
   fileprivate func json(_ sizes: ModelSizes) -> JSONObject {
     let window: JSONValue = if case .window(let width) = visible { JSONValue(width) } else { .null }
-    return [
+    var fields: JSONObject = [
       "window": window, "rotary": rotary.map { .object($0.json(sizes)) } ?? .null,
       "scale": number(scale), "softcap": number(softcap),
       "norm": queryKeyNorm.map { .object($0.json) } ?? .null,
       "qkv_bias": .bool(queryKeyValueBias), "output_bias": .bool(outputBias),
     ]
+    if queryKeyBias { fields["qk_bias"] = true }
+    return fields
+  }
+}
+
+extension MLPSpec {
+  fileprivate var json: JSONObject {
+    var fields: JSONObject = ["activation": .string(activation.name), "bias": .bool(bias)]
+    if let experts {
+      fields["experts"] = [
+        "count": JSONValue(experts.count), "chosen": JSONValue(experts.chosen),
+        "width": JSONValue(experts.width), "normalised": .bool(experts.isNormalised),
+        "balance": number(experts.balance),
+      ]
+    }
+    return fields
   }
 }
 
@@ -108,6 +124,7 @@ extension RotaryEmbedding {
     var fields: JSONObject = [
       "theta": number(theta), "dimensions": JSONValue(dimensions ?? sizes.headSize),
     ]
+    if isInterleaved { fields["interleaved"] = true }
     let (kind, more) = scaling.json
     fields["type"] = .string(kind)
     for member in more.members { fields[member.key] = member.value }
@@ -168,8 +185,10 @@ extension BlockNorm.Place {
     switch self {
     case .attentionInput: "attention_input"
     case .attentionOutput: "attention_output"
+    case .attentionSum: "attention_sum"
     case .mlpInput: "mlp_input"
     case .mlpOutput: "mlp_output"
+    case .mlpSum: "mlp_sum"
     }
   }
 }

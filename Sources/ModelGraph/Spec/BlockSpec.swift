@@ -2,8 +2,8 @@
 ///
 /// x is the residual stream, m the residual multiplier; the norms stand where `norms` puts them:
 ///
-///     x = x + m · norm(attention(norm(x)))
-///     x = x + m · norm(mlp(norm(x)))
+///     x = norm(x + m · norm(attention(norm(x))))
+///     x = norm(x + m · norm(mlp(norm(x))))
 package struct BlockSpec: Hashable, Sendable {
   package var attention: AttentionSpec
   package var mlp: MLPSpec
@@ -47,10 +47,17 @@ package struct BlockNorm: Hashable, Sendable {
     case attentionInput
     /// On what attention gives, before it is added to the stream: OLMo-2, Gemma.
     case attentionOutput
+    /// On the stream, after attention was added: Huginn.
+    case attentionSum
     /// On what the MLP reads.
     case mlpInput
     /// On what the MLP gives, before it is added to the stream.
     case mlpOutput
+    /// On the stream, after the MLP was added.
+    case mlpSum
+
+    /// Before and after each half.
+    static let sandwich: [Place] = [.attentionInput, .attentionOutput, .mlpInput, .mlpOutput]
   }
 
   package var place: Place
@@ -80,6 +87,8 @@ package struct AttentionSpec: Hashable, Sendable {
   package var softcap: Double?
   package var queryKeyNorm: QueryKeyNorm?
   package var queryKeyValueBias: Bool
+  /// One bias for queries and keys alone: Huginn.
+  package var queryKeyBias = false
   package var outputBias: Bool
 
   package init(

@@ -10,12 +10,15 @@ package struct Injection: Equatable, Sendable {
     case linear
     /// u = s + e.
     case add
+    /// u = e at the first pass, and then the model's final norm of the state: passes that follow one
+    /// another, as of a whole stack that is run several times (Zhu et al. 2025, Ouro).
+    case carry
 
     /// The parameters that this kind has.
     package var roles: [InjectionRole] {
       switch self {
       case .linear: [.adapter]
-      case .add: []
+      case .add, .carry: []
       }
     }
   }

@@ -9,6 +9,8 @@ package struct RoleFacts: Sendable {
     case keys
     /// Queries, keys and values together.
     case fused
+    /// Queries and keys, `[2, 1, heads, headSize]`.
+    case queriesAndKeys
     case intermediate
     case twoIntermediates
     /// E, the number of experts.
@@ -27,6 +29,7 @@ package struct RoleFacts: Sendable {
     case norm(BlockNorm.Place)
     case queryKeyNorm
     case queryKeyValueBias
+    case queryKeyBias
     case outputBias
     case mlpBias
     /// Where one MLP serves all tokens.
@@ -178,6 +181,7 @@ extension BlockSpec {
       case .norm(let place): norm(place) != nil
       case .queryKeyNorm: attention.queryKeyNorm != nil
       case .queryKeyValueBias: attention.queryKeyValueBias
+      case .queryKeyBias: attention.queryKeyBias
       case .outputBias: attention.outputBias
       case .mlpBias: mlp.bias
       case .oneMLP: mlp.experts == nil
@@ -188,6 +192,7 @@ extension BlockSpec {
 
   /// The shape of the tensor that plays `role`.
   package func shape(of role: BlockRole, _ sizes: ModelSizes) -> [Int] {
+    if role == .queryKeyBias { return [2, 1, sizes.heads, sizes.headSize] }
     let shape = [role.facts.rows, role.facts.columns].compactMap { $0.map { extent($0, sizes) } }
     return role.facts.isPacked ? [mlp.experts?.count ?? 0] + shape : shape
   }
@@ -199,6 +204,7 @@ extension BlockSpec {
     case .queries: sizes.queryWidth
     case .keys: sizes.keyValueWidth
     case .fused: sizes.queryWidth + 2 * sizes.keyValueWidth
+    case .queriesAndKeys: sizes.queryWidth + sizes.keyValueWidth
     case .intermediate: sizes.intermediate
     case .twoIntermediates: 2 * sizes.intermediate
     case .experts: mlp.experts?.count ?? 0

@@ -1,5 +1,5 @@
-/// Rotary position embedding, split-half convention (pairs i and i + dimensions/2 of a head's first
-/// `dimensions` values), Su et al. 2021.
+/// Rotary position embedding, Su et al. 2021: pairs i and i + dimensions/2 of a head's first
+/// `dimensions` values (split halves), or 2i and 2i + 1 (interleaved).
 package struct RotaryEmbedding: Hashable, Sendable {
   package enum Scaling: Hashable, Sendable {
     case none
@@ -43,6 +43,8 @@ package struct RotaryEmbedding: Hashable, Sendable {
   package var scaling: Scaling
   /// Values of a head that are turned, from its first on; nil for all.
   package var dimensions: Int?
+  /// Whether pairs lie side by side.
+  package var isInterleaved = false
 
   package init(theta: Double, scaling: Scaling = .none, dimensions: Int? = nil) {
     self.theta = theta

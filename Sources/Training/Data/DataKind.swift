@@ -15,6 +15,8 @@ package enum DataKind: String, CaseIterable, Sendable {
   case arrow
   /// A tar archive whose members belong together by the first part of their names (WebDataset).
   case tar
+  /// A shard of MosaicML's streaming format.
+  case mds
   /// A file of the token cache.
   case tokens
   /// A NumPy array of token ids.
@@ -48,6 +50,7 @@ package enum DataKind: String, CaseIterable, Sendable {
     case .parquet: "a Parquet file"
     case .arrow: "an Arrow file"
     case .tar: "a tar archive"
+    case .mds: "an MDS shard"
     case .tokens: "a file of the token cache"
     case .npy: "a NumPy array"
     case .bin: "bare token ids"
@@ -59,13 +62,13 @@ package enum DataKind: String, CaseIterable, Sendable {
   /// What a name says, whatever compressed the file; nil when it says nothing.
   package init?(name path: String) {
     var name = path.lowercased()
-    for suffix in [".gz", ".zst", ".xz", ".bz2", ".lz4"] where name.hasSuffix(suffix) {
+    for suffix in [".gz", ".zst", ".zstd", ".xz", ".bz2", ".lz4"] where name.hasSuffix(suffix) {
       name.removeLast(suffix.count)
     }
     let known: [(String, DataKind)] = [
       (".jsonl", .jsonl), (".ndjson", .jsonl), (".json", .json), (".csv", .csv), (".tsv", .tsv),
       (".parquet", .parquet), (".arrow", .arrow), (".arrows", .arrow), (".feather", .arrow),
-      (".tar", .tar), (".tokens", .tokens), (".npy", .npy), (".bin", .bin),
+      (".tar", .tar), (".mds", .mds), (".tokens", .tokens), (".npy", .npy), (".bin", .bin),
       (".idx", .megatron), (".txt", .text), (".text", .text), (".md", .text),
     ]
     guard let kind = known.first(where: { name.hasSuffix($0.0) }) else { return nil }

@@ -76,6 +76,7 @@ package struct DataSniffer {
       return .arrow
     }
     if TokenShard.isShard(head) { return .shard }
+    if MDSRecords.isShard(head, named: name == .mds) { return .mds }
     if let other = Self.foreign(head) { throw refused(other) }
     if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) { return .tar }
     // Small ids of two bytes look like UTF-16.
@@ -162,7 +163,7 @@ package struct DataSniffer {
 
   private func textKind() throws(DataError) -> DataKind {
     switch name {
-    case .parquet, .arrow, .npy, .tokens, .tar, .megatron:
+    case .parquet, .arrow, .npy, .tokens, .tar, .mds, .megatron:
       throw refused("text, although its name says \(name?.description ?? "")")
     default: break
     }

@@ -38,6 +38,7 @@ package func recordSource(
     try ColumnRecords(ParquetFile(ByteRegion(path: path)), fields: fields, group: group)
   case .arrow: try ColumnRecords(ArrowFile(ByteRegion(path: path)), fields: fields, group: group)
   case .tar: try ArchiveRecords(path)
+  case .mds: try MDSRecords(path)
   default: try LineRecords(path)
   }
 }

@@ -11,7 +11,9 @@ for `ckpt`, which refuses a folder where the two differ; nothing here computes w
 
 import math
 
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, __version__
+
+from .recurrent_layers import ExecutedLayers
 
 GROUPS = ("prelude", "core", "coda")
 # The members that a spec has, by the object they stand in.
@@ -30,11 +32,18 @@ ROTARY = {
     "yarn": {"factor", "original_context", "beta_fast", "beta_slow", "truncate", "magnitude"},
     "longrope": {"short", "long", "original_context", "magnitude"},
 }
+# How several workers share a matrix: each takes some rows, or some columns, and all meet the whole
+# result, because rows of different parts lie in one matrix. Transformers 5 renamed the two.
+ROWS, COLUMNS = (
+    ("colwise_gather_output", "rowwise_split_input")
+    if int(__version__.split(".")[0]) >= 5
+    else ("colwise_rep", "rowwise_rep")
+)
 ACTIVATIONS = ("silu", "gelu", "gelu_tanh")
 PLACES = ("attention_input", "attention_output", "mlp_input", "mlp_output")
 
 
-class RecurrentConfig(PretrainedConfig):
+class RecurrentConfig(ExecutedLayers, PretrainedConfig):
     """A prelude that runs once, a core that runs `mean_recurrence` times unless a call says
     otherwise, and a coda that runs once; before every pass of the core the prelude's output is
     injected into the state, by a linear adapter or by addition."""
@@ -43,10 +52,19 @@ class RecurrentConfig(PretrainedConfig):
     attribute_map = {
         "hidden_size": "n_embd",
         "num_attention_heads": "n_heads",
-        "num_hidden_layers": "n_layers",
         "rms_norm_eps": "norm_eps",
     }
     keys_to_ignore_at_inference = ["past_key_values", "cache"]
+    base_model_tp_plan = {
+        f"{group}.*.{part}": style
+        for group in ("prelude", "core_block", "coda")
+        for part, style in {
+            "attn.Wqkv": ROWS,
+            "attn.proj": COLUMNS,
+            "mlp.fc": ROWS,
+            "mlp.proj": COLUMNS,
+        }.items()
+    }
 
     def __init__(
         self,
@@ -136,6 +154,10 @@ class RecurrentConfig(PretrainedConfig):
         if rope:
             self.rope_parameters = rope
 
+    def to_dict(self):
+        """What is saved, the number of executed layers with it."""
+        return super().to_dict() | {"num_hidden_layers": self.num_hidden_layers}
+
     def rotary_types(self):
         """The kinds of rotary embedding among the specs."""
         rotaries = [spec["attention"]["rotary"] for spec in self.block_specs["distinct"]]
@@ -183,6 +205,7 @@ class RecurrentConfig(PretrainedConfig):
         specs = self.block_specs
         require_members("block_specs", specs, {"distinct", "model", *GROUPS})
         require_members("block_specs.model", specs["model"], MEMBERS["model"])
+        require_offset("block_specs.model", specs["model"]["final_norm"])
         counts = dict(
             zip(
                 GROUPS,
@@ -204,11 +227,17 @@ def check_block(path, spec):
     """Refuses members that a block's spec lacks, or has too many, and values that are not known."""
     require_members(path, spec, MEMBERS["block"])
     require_members(f"{path}.attention", spec["attention"], MEMBERS["attention"])
-    require_members(f"{path}.mlp", spec["mlp"], MEMBERS["mlp"])
+    experts = spec["mlp"].get("experts")
+    more = set() if experts is None else {"experts"}
+    require_members(f"{path}.mlp", spec["mlp"], MEMBERS["mlp"] | more)
+    if experts is not None:
+        check_experts(f"{path}.mlp.experts", spec["mlp"])
     if spec["mlp"]["activation"] not in ACTIVATIONS:
         raise ValueError(
             f"{path}.mlp.activation is {spec['mlp']['activation']!r}, none of {ACTIVATIONS}"
         )
+    for norm in [*spec["norms"], spec["attention"]["norm"] or {"offset": 0}]:
+        require_offset(path, norm)
     places = [norm["place"] for norm in spec["norms"]]
     if len(set(places)) != len(places) or not set(places) <= set(PLACES):
         raise ValueError(f"{path}.norms stand at {places}, not at some of {PLACES} once each")
@@ -223,6 +252,21 @@ def check_block(path, spec):
     extent = (spec["attention"]["norm"] or {"extent": "head"}).get("extent")
     if extent not in ("head", "all"):
         raise ValueError(f"{path}.attention.norm.extent is {extent!r}, neither 'head' nor 'all'")
+
+
+def check_experts(path, spec):
+    """The same of several MLPs; none of them has biases."""
+    if not isinstance(spec["experts"], dict) or spec["bias"]:
+        raise ValueError(f"{path} is {spec['experts']!r}, and bias {spec['bias']!r}")
+    require_members(path, spec["experts"], {"count", "chosen", "width", "normalised", "balance"})
+    if not 1 <= spec["experts"]["chosen"] <= spec["experts"]["count"]:
+        raise ValueError(f"{path}.chosen is {spec['experts']['chosen']}, more than there are")
+
+
+def require_offset(path, norm):
+    """A norm's weight is taken as it is, or with one added."""
+    if norm.get("offset") not in (0, 1):
+        raise ValueError(f"{path} has a norm with the offset {norm.get('offset')}, neither 0 nor 1")
 
 
 def require_members(path, found, wanted):

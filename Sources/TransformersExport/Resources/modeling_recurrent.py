@@ -11,6 +11,8 @@ transformers takes, `forward` and `generate` take
   number alone is, where gradients are recorded, n + k with k at most the configuration's
   `mean_backprop_depth`. The configuration's `mean_recurrence` when it is not given. A cache belongs
   to one number of passes.
+- `padded_steps`: a pair (N, K) of passes that are always run, with `num_steps` a tensor [n, k] of
+  those that count: compiled, drawn depths then need one graph. `forward` alone takes it.
 - `state_seed`: seed of a start that is drawn. The value at a token depends on the seed, the row of
   the batch, the position and the channel alone, so a sequence that is decoded with a cache, or
   padded, meets the same state; `ckpt` draws the same numbers. When it is not given: 0 in
@@ -31,12 +33,18 @@ from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
 from .configuration_recurrent import GROUPS, RecurrentConfig
-from .recurrent_arguments import refuse_strangers, whole
-from .recurrent_block import Context, RecurrentBlock, RecurrentNorm
+from .recurrent_arguments import refuse_strangers, skipped_steps, split_steps
+from .recurrent_block import Context, RecurrentBlock, RecurrentNorm, RecurrentOffsetNorm, made_norm
 from .recurrent_cache import key_count, prepared_cache, seen_length
-from .recurrent_positions import documents_of, has_documents, positions_of, rotation, visibility
+from .recurrent_engine import engine_context, executions_of
+
+# Transformers 4.51 copies the files that this one names, and goes no further.
+from .recurrent_frequencies import FIXED  # noqa: F401
+from .recurrent_layers import ExecutedLayers  # noqa: F401
+from .recurrent_peft import tell_peft
+from .recurrent_positions import documents_of, has_documents, positions_of, rotations, visibility
 from .recurrent_runner import BlockRunner
-from .recurrent_state import random_state, seed_of
+from .recurrent_state import start
 
 # Transformers renamed the field of its outputs, and the argument, that hold the cache.
 OUTPUTS = {field.name for field in fields(CausalLMOutputWithPast)}
@@ -79,7 +87,9 @@ class RecurrentPreTrainedModel(PreTrainedModel):
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, RecurrentNorm):
-            nn.init.constant_(module.weight, 1 - module.offset)
+            nn.init.ones_(module.weight)
+        elif isinstance(module, RecurrentOffsetNorm):
+            nn.init.zeros_(module.weight)
 
 
 class RecurrentModel(RecurrentPreTrainedModel):
@@ -105,7 +115,9 @@ class RecurrentModel(RecurrentPreTrainedModel):
         if config.norm_after_core:
             self.core_norm = RecurrentNorm(width, norm["epsilon"])
         self.coda = blocks("coda")
-        self.ln_f = RecurrentNorm(width, norm["epsilon"], norm["offset"])
+        self.ln_f = made_norm(width, norm)
+        self.executions = executions_of(config)
+        tell_peft(config.model_type)
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -123,7 +135,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
         past_key_values=None,
         inputs_embeds: Optional[torch.Tensor] = None,
         use_cache: Optional[bool] = None,
-        num_steps: Union[int, Sequence[int], None] = None,
+        num_steps: Union[int, Sequence[int], torch.Tensor, None] = None,
+        padded_steps: Optional[Sequence[int]] = None,
         initial_state: Optional[torch.Tensor] = None,
         state_seed: Optional[int] = None,
         output_hidden_states: Optional[bool] = None,
@@ -133,30 +146,39 @@ class RecurrentModel(RecurrentPreTrainedModel):
         **kwargs,
     ) -> Union[RecurrentModelOutput, tuple]:
         """The final norm's output, [B, S, h], and what else was asked for."""
-        refuse_strangers(kwargs)
+        if self.executions is None:
+            refuse_strangers(kwargs, position_ids)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give input_ids or inputs_embeds, not both")
         x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
         multiplier = self.config.block_specs["model"]["embedding_multiplier"]
         if multiplier != 1:
             x = x * torch.tensor(multiplier, dtype=x.dtype, device=x.device)
-        steps = self.split_steps(num_steps)
+        steps = split_steps(self.config, num_steps, padded_steps)
+        skipped = skipped_steps(num_steps, padded_steps)
+        if padded_steps is not None:
+            if use_cache or cache is not None or past_key_values is not None:
+                raise ValueError("a cache keeps every pass that is run: padded_steps goes without one")
+            use_cache = False
         cache = past_key_values if cache is None else cache
-        cache = self.prepared_cache(cache, use_cache, sum(steps), position_ids, attention_mask)
         attentions = [] if self.wanted(output_attentions, "output_attentions") else None
-        context, positions = self.context(x, attention_mask, position_ids, cache, attentions)
+        if self.executions is None:
+            cache = self.prepared_cache(cache, use_cache, sum(steps), position_ids, attention_mask)
+            context, positions = self.context(x, attention_mask, position_ids, cache, attentions)
+        else:
+            context, positions = engine_context(self, x, sum(steps), position_ids, kwargs)
         states = [x] if self.wanted(output_hidden_states, "output_hidden_states") else None
         runner = BlockRunner(self, context, states)
         embedded = runner.run(self.prelude, x)
-        latent = self.start(embedded, positions, initial_state, state_seed)
+        latent = start(self.config, embedded, positions, initial_state, state_seed, self.training)
         with torch.no_grad():
-            for _ in range(steps[0]):
-                latent = self.recur(runner, latent, embedded)
+            for step in range(steps[0]):
+                latent = self.recur(runner, latent, embedded, step, skipped[0])
         if not torch.compiler.is_compiling() and torch.is_autocast_enabled(x.device.type):
             # Weights that autocast converted without gradient must not serve the steps with.
             torch.clear_autocast_cache()
-        for _ in range(steps[1]):
-            latent = self.recur(runner, latent, embedded)
+        for step in range(steps[1]):
+            latent = self.recur(runner, latent, embedded, step, skipped[1])
         normed = self.ln_f(runner.run(self.coda, latent))
         if states is not None:
             states[-1] = normed
@@ -198,65 +220,32 @@ class RecurrentModel(RecurrentPreTrainedModel):
             is_free = torch.compiler.is_compiling() or self.training
             if not is_free and not bool(documents.any()):
                 documents = None
-        distinct = [spec["attention"] for spec in self.config.block_specs["distinct"]]
-        tables = [rotation(a["rotary"], positions) if a["rotary"] else None for a in distinct]
         keys = key_count(cache, past, length)
         is_flex = self.config._attn_implementation == "flex_attention"
         masks = {
             window: visibility(attention_mask, documents, past, keys, window, x, is_flex)
-            for window in {a["window"] for a in distinct}
+            for window in self.config.windows()
         }
-        return Context(tables, masks, cache, attentions), positions
+        return Context(rotations(self.config, positions), masks, cache, attentions), positions
 
     def recur(
-        self, runner: BlockRunner, latent: torch.Tensor, embedded: torch.Tensor
+        self,
+        runner: BlockRunner,
+        latent: torch.Tensor,
+        embedded: torch.Tensor,
+        step: int,
+        skipped: Optional[torch.Tensor],
     ) -> torch.Tensor:
-        """One pass of the core, the prelude's output injected before it."""
+        """One pass of the core, the prelude's output injected before it; of the passes that are
+        always run the first `skipped` leave the state as it is."""
         if self.config.injection_type == "linear":
             x = self.adapter(torch.cat([latent, embedded], dim=-1))
         else:
             x = latent + embedded
         x = runner.run(self.core_block, x)
-        return self.core_norm(x) if self.config.norm_after_core else x
-
-    def split_steps(self, num_steps: Union[int, Sequence[int], None]) -> tuple[int, int]:
-        """Passes without gradient, and with."""
-        if num_steps is None:
-            num_steps = self.config.mean_recurrence
-        if isinstance(num_steps, (tuple, list)):
-            if len(num_steps) != 2:
-                raise ValueError(f"num_steps is {num_steps}, not a number or a pair of numbers")
-            without, steps = (whole(x) for x in num_steps)
-        else:
-            total = whole(num_steps)
-            steps = min(total, max(1, self.config.mean_backprop_depth))
-            without = total - steps
-        if without < 0 or steps < 0 or without + steps < 1:
-            raise ValueError(f"num_steps is {num_steps}; the core must run at least once")
-        return without, steps
-
-    def start(
-        self,
-        embedded: torch.Tensor,
-        positions: torch.Tensor,
-        initial_state: Optional[torch.Tensor],
-        state_seed: Optional[int],
-    ) -> torch.Tensor:
-        """The state before the first pass, [B, S, h]."""
-        config = self.config
-        if initial_state is not None:
-            if initial_state.shape != embedded.shape:
-                raise ValueError(
-                    f"initial_state is {list(initial_state.shape)}, not {list(embedded.shape)}"
-                )
-            return initial_state.to(embedded)
-        if config.initial_state_mode == "embed-init":
-            return embedded
-        deviation = 0 if config.state_init == "zero" else config.init_values["std"]
-        if deviation == 0:
-            return torch.zeros_like(embedded)
-        seed = seed_of(state_seed, self.training)
-        return random_state(positions, config.n_embd, deviation, seed).to(embedded.dtype)
+        if self.config.norm_after_core:
+            x = self.core_norm(x)
+        return x if skipped is None else torch.where(skipped > step, latent, x)
 
     def prepared_cache(self, cache, use_cache, passes: int, position_ids, attention_mask):
         """A cache with a place for every execution of a block; None without."""
@@ -331,7 +320,8 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
         inputs_embeds: Optional[torch.Tensor] = None,
         labels: Optional[torch.LongTensor] = None,
         use_cache: Optional[bool] = None,
-        num_steps: Union[int, Sequence[int], None] = None,
+        num_steps: Union[int, Sequence[int], torch.Tensor, None] = None,
+        padded_steps: Optional[Sequence[int]] = None,
         initial_state: Optional[torch.Tensor] = None,
         state_seed: Optional[int] = None,
         output_hidden_states: Optional[bool] = None,
@@ -355,6 +345,7 @@ class RecurrentForCausalLM(RecurrentPreTrainedModel, GenerationMixin):
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             num_steps=num_steps,
+            padded_steps=padded_steps,
             initial_state=initial_state,
             state_seed=state_seed,
             output_hidden_states=output_hidden_states,

@@ -12,6 +12,7 @@ from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .configuration_recurrent import RecurrentConfig
+from .recurrent_experts import RecurrentExperts
 from .recurrent_positions import rotated
 
 ACTIVATIONS = {
@@ -22,19 +23,38 @@ ACTIVATIONS = {
 
 
 class RecurrentNorm(nn.Module):
-    """x · (offset + weight) / rms(x) over the last dimension; the root mean square in float32."""
+    """x · weight / rms(x) over the last dimension; the root mean square in float32."""
 
-    def __init__(self, width: int, epsilon: float, offset: float = 0.0):
+    def __init__(self, width: int, eps: float = 1e-6):
         super().__init__()
-        self.weight = nn.Parameter(torch.full((width,), 1.0 - offset))
-        self.epsilon, self.offset = epsilon, offset
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.float()
-        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.epsilon)
-        if self.offset:
-            return (y * (self.offset + self.weight.float())).to(x.dtype)
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
         return self.weight * y.to(x.dtype)
+
+
+class RecurrentOffsetNorm(nn.Module):
+    """x · (1 + weight) / rms(x), the same way. A class of its own: engines tell the two forms apart
+    by the class, and by the names here."""
+
+    def __init__(self, width: int, eps: float = 1e-6):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width))
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.float()
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
+        return (y * (1.0 + self.weight.float())).to(x.dtype)
+
+
+def made_norm(width: int, spec: dict) -> nn.Module:
+    """The norm that a spec describes."""
+    kind = RecurrentOffsetNorm if spec["offset"] else RecurrentNorm
+    return kind(width, spec["epsilon"])
 
 
 @dataclass
@@ -48,8 +68,19 @@ class Context:
     cache: Optional[object] = None
     # Of every execution, where they are wanted.
     attentions: Optional[list] = None
-    # Handed on to the attention function.
+    # Where an engine keeps keys and values: a module for every execution, and what it wants handed on.
+    executions: Optional[nn.ModuleList] = None
     more: dict = field(default_factory=dict)
+
+    def turned(self, x: torch.Tensor, place: int) -> torch.Tensor:
+        """Heads, [B, heads, S, d], turned by their positions as the spec at `place` says."""
+        tables = self.rotations[place]
+        return x if tables is None else rotated(x, *(table.to(x.dtype) for table in tables))
+
+    def served(self, execution: int, query: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        """What the engine's attention makes of queries, keys and values: [B, S, heads · d]."""
+        mixed = self.executions[execution](query, *others, **self.more)
+        return mixed.reshape(query.shape[0], query.shape[2], -1)
 
 
 class RecurrentAttention(nn.Module):
@@ -75,8 +106,7 @@ class RecurrentAttention(nn.Module):
             of_query, of_key = (
                 (config.head_dim,) * 2 if self.extent == "head" else (self.queries, self.keys)
             )
-            self.q_norm = RecurrentNorm(of_query, norm["epsilon"], norm["offset"])
-            self.k_norm = RecurrentNorm(of_key, norm["epsilon"], norm["offset"])
+            self.q_norm, self.k_norm = made_norm(of_query, norm), made_norm(of_key, norm)
 
     def heads(self, x: torch.Tensor, norm: Optional[nn.Module]) -> torch.Tensor:
         """[B, S, heads · d] as heads, [B, heads, S, d], normed if at all over each or over all."""
@@ -91,14 +121,14 @@ class RecurrentAttention(nn.Module):
         self, x: torch.Tensor, context: Context, place: int, execution: int
     ) -> torch.Tensor:
         """place: of the block's spec. execution: the number of this run of a block, from 0."""
-        q, k, v = self.Wqkv(x).split([self.queries, self.keys, self.keys], dim=-1)
+        q, k, v = self.Wqkv(x).split((self.queries, self.keys, self.keys), dim=-1)
         q = self.heads(q, self.q_norm if self.extent else None)
         k = self.heads(k, self.k_norm if self.extent else None)
         v = self.heads(v, None)
-        tables = context.rotations[place]
-        if tables is not None:
-            tables = [table.to(x.dtype) for table in tables]
-            q, k = rotated(q, *tables), rotated(k, *tables)
+        q, k = context.turned(q, place), context.turned(k, place)
+        if context.executions is not None:
+            # vLLM traces this function to here, and shares the heads out among its workers.
+            return self.proj(context.served(execution, q, k, v))
         if context.cache is not None:
             k, v = context.cache.update(k, v, execution)
         mixed, weights = attention_function(self)(
@@ -111,17 +141,24 @@ class RecurrentAttention(nn.Module):
             scaling=self.scaling,
             sliding_window=self.sliding_window,
             **({} if self.softcap is None else {"softcap": self.softcap}),
-            **context.more,
         )
         if context.attentions is not None:
             context.attentions.append(weights)
         return self.proj(mixed.flatten(2))
 
 
+# They keep keys by the number of the layer, which the passes share here.
+MIXING = ("sglang", "paged|")
+
+
 def attention_function(module: RecurrentAttention):
     """The one that the configuration names; ours where it asks for `eager`, and where scores are
     capped, which torch's own kernel cannot do."""
     name = module.config._attn_implementation
+    if name is not None and name.startswith(MIXING):
+        raise ValueError(
+            f"attention by {name!r} would mix the keys of the passes: this model was not made for it"
+        )
     if name in (None, "eager") or (name == "sdpa" and module.softcap is not None):
         return eager_attention
     return ALL_ATTENTION_FUNCTIONS[name]
@@ -178,12 +215,16 @@ class RecurrentBlock(nn.Module):
         self.place = place
         self.multiplier = spec["residual_multiplier"]
         self.attn = RecurrentAttention(config, spec, layer_idx)
-        self.mlp = RecurrentMLP(config, spec)
+        if spec["mlp"].get("experts") is None:
+            self.mlp = RecurrentMLP(config, spec)
+        else:
+            activation = ACTIVATIONS[spec["mlp"]["activation"]]
+            self.mlp = RecurrentExperts(config, spec, activation)
         # They are numbered in the order of execution.
         self.norms = {}
         for number, norm in enumerate(spec["norms"], 1):
             name = f"norm_{number}"
-            setattr(self, name, RecurrentNorm(config.n_embd, norm["epsilon"], norm["offset"]))
+            setattr(self, name, made_norm(config.n_embd, norm))
             self.norms[norm["place"]] = name
 
     def normed(self, place: str, x: torch.Tensor) -> torch.Tensor:

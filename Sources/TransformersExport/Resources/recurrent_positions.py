@@ -4,10 +4,11 @@ Letters in shape comments: B batch, S tokens of a call, K tokens with those in t
 of a head that are turned.
 """
 
-import math
 from typing import Optional
 
 import torch
+
+from .recurrent_frequencies import FIXED, plain
 
 
 def positions_of(
@@ -33,6 +34,12 @@ def positions_of(
 # Rotary embedding
 
 
+def rotations(config, positions: torch.Tensor) -> list:
+    """Cosines and sines by the place of a block's spec in `block_specs.distinct`, or None."""
+    rotaries = [spec["attention"]["rotary"] for spec in config.block_specs["distinct"]]
+    return [None if rotary is None else rotation(rotary, positions) for rotary in rotaries]
+
+
 def rotation(rotary: dict, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines of one rotary embedding at `positions`, [B, 1, S, d / 2] each."""
     # A row's frequencies depend on that row alone, so that padding and neighbours change nothing.
@@ -48,54 +55,14 @@ def _frequencies(rotary: dict, length: torch.Tensor) -> torch.Tensor:
     kind, device = rotary["type"], length.device
     if kind == "longrope":
         is_long = length > rotary["original_context"]
-        plain = _plain(rotary)
         short, long = (
-            torch.tensor([f / x for f, x in zip(plain, rotary[key])], device=device)
+            torch.tensor([f / x for f, x in zip(plain(rotary), rotary[key])], device=device)
             for key in ("short", "long")
         )
         return torch.where(is_long, long, short)
     if kind == "dynamic":
         return _dynamic(rotary, length)
-    fixed = {"default": _plain, "linear": _linear, "llama3": _llama3, "yarn": _yarn}[kind](rotary)
-    return torch.tensor([fixed], dtype=torch.float32, device=device)
-
-
-def _plain(rotary: dict) -> list[float]:
-    size, theta = rotary["dimensions"], rotary["theta"]
-    return [theta ** (-2 * i / size) for i in range(size // 2)]
-
-
-def _linear(rotary: dict) -> list[float]:
-    return [f / rotary["factor"] for f in _plain(rotary)]
-
-
-def _llama3(rotary: dict) -> list[float]:
-    """Slow pairs are stretched, fast ones stay, and those between are interpolated."""
-    low, high, factor = rotary["low"], rotary["high"], rotary["factor"]
-
-    def scaled(f):
-        turns = rotary["original_context"] * f / (2 * math.pi)
-        share = min(max((turns - low) / (high - low), 0), 1)
-        return (1 - share) * f / factor + share * f
-
-    return [scaled(f) for f in _plain(rotary)]
-
-
-def _yarn(rotary: dict) -> list[float]:
-    """Pairs that turn seldom within the original context are slowed (Peng et al. 2023)."""
-    size, theta, factor = rotary["dimensions"], rotary["theta"], rotary["factor"]
-
-    def pair(turns):
-        turned = rotary["original_context"] / (turns * 2 * math.pi)
-        return size * math.log(turned) / (2 * math.log(theta))
-
-    fast, slow = pair(rotary["beta_fast"]), pair(rotary["beta_slow"])
-    if rotary["truncate"]:
-        fast, slow = math.floor(fast), math.ceil(slow)
-    low, high = max(fast, 0), min(slow, size - 1)
-    high += 0.001 if low == high else 0
-    shares = [min(max((i - low) / (high - low), 0), 1) for i in range(size // 2)]
-    return [f / factor * x + f * (1 - x) for f, x in zip(_plain(rotary), shares)]
+    return torch.tensor([FIXED[kind](rotary)], dtype=torch.float32, device=device)
 
 
 def _dynamic(rotary: dict, length: torch.Tensor) -> torch.Tensor:
@@ -106,7 +73,7 @@ def _dynamic(rotary: dict, length: torch.Tensor) -> torch.Tensor:
     base = rotary["theta"] * stretch.clamp(min=1) ** (size / (size - 2))
     pairs = torch.arange(0, size, 2, dtype=kind, device=length.device)
     grown = base ** (-pairs / size)
-    still = torch.tensor(_plain(rotary), dtype=kind, device=length.device)
+    still = torch.tensor(plain(rotary), dtype=kind, device=length.device)
     return torch.where(length > original, grown, still).float()
 
 

@@ -1,5 +1,7 @@
 """The start of the recurrent state: numbers that `ckpt` draws too."""
 
+from typing import Optional
+
 import torch
 
 
@@ -75,8 +77,35 @@ random_state = _operator()
 
 def seed_of(state_seed, training: bool) -> torch.Tensor:
     """The seed of a call: as given, modulo 2^64; else 0 in evaluation, and in training a new one."""
+    if state_seed is not None and torch.compiler.is_compiling():
+        # A number that changes from call to call is a symbol there, of 64 bits.
+        return torch.full((), state_seed, dtype=torch.int64)
     if state_seed is not None:
         return torch.tensor(_signed(int(state_seed)))
     if training:
         return torch.randint(1 << 62, ())
     return torch.zeros((), dtype=torch.int64)
+
+
+def start(
+    config,
+    embedded: torch.Tensor,
+    positions: torch.Tensor,
+    initial_state: Optional[torch.Tensor],
+    state_seed: Optional[int],
+    training: bool,
+) -> torch.Tensor:
+    """The state before the first pass, [B, S, h]."""
+    if initial_state is not None:
+        if initial_state.shape != embedded.shape:
+            raise ValueError(
+                f"initial_state is {list(initial_state.shape)}, not {list(embedded.shape)}"
+            )
+        return initial_state.to(embedded)
+    if config.initial_state_mode == "embed-init":
+        return embedded
+    deviation = 0 if config.state_init == "zero" else config.init_values["std"]
+    if deviation == 0:
+        return torch.zeros_like(embedded)
+    seed = seed_of(state_seed, training)
+    return random_state(positions, config.n_embd, deviation, seed).to(embedded.dtype)

@@ -146,6 +146,11 @@ def write_package(
         if file.is_file() and not is_weights and file.name not in NOT_COPIED:
             shutil.copyfile(file, folder / file.name)
     config = json.loads((Path(source) / "config.json").read_text("utf-8")) | changes
+    executed = config["n_layers"]
+    executed += config["n_layers_in_recurrent_block"] * (config["mean_recurrence"] - 1)
+    for key in ("num_hidden_layers", "effective_expected_depth"):
+        if key in config:
+            config[key] = executed
     text = json.dumps(config, indent=2, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})

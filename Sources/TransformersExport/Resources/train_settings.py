@@ -133,7 +133,7 @@ SETTINGS = {setting.path: setting for setting in [
     _real("schedule.floor", 0.001, 1),
     Setting("data.sources", [], list, "a list of files"),
     _choice("data.format", "auto", "auto", "text", "jsonl", "json", "csv", "tsv", "parquet", "arrow",
-            "tar", "tokens", "npy", "bin", "shard", "megatron"),
+            "tar", "mds", "tokens", "npy", "bin", "shard", "megatron"),
     _flag("data.blank_lines_divide", False),
     _text("data.fields.text", "text"),
     _text("data.fields.prompt", "prompt"),

@@ -1,4 +1,4 @@
-"""Arguments, caches of every kind, and torch.compile."""
+"""Arguments, and caches of every kind."""
 
 import warnings
 
@@ -127,34 +127,6 @@ def test_guesses_of_tokens_change_nothing(folder, load, tokens):
     wanted = model.generate(ids, **common)
     assert torch.equal(model.generate(ids, prompt_lookup_num_tokens=3, **common), wanted)
     assert torch.equal(model.generate(ids, assistant_model=model, **common), wanted)
-
-
-@current
-@pytest.mark.parametrize("name", ["tiny-llama", "tiny-qwen3"])
-def test_compiled_as_one_graph(name, folder, load, tokens):
-    """With and without mask, and in training; drawn starts need no graph of their own."""
-    model = load(folder(name))
-    ids = tokens(model)
-    mask = torch.ones_like(ids)
-    mask[0, :4] = 0
-    graphs = []
-
-    def backend(graph, inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    torch._dynamo.reset()
-    compiled = torch.compile(model, fullgraph=True, backend=backend)
-    with torch.no_grad():
-        for more in ({}, {"attention_mask": mask}):
-            found = compiled(ids, num_steps=3, use_cache=False, **more).logits
-            wanted = model(ids, num_steps=3, use_cache=False, **more).logits
-            assert torch.allclose(found, wanted, atol=1e-5)
-    assert len(graphs) == 2
-    model.train()
-    for _ in range(3):
-        compiled(ids, labels=ids, num_steps=(1, 2)).loss.backward()
-    assert len(graphs) == 3
 
 
 @pytest.mark.skipif(not IS_CURRENT, reason="the trainer needs packages newer than 4.51's")

@@ -97,7 +97,8 @@ def test_a_new_model_of_a_configuration(export, package, tmp_path):
     folder = export(package)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
     assert config.hidden_size == config.n_embd
-    assert config.num_hidden_layers == 8
+    # As many as are executed at the mean recurrence, 4.
+    assert config.n_layers == 8 and config.num_hidden_layers == 2 + 4 * 4 + 2
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config, trust_remote_code=True)
     ids = torch.arange(10).reshape(2, 5)
