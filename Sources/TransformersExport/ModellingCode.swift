@@ -47,6 +47,7 @@ package enum ModellingCode {
       ("train.py", PackageResources.train_py),
       ("train_data.py", PackageResources.train_data_py),
       ("train_errors.py", PackageResources.train_errors_py),
+      ("train_evaluation.py", PackageResources.train_evaluation_py),
       ("train_group.py", PackageResources.train_group_py),
       ("train_loader.py", PackageResources.train_loader_py),
       ("train_loop.py", PackageResources.train_loop_py),

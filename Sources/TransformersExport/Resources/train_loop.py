@@ -13,8 +13,9 @@ import torch
 
 from train_data import Dataset
 from train_errors import CHECK_FAILED, USAGE, RunError, Stopped
+from train_evaluation import held_out_losses
 from train_group import Group
-from train_loader import Loader, StepWork, placed_on, rows_of
+from train_loader import Loader, StepWork, placed_on
 from train_metrics import Metrics, memory_of, peak_of
 from train_model import built, placed
 from train_optimizer import Optimizer
@@ -231,30 +232,10 @@ class Trainer:
         if self.group.is_first:
             print(text, file=sys.stderr, flush=True)
 
-    # MARK: Evaluation
-
-    @torch.no_grad()
     def _evaluate(self) -> bool:
         """Measures the held-out loss; gives whether it is the best so far."""
-        recipe, progress = self.recipe, self.progress
-        places = self.data.held_out(recipe["evaluation.rows"])
-        size = recipe.micro_batch_size
-        batches = [places[i:i + size] for i in range(0, len(places), size)]
-        results = []
-        for recurrence in recipe["evaluation.recurrences"]:
-            sums = torch.zeros(2, dtype=torch.float64, device=self.group.device)
-            # Every process runs as many batches, as the model may be spread over all of them.
-            for first in range(0, len(batches), self.group.size):
-                index = first + self.group.rank
-                batch = batches[min(index, len(batches) - 1)]
-                rows = placed_on(self.group.device, rows_of(self.data, batch, self.group, size))
-                _, loss, _ = self.callable(*rows, (recurrence, 0), recipe["seed"])
-                if index < len(batches):
-                    sums[0] += loss
-                    sums[1] += self.data.label_count(batch)
-            total, count = self.group.sum(sums).tolist()
-            loss = total / count if count else math.nan
-            results.append({"recurrence": recurrence, "loss": loss})
+        progress = self.progress
+        results = held_out_losses(self.callable, self.data, self.recipe, self.group)
         if not results:
             return False
         if self.group.is_first:
