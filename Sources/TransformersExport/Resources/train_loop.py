@@ -85,7 +85,8 @@ class Trainer:
     def train(self) -> None:
         """To the end; writes the trained model."""
         recipe, progress = self.recipe, self.progress
-        self.group.by_first(lambda: self.run.require_room(self.saver.needed))
+        if not self.group.by_first(self.run.steps):
+            self.group.by_first(lambda: self.run.require_room(self.saver.needed))
         if self.group.is_first:
             self.metrics = Metrics(self.run, self.options.log, recipe.values)
         if progress["step"] == 0:
@@ -99,6 +100,7 @@ class Trainer:
             if self.must_stop:
                 self._save()
                 self.saver.finish()
+                self.group.wait()  # until the first process has published it
                 raise Stopped(progress["step"])
             is_best = is_best and recipe["checkpoints.every"] > 0
             is_due = is_best or self.must_save or self._is_due("checkpoints.every")
