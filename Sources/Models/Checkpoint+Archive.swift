@@ -25,7 +25,7 @@ extension Checkpoint {
 }
 
 /// Refuses the folder of a training run: its model is the package inside.
-package func refuseRun(_ path: String) throws {
+func refuseRun(_ path: String) throws {
   guard try pathKind(path) == .folder else { return }
   let run = RunFolder(path)
   guard try pathKind(run.metrics) == .file, try pathKind(path + "/config.json") == nil else {

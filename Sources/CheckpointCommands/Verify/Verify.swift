@@ -66,7 +66,7 @@ struct Verify: Verb {
   }
 
   func perform(_ console: Console) throws -> VerifyReport {
-    try refuseRun(package)
+    try refuseWrongPath(package)
     let proven = try hasManifest() ? RecurrentPackage.open(package) : nil
     let opened = try OpenedModel(package, ignoring: configuration.ignoring)
     let staged = try report.map {
