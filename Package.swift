@@ -242,7 +242,7 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
+  "Platform", "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
   "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
   "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
   "MessagePassing",
@@ -252,7 +252,8 @@ for name in [
   package.targets.append(
     .testTarget(
       name: "\(name)Tests",
-      dependencies: [.target(name: name), "TestSupport"] + (testDependencies[name] ?? [])))
+      dependencies: [.target(name: name)] + (name == "Platform" ? [] : ["TestSupport"])
+        + (testDependencies[name] ?? [])))
 }
 
 // MARK: - Fuzzing
