@@ -19,6 +19,12 @@ ERROR = "ckpt/error"
 NOTICE = 0.5  # seconds between two looks for an error of another process
 
 
+def say(text: str) -> None:
+    """A line of standard error, which other processes' lines do not divide."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
 class Group:
     """All processes of a run: those that torchrun started, or this one alone."""
 
@@ -84,14 +90,14 @@ class Group:
         if mine.exit_code == INTERNAL:
             traceback.print_exception(error)
         place = f"process {self.rank}: " if self.size > 1 and mine.exit_code != INTERRUPTED else ""
-        print(place + mine.line(), file=sys.stderr, flush=True)
+        say(place + mine.line())
         return mine.exit_code
 
     def _others_error(self, mine: TrainError) -> TrainError:
         try:
             return unpacked(self.store.get(ERROR).decode())
         except Exception:
-            print(f"process {self.rank}: {mine.line()}", file=sys.stderr, flush=True)
+            say(f"process {self.rank}: {mine.line()}")
             return mine
 
     def _watch(self) -> None:

@@ -5,7 +5,6 @@ share the work, but for the rounding of sums.
 """
 
 import math
-import sys
 import time
 from argparse import Namespace
 
@@ -14,7 +13,7 @@ import torch
 from train_data import Dataset
 from train_errors import CHECK_FAILED, USAGE, RunError, Stopped
 from train_evaluation import held_out_losses
-from train_group import Group
+from train_group import Group, say
 from train_loader import Loader, StepWork, placed_on
 from train_metrics import Metrics, memory_of, peak_of
 from train_model import built, placed
@@ -232,7 +231,7 @@ class Trainer:
 
     def _say(self, text: str) -> None:
         if self.group.is_first:
-            print(text, file=sys.stderr, flush=True)
+            say(text)
 
     def _evaluate(self) -> bool:
         """Measures the held-out loss; gives whether it is the best so far."""
