@@ -96,7 +96,9 @@ package struct RetrofitPlan: Equatable, Sendable {
     case .zero: .zero
     case .embedding: .embedding
     case .calibrated:
-      if let scale = options.preludeScale { .normal(standardDeviation: scale) } else {
+      if let scale = options.preludeScale {
+        .normal(standardDeviation: scale)
+      } else {
         preconditionFailure("a calibrated state was measured; checked before")
       }
     }
