@@ -13,14 +13,15 @@
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
-#              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow, fuzz-tokenizers, fuzz-chat
+#              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow, fuzz-tokenizers, fuzz-chat,
+#              fuzz-config, fuzz-package, fuzz-training
 #   faults     every call to the system fails once, in every command (Scripts/faults/sweep.py)
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
 .PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 healing oracles fixtures \
 	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers \
-	fuzz-chat bench clean
+	fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
 
 check:
 	Scripts/check.sh
@@ -68,9 +69,11 @@ fixtures: oracles
 
 SECONDS ?= 60
 
-fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat
+fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
+	fuzz-config fuzz-package fuzz-training
 
-fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat:
+fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
+fuzz-config fuzz-package fuzz-training:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
 faults:

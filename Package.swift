@@ -234,6 +234,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
   "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
   "MessagePassing": ["ByteIO"],
+  "Verification": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Transformer", "Kernels"],
   "TransformersExport": [
     "ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "RecurrentPackage",
   ],
@@ -249,7 +250,7 @@ let testDependencies: [String: [Target.Dependency]] = [
 ]
 
 for name in [
-  "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
+  "Platform", "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
   "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
   "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
   "MessagePassing",
@@ -259,24 +260,27 @@ for name in [
   package.targets.append(
     .testTarget(
       name: "\(name)Tests",
-      dependencies: [.target(name: name), "TestSupport"] + (testDependencies[name] ?? [])))
+      dependencies: [.target(name: name)] + (name == "Platform" ? [] : ["TestSupport"])
+        + (testDependencies[name] ?? [])))
 }
 
 // MARK: - Fuzzing
 
-/// One libFuzzer entry a format, built by `make fuzz-NAME` alone: see Fuzz/README.md.
+/// One libFuzzer entry a reader, built by `make fuzz-NAME` alone: see Fuzz/README.md.
 if Context.environment["CKPT_FUZZ"] != nil {
-  let formats = [
-    "Safetensors", "TorchArchive", "GGUF", "Parquet", "Arrow", "Tokenizers", "ChatTemplates",
+  let readers: [String: [Target.Dependency]] = [
+    "Safetensors": ["Tensors", "TestSupport"], "TorchArchive": ["Tensors", "TestSupport"],
+    "GGUF": ["Tensors", "TestSupport"], "Parquet": ["Columns"], "Arrow": ["Columns"],
+    "Tokenizers": ["JSON"], "ChatTemplates": ["JSON"],
+    "ModelGraph": ["JSON", "Tensors", "Checkpoint"], "RecurrentPackage": ["Tar"], "Training": [],
   ]
-  for name in formats {
-    let others = formats.filter { $0 != name }.map { $0 + ".swift" }
+  for (name, dependencies) in readers {
+    let others = readers.keys.filter { $0 != name }.map { $0 + ".swift" }
     package.targets.append(
       .executableTarget(
-        name: "Fuzz\(name)",
-        dependencies: ["ByteIO", "Columns", "JSON", "Tensors", "TestSupport", .target(name: name)],
+        name: "Fuzz\(name)", dependencies: ["ByteIO", .target(name: name)] + dependencies,
         path: "Fuzz",
-        exclude: ["README.md"] + others, sources: ["\(name).swift"],
+        exclude: ["README.md"] + others.sorted(), sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }
 }

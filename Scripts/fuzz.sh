@@ -1,11 +1,13 @@
 #!/bin/sh
-# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow|tokenizers|chat [seconds]
-# Runs libFuzzer on a format's reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
+# usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow|tokenizers|chat|config|package|training [seconds]
+# Runs libFuzzer on a reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
+# SANITIZE=address builds it with AddressSanitizer, which finds what a trap does not and takes more memory.
 set -eu
 cd "$(dirname "$0")/.."
 
 format=$1
 seconds=${2:-60}
+seeds=fixtures/$format
 case $format in
   safetensors) module=Safetensors ;;
   torch) module=TorchArchive ;;
@@ -14,17 +16,35 @@ case $format in
   arrow) module=Arrow ;;
   tokenizers) module=Tokenizers ;;
   chat) module=ChatTemplates ;;
+  config) module=ModelGraph seeds=build/fuzz/seeds-config ;;
+  package) module=RecurrentPackage seeds=fixtures/package ;;
+  training) module=Training ;;
   *) echo "unknown format $format" >&2; exit 64 ;;
 esac
 
-CKPT_FUZZ=1 swift build -c release --scratch-path .build/fuzz --sanitize fuzzer \
+built=.build/fuzz
+memory=160
+if [ "${SANITIZE:-}" = address ]; then
+  built=.build/fuzz-address
+  memory=1024
+  set -- --sanitize address
+else
+  set --
+fi
+CKPT_FUZZ=1 swift build -c release --scratch-path "$built" --sanitize fuzzer "$@" \
   --product "Fuzz$module"
 
 found=build/fuzz/$format
 mkdir -p "$found"
+if [ "$format" = config ]; then
+  mkdir -p "$seeds"
+  find fixtures -name config.json | while read -r file; do
+    cp "$file" "$seeds/$(dirname "$file" | tr / -).json"
+  done
+fi
 # A backtrace of a crashed fuzzer can take longer than the run. Time is that of the clock: an input
 # that takes a second is reported, but only one that takes five fails, as a busy machine may stall.
 export SWIFT_BACKTRACE=enable=no
-".build/fuzz/release/Fuzz$module" "$found" "fixtures/$format" \
+"$built/release/Fuzz$module" "$found" "$seeds" \
   -max_total_time="$seconds" -report_slow_units=1 -timeout=5 -malloc_limit_mb=64 \
-  -rss_limit_mb=160 -max_len=1000000 -artifact_prefix="$found-" -print_final_stats=1 -verbosity=1
+  -rss_limit_mb="$memory" -max_len=1000000 -artifact_prefix="$found-" -print_final_stats=1 -verbosity=1

@@ -265,7 +265,7 @@ def main():
                     variables["tools"] = TOOLS
                 try:
                     text = template.render(**variables)
-                except jinja2.exceptions.TemplateError as error:
+                except jinja2.exceptions.TemplateError:
                     text = None
                 cases.append({"template": name, "variables": variables, "text": text})
     for source in FAILING:

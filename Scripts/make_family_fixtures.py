@@ -166,7 +166,7 @@ def recurrent(model, ids, labels, adapter, state):
     both are left in the parameters. All executions of a router count, those of passes without a
     gradient too, as constants."""
     inner = model.model
-    layers, kinds = inner.layers, getattr(model.config, "layer_types", None)
+    layers = inner.layers
     memory, executed = {}, []
     hooks = [
         m.register_forward_hook(lambda module, args, out: executed.append(out[0]))

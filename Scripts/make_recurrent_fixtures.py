@@ -86,7 +86,7 @@ class Ouro:
         x = w["model.embed_tokens.weight"][ids]
         for step in range(steps):
             for i in range(c["num_hidden_layers"]):
-                p = lambda name: w[f"model.layers.{i}.{name}.weight"]  # noqa: E731
+                p = lambda name, i=i: w[f"model.layers.{i}.{name}.weight"]
                 y = norm(x, p("input_layernorm"))
                 y = attention(
                     y @ p("self_attn.q_proj").T, y @ p("self_attn.k_proj").T, y @ p("self_attn.v_proj").T,

@@ -10,7 +10,6 @@ the same bytes but for the legacy files, whose storage keys are addresses.
 
 import json
 import pathlib
-import pickle
 import sys
 import zipfile
 from collections import OrderedDict

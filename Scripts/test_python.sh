@@ -54,6 +54,8 @@ environment transformers-4.51 requirements-4.51.txt current
 CKPT=$(Scripts/release.sh)
 export CKPT
 
+say 'Python code'
+"$environments/current/bin/python" -m ruff check .
 say 'Python tests'
 "$environments/current/bin/python" -m pytest "${@:-$lists}"
 # The tests in export/ again; other files do not depend on the version of transformers.

@@ -1,5 +1,6 @@
 import ByteIO
 import CLibArchive
+import Platform
 
 /// The regular files in a tar archive, compressed or not, one after another.
 @safe
@@ -25,7 +26,7 @@ package final class ArchiveMembers {
     unsafe archive_read_support_filter_bzip2(archive)
     unsafe archive_read_support_filter_lz4(archive)
     unsafe archive_read_support_format_tar(archive)
-    try check(unsafe archive_read_open_filename(archive, path, 1 << 18))
+    try check(unsafe archive_read_open_filename(archive, systemPath(path), 1 << 18))
   }
 
   deinit { unsafe archive_read_free(archive) }

@@ -1,5 +1,6 @@
 package import ByteIO
 import CLibArchive
+import Platform
 
 /// A file's bytes from start to end, decompressed on the way when they are gzip, zstd, xz, bzip2 or
 /// lz4; the content decides, not the name.
@@ -30,7 +31,7 @@ package final class DecompressedStream {
     unsafe archive_read_support_filter_lz4(archive)
     unsafe archive_read_support_format_raw(archive)
     var entry: OpaquePointer?
-    try check(unsafe archive_read_open_filename(archive, path, 1 << 18))
+    try check(unsafe archive_read_open_filename(archive, systemPath(path), 1 << 18))
     try check(unsafe archive_read_next_header(archive, &entry))
   }
 

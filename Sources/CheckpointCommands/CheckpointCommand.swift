@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Platform
 import RecurrentPackage
 
 /// The `ckpt` command: one subcommand a verb, one file each.
@@ -31,7 +32,7 @@ package struct CheckpointCommand: ParsableCommand {
 
   /// Runs the command line of this process and exits.
   package static func start() -> Never {
-    main()
+    main(processArguments())
     exit()
   }
 }

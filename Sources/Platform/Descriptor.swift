@@ -34,7 +34,7 @@ package struct Descriptor: Sendable {
       case .writing: O_WRONLY
       case .folder: O_RDONLY | O_DIRECTORY
       }
-    number = try result { unsafe open(path, flags | O_CLOEXEC, 0o644) }
+    number = try result { unsafe open(systemPath(path), flags | O_CLOEXEC, 0o644) }
   }
 
   /// Sees to it that the three standard numbers are taken, so that no file is opened under one of

@@ -34,7 +34,10 @@ package struct FileStatus: Sendable {
     var status = stat()
     do {
       // SAFETY: the call writes the one structure it is given.
-      try perform { unsafe followingLinks ? stat(path, &status) : lstat(path, &status) }
+      try perform {
+        unsafe followingLinks
+          ? stat(systemPath(path), &status) : lstat(systemPath(path), &status)
+      }
       return FileStatus(status)
     } catch .noSuchFileOrDirectory { return nil }
   }

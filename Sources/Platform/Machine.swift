@@ -24,7 +24,7 @@ package func monotonicSeconds() -> Double {
 /// Value of the environment variable `name`; nil when it is not set.
 package func environment(_ name: String) -> String? {
   // SAFETY: the string is copied at once; nothing in this program changes the environment.
-  unsafe getenv(name).map { unsafe String(cString: $0) }
+  unsafe getenv(name).map { unsafe PathText.string(at: $0) }
 }
 
 /// Processors that this process may run on, at least one: fewer than the machine has when its parent

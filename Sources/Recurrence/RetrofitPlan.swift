@@ -10,6 +10,8 @@ package struct RetrofitOptions: Equatable, Sendable {
     case width
     case zero
     case embedding
+    /// Normal, with the prelude's root mean square as its standard deviation.
+    case calibrated
   }
 
   package enum Head: String, CaseIterable, Sendable {
@@ -23,6 +25,8 @@ package struct RetrofitOptions: Equatable, Sendable {
   package var selection: LayerSelection?
   package var adapter = AdapterStart.prelude
   package var state = State.huginn
+  /// What the prelude's output has as its root mean square on some text; nil when it was not measured.
+  package var preludeScale: Double?
   package var normAfterCore = false
   package var head = Head.untied
   package var dialect = Dialect.raven
@@ -69,7 +73,7 @@ package struct RetrofitPlan: Equatable, Sendable {
       passes.append(SelectLayers(selection))
       passes.append(InsertAdapter(options.adapter))
       if options.normAfterCore { passes.append(InsertCoreNorm()) }
-      passes.append(SetStateStart(stateStart(source, options.state)))
+      passes.append(SetStateStart(stateStart(source, options)))
       passes.append(
         SetRecurrence(mean: options.meanRecurrence, backprop: options.meanBackpropDepth))
     }
@@ -84,13 +88,17 @@ package struct RetrofitPlan: Equatable, Sendable {
   }
 
   private static func stateStart(
-    _ source: ModelGraph, _ state: RetrofitOptions.State
+    _ source: ModelGraph, _ options: RetrofitOptions
   ) -> StateStart {
-    switch state {
+    switch options.state {
     case .huginn: .huginn
     case .width: .widthDerived(hidden: source.sizes.hidden)
     case .zero: .zero
     case .embedding: .embedding
+    case .calibrated:
+      if let scale = options.preludeScale { .normal(standardDeviation: scale) } else {
+        preconditionFailure("a calibrated state was measured; checked before")
+      }
     }
   }
 

@@ -25,6 +25,22 @@ struct PackTests {
     #expect(FileManager.default.contentsEqual(atPath: package, andPath: back))
   }
 
+  @Test("a compressed file is decompressed as far as --max-size says")
+  func maxSize() throws {
+    let folder = TemporaryFolder()
+    let (package, tar, back) = (folder.file("p"), folder.file("p.tar"), folder.file("q"))
+    let source = Fixtures.path("golden/tiny-llama/source")
+    #expect(try outcome(Retrofit.self, [source, "--select", "0/1,4/9", "-o", package]).code == 0)
+    let packed = try outcome(Pack.self, [package, "-o", tar, "--compress", "zstd"])
+    #expect(packed.code == 0)
+    let small = try outcome(Unpack.self, [tar, "-o", back, "--max-size", "64KiB", "--json"])
+    #expect(small.code == 7)
+    #expect(
+      small.json?["errors"]?.array?.first?["code"]?.string == "package.decompresses_too_far")
+    #expect(!FileManager.default.fileExists(atPath: back))
+    #expect(try outcome(Unpack.self, [tar, "-o", back, "--max-size", "16MiB"]).code == 0)
+  }
+
   @Test("a file that is no package")
   func noPackage() throws {
     let folder = TemporaryFolder()

@@ -36,6 +36,25 @@ struct RetrofitTests {
     try outcome(Retrofit.self, arguments)
   }
 
+  @Test("a calibrated start has the scale of the prelude's output; one far from it is told")
+  func calibrated() throws {
+    let model = Fixtures.path("tiny-arithmetic")
+    let text = Fixtures.path("text/heldout.txt")
+    let counts = ["--prelude", "2", "--core", "4", "--coda", "2", "--dry-run", "--json"]
+    let done = try outcome(
+      Retrofit.self, [model, "--state", "calibrated", "--calibrate-on", text] + counts)
+    let scale = try #require(done.json?["prelude_scale"]?.double)
+    #expect(done.json?["config"]?["init_values"]?["std"]?.double == scale)
+    #expect(done.json?["warnings"]?.array?.isEmpty == true)
+    let published = try outcome(Retrofit.self, [model, "--calibrate-on", text] + counts)
+    #expect(published.json?["prelude_scale"]?.double == scale)
+    let codes = published.json?["warnings"]?.array?.compactMap { $0["code"]?.string } ?? []
+    #expect(codes.contains("retrofit.state_scale") == (scale > 0.087))
+    #expect(throws: (any Error).self) {
+      try Retrofit.parse([model, "--state", "calibrated"] + counts)
+    }
+  }
+
   @Test("a dry run tells layers, tensors, changes and counts, and writes nothing")
   func dryRun() throws {
     let target = folder.file("p")

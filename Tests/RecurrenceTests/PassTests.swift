@@ -84,6 +84,7 @@ struct PassTests {
   func state(_ state: RetrofitOptions.State) throws {
     var options = RetrofitOptions(selection: try LayerSelection("0-1/4-7/8-9", of: 10))
     options.state = state
+    options.preludeScale = 2.5
     let plan = try RetrofitPlan(source, options)
     let read = try ModelGraph.read(
       config: plan.config,
@@ -92,6 +93,7 @@ struct PassTests {
       switch state {
       case .huginn: .normal(standardDeviation: 0.008703882797784892)
       case .width: .normal(standardDeviation: 0.11180339887498948)
+      case .calibrated: .normal(standardDeviation: 2.5)
       case .zero: .zero
       case .embedding: .embedding
       }

@@ -6,7 +6,10 @@ import ModelGraph
 import Models
 import Recurrence
 import RecurrentPackage
+import Scoring
 import Tensors
+import Transformer
+import Verification
 
 /// `ckpt retrofit`: a recurrent package from a source model.
 struct Retrofit: Verb {
@@ -69,6 +72,10 @@ struct Retrofit: Verb {
     var options = choices.options
     options.selection = try selection(of: source.graph)
     options.adapter = adapter.start
+    if let text = choices.calibrateOn {
+      guard let selection = options.selection else { throw ModelError(model, .alreadyRecurrent) }
+      options.preludeScale = try preludeScale(of: source, selection.prelude, on: text)
+    }
     let plan = try RetrofitPlan(source.graph, options)
     let (checkpoint, faults) = try source.checkpoint.withTokenizerFiles()
     let contents = try PackageContents(
@@ -86,7 +93,8 @@ struct Retrofit: Verb {
       model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
       warnings: try source.checkpoint.warnings + source.graph.notes
-        + faults + PackageContents.warnings(for: plan, of: checkpoint))
+        + faults + scaleWarnings(plan, options)
+        + PackageContents.warnings(for: plan, of: checkpoint))
     if let outputPath, !dryRun {
       let written = try ByteProgress(console, output, "retrofit").following { progress in
         try writer.write(to: outputPath, progress: progress)
@@ -95,6 +103,43 @@ struct Retrofit: Verb {
       report.root = written.manifest.root
     }
     return report
+  }
+
+  private func preludeScale(
+    of source: OpenedModel, _ prelude: [Int], on text: String
+  ) throws -> Double {
+    let length = min(256, source.graph.sizes.context)
+    let windows = try TokenWindows(text, by: source.tokenizer(), length: length, count: 16)
+    guard !windows.windows.isEmpty else {
+      throw UsageError("\(text) has fewer than \(length) tokens", hint: "give more text")
+    }
+    var meter = try PreludeMeter(
+      source.graph, prelude: prelude, from: source.checkpoint, on: threading.compute())
+    for window in windows.windows {
+      try Interruption.check()
+      try meter.add(
+        Batch(tokens: window.tokens, sequences: 1, firstVisible: window.firstVisible))
+    }
+    let scale = meter.rootMeanSquare
+    guard scale.isFinite, scale > 0 else {
+      throw TransformerError(.nonFiniteState(layer: prelude.last ?? 0))
+    }
+    return scale
+  }
+
+  /// A start that is drowned by the prelude's output, or drowns it, is told.
+  private func scaleWarnings(_ plan: RetrofitPlan, _ options: RetrofitOptions) -> [Warning] {
+    guard let scale = options.preludeScale,
+      case .normal(let deviation)? = plan.result.recurrence?.stateStart,
+      !(0.1...10).contains(deviation / scale)
+    else { return [] }
+    return [
+      Warning(
+        "retrofit.state_scale",
+        "the state starts with standard deviation \(fixed(deviation, 4)), the prelude's output has "
+          + "\(fixed(scale, 4)) on this text: --state calibrated starts it there",
+        file: choices.calibrateOn)
+    ]
   }
 
   private func selection(of graph: ModelGraph) throws -> LayerSelection? {

@@ -15,8 +15,14 @@ struct RetrofitChoices: ParsableArguments {
       holds it.
       """, completion: .list(AdapterChoice.starts))
   var adapter = "prelude"
-  @Option(help: "How the state starts: huginn, width, zero or embedding.")
+  @Option(help: "How the state starts: huginn, width, zero, embedding or calibrated.")
   var state = RetrofitOptions.State.huginn
+  @Option(
+    help: """
+      Text on which the prelude's output is measured: --state calibrated starts the state at that \
+      scale, and for others a scale far from it is told.
+      """, completion: .file())
+  var calibrateOn: String?
   @Flag(help: "Put a norm on the state after every pass of the core.") var coreNorm = false
   @Option(help: "The head: untied (a tensor of its own), tied, or keep.")
   var head = RetrofitOptions.Head.untied
@@ -29,6 +35,9 @@ struct RetrofitChoices: ParsableArguments {
   @Option(help: "Recurrences that are trained through.") var meanBackprop = 8
 
   mutating func validate() throws {
+    guard state != .calibrated || calibrateOn != nil else {
+      throw ValidationError("--state calibrated needs a text: --calibrate-on FILE.")
+    }
     let possible = 1...Model.mostRecurrences
     guard possible.contains(meanRecurrence), possible.contains(meanBackprop) else {
       throw ValidationError(

@@ -42,6 +42,7 @@ struct RetrofitReport: Report {
     return [
       "model": .string(model), "output": JSONValue(root == nil ? nil : output),
       "dry_run": .bool(root == nil), "family": .string(plan.source.family),
+      "prelude_scale": plan.options.preludeScale.map { JSONValue($0) } ?? .null,
       "layers": .object(layers), "selection": .string(plan.layerMap),
       "passes": .array(plan.passes.map { .string($0) }),
       "parameters": [
@@ -99,6 +100,9 @@ struct RetrofitReport: Report {
     text += layerTable + "\n" + "Passes\n"
     text += plan.passes.map { "  \($0)\n" }.joined() + "\n" + countTable
     if root == nil { text += "\n" + tensorTable + "\n" + configTable }
+    if let scale = plan.options.preludeScale {
+      text += "\nPrelude's output on the text: root mean square \(fixed(scale, 4))\n"
+    }
     text += "\nSize  \(byteSize(byteCount)), \(plan.parameters.count) tensors\n"
     if let root { text += "Root  \(root)\n" }
     return text
