@@ -9,8 +9,9 @@ struct ChartPlot {
   }
 
   struct Curve {
-    /// What the legend says.
     var name: String
+    /// A curve before this one that looks the same.
+    var twin: (name: String, isEqual: Bool)?
     /// Lines without gaps.
     var lines: [[Place]] = []
     var raw: [[Place]] = []
@@ -19,6 +20,19 @@ struct ChartPlot {
     var marks: [Place] = []
     /// Marks that are outside, at the edge that is nearest.
     var outside: [Place] = []
+
+    /// What the legend says, in about `limit` characters: the start and the end of longer names.
+    func label(limit: Int = 200) -> String {
+      guard let twin else { return Self.shortened(name, to: limit) }
+      let relation = twin.isEqual ? "equals" : "≈"
+      return Self.shortened(name, to: limit / 2)
+        + " (\(relation) \(Self.shortened(twin.name, to: max(8, limit / 2 - 10))))"
+    }
+
+    private static func shortened(_ name: String, to limit: Int) -> String {
+      name.count <= limit
+        ? name : "\(name.prefix(limit / 2))…\(name.suffix(limit - limit / 2 - 1))"
+    }
   }
 
   let x: ChartAxis
@@ -74,9 +88,8 @@ struct ChartPlot {
         )
       }
       if let twin = curves.indices.first(where: { isSame(curve, curves[$0]) }) {
-        let isEqual = series.points == chart.series[twin].points
-        curve.name += isEqual ? " (equals " : " (≈ "
-        curve.name += chart.series[twin].name + ")"
+        let other = chart.series[twin]
+        curve.twin = (other.name, series.points == other.points)
       }
       curves.append(curve)
     }

@@ -99,8 +99,8 @@ extension LineChart {
       let letter = String(Self.letter(index))
       return hasColor
         ? PrintedText.color(ChartColors.terminal[index % ChartColors.terminal.count])
-          + "━\(letter)━\(PrintedText.plain) " + curve.name
-        : "\(letter) \(curve.name)"
+          + "━\(letter)━\(PrintedText.plain) " + curve.label()
+        : "\(letter) \(curve.label())"
     }.joined(separator: "   ")
   }
 }

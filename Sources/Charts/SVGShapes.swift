@@ -110,11 +110,11 @@ struct SVGLegend {
   init(_ curves: [ChartPlot.Curve], width: Int) {
     var (x, row) = (12.0, 0)
     for curve in curves {
-      let name = Self.shortened(curve.name, to: max(12, (width - 60) / 7))
+      let name = curve.label(limit: max(24, (width - 60) / 7))
       let length = 36 + Double(name.count) * 6.8
       if x > 12, x + length > Double(width) - 8 { (x, row) = (12, row + 1) }
       entries.append((x, row, name, curve.lines.isEmpty || !curve.marks.isEmpty))
-      x += length + 8
+      x += length + 14
     }
   }
 
@@ -129,11 +129,5 @@ struct SVGLegend {
       return SVGShapes.colored(index, sample + mark)
         + SVGShapes.text(entry.name, x: entry.x + 32, y: y, anchor: "start")
     }
-  }
-
-  /// The start and the end of a name that is too long.
-  private static func shortened(_ name: String, to limit: Int) -> String {
-    name.count <= limit
-      ? name : "\(name.prefix(limit / 2))…\(name.suffix(limit - limit / 2 - 1))"
   }
 }

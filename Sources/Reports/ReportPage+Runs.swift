@@ -37,7 +37,7 @@ extension RunSummary {
       ("tokens", "\(grouped(last.tokens))"),
       (
         "FLOPs",
-        "\(scientific(last.flops)) by the paper's formula, \(scientific(last.fullFLOPs)) of all"
+        "\(scientific(last.flops)) by the paper's formula, \(scientific(last.fullFLOPs)) counting everything"
       ),
       ("time", "\(Self.duration(last.seconds))"),
     ]

@@ -49,7 +49,7 @@ struct ChartTests {
     // From the left of the upper row to the right of the lowest, off the frame at both.
     #expect(try #require(columns(0).first ?? columns(1).first) < 4)
     #expect(try #require(columns(7).last) > 34)
-    #expect(lines.contains { $0.contains("2.0k") })
+    #expect(lines.contains { $0.contains("1k") && $0.contains("2k") })
     #expect(lines.contains { $0 == "A a   B b" })
     #expect(area.contains { $0.contains("A") } && area.contains { $0.contains("B") })
   }
