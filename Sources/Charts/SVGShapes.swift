@@ -63,7 +63,10 @@ enum SVGShapes {
             polyline($0, frame, "stroke-width=\"\(kind == 0 ? "2.2" : "1.8")\"\(dash(index))")
           }
         }
-      } + layer { marks($1, $0, frame) }
+      }
+      + (0..<count).flatMap { kind in
+        layer { index, curve in index % count == kind ? marks(curve, index, frame) : [] }
+      }
   }
 
   private static func pale(_ curve: ChartPlot.Curve, _ frame: SVGFrame) -> [Markup] {
