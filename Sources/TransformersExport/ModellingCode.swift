@@ -43,18 +43,31 @@ package enum ModellingCode {
 
   private static var trainingScript: [(name: String, bytes: [UInt8])] {
     [
+      ("gpu_check.py", PackageResources.gpu_check_py),
       ("train.py", PackageResources.train_py),
       ("train_data.py", PackageResources.train_data_py),
+      ("train_errors.py", PackageResources.train_errors_py),
+      ("train_evaluation.py", PackageResources.train_evaluation_py),
+      ("train_group.py", PackageResources.train_group_py),
+      ("train_loader.py", PackageResources.train_loader_py),
       ("train_loop.py", PackageResources.train_loop_py),
+      ("train_loss.py", PackageResources.train_loss_py),
+      ("train_metrics.py", PackageResources.train_metrics_py),
+      ("train_model.py", PackageResources.train_model_py),
+      ("train_muon.py", PackageResources.train_muon_py),
       ("train_optimizer.py", PackageResources.train_optimizer_py),
       ("train_parallel.py", PackageResources.train_parallel_py),
       ("train_parameters.py", PackageResources.train_parameters_py),
       ("train_random.py", PackageResources.train_random_py),
       ("train_recipe.py", PackageResources.train_recipe_py),
       ("train_run.py", PackageResources.train_run_py),
+      ("train_save.py", PackageResources.train_save_py),
       ("train_schedule.py", PackageResources.train_schedule_py),
+      ("train_settings.py", PackageResources.train_settings_py),
       ("train_state.py", PackageResources.train_state_py),
       ("train_teacher.py", PackageResources.train_teacher_py),
+      ("train_text.py", PackageResources.train_text_py),
+      ("train_tokens.py", PackageResources.train_tokens_py),
     ]
   }
 

@@ -14,11 +14,16 @@ IDS = [5, 0, 300, 7]
 @pytest.fixture
 def data(monkeypatch):
     monkeypatch.syspath_prepend(str(RESOURCES))
-    import train_data
+    import train_tokens
 
-    yield train_data
+    yield train_tokens
     for name in [name for name in sys.modules if name.startswith("train_")]:
         del sys.modules[name]
+
+
+def ids(data, path) -> list[int]:
+    tokens = data.opened(str(path), "auto", 1000, None)
+    return (tokens[:] & data.IDS).tolist()
 
 
 def megatron(path: pathlib.Path, dtype: str, code: int) -> str:
@@ -33,8 +38,8 @@ def megatron(path: pathlib.Path, dtype: str, code: int) -> str:
 @pytest.mark.parametrize("dtype, code", [("<i4", 4), ("<u2", 8), ("<i8", 5)])
 def test_megatron(data, tmp_path, dtype, code):
     path = megatron(tmp_path / "a", dtype, code)
-    assert data._open(path, "auto", 1000).tolist() == IDS
-    assert data._open(path[:-4] + ".idx", "auto", 1000).tolist() == IDS
+    assert ids(data, path) == IDS
+    assert ids(data, path[:-4] + ".idx") == IDS
 
 
 @pytest.mark.parametrize("magic, dtype", [(20240520, "<u2"), (20240801, "<u4")])
@@ -43,20 +48,39 @@ def test_shard(data, tmp_path, magic, dtype):
     header = np.zeros(256, "<i4")
     header[:3] = magic, 1, len(IDS)
     path.write_bytes(header.tobytes() + np.array(IDS, dtype).tobytes())
-    assert data._open(str(path), "auto", 1000).tolist() == IDS
+    assert ids(data, path) == IDS
 
 
 def test_bare(data, tmp_path):
     path = tmp_path / "a.bin"
     np.array(IDS, "<u2").tofile(path)
-    assert data._open(str(path), "auto", 1000).tolist() == IDS
+    assert ids(data, path) == IDS
     np.array(IDS, "<i4").tofile(path)
     with pytest.raises(data.DataError, match="every second"):
-        data._open(str(path), "auto", 1000)
+        ids(data, path)
 
 
-def test_text(data, tmp_path):
+def test_documents_begin_where_the_index_says(data, tmp_path):
+    path = tmp_path / "a"
+    np.arange(9, dtype="<u2").tofile(path.with_suffix(".bin"))
+    # Sequences of 2, 3 and 4 ids; the second document starts with the second sequence.
+    path.with_suffix(".idx").write_bytes(
+        b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, 8, 3, 3) + struct.pack("<3i", 2, 3, 4)
+        + struct.pack("<3q", 0, 4, 10) + struct.pack("<3q", 0, 1, 3))
+    tokens = data.opened(str(path.with_suffix(".bin")), "auto", 1000, None)[:]
+    assert np.flatnonzero(tokens & data.STARTS_DOCUMENT).tolist() == [0, 2]
+
+
+def test_documents_end_with_a_token(data, tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([4, 0, 5, 6, 0, 7], "<u2"))
+    tokens = data.opened(str(path), "auto", 1000, 0)
+    assert np.flatnonzero(tokens[:] & data.STARTS_DOCUMENT).tolist() == [0, 2, 5]
+    assert np.flatnonzero(tokens[2:6] & data.STARTS_DOCUMENT).tolist() == [0, 3]
+    assert not data.opened(str(path), "auto", 1000, None).marks_documents
+
+
+def test_other_files_are_left_to_others(data, tmp_path):
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1")
-    with pytest.raises(data.DataError, match="--prepare"):
-        data._open(str(path), "auto", 1000)
+    assert data.opened(str(path), "auto", 1000, None) is None

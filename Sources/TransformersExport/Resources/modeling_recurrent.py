@@ -216,7 +216,9 @@ class RecurrentModel(RecurrentPreTrainedModel):
         if position_ids is not None and cache is None:
             mask = attention_mask
             documents = documents_of(positions, mask if mask is None or mask.dim() == 2 else None)
-            if not torch.compiler.is_compiling() and not bool(documents.any()):
+            # In training nobody waits for the device, and one kind of mask serves all batches.
+            is_free = torch.compiler.is_compiling() or self.training
+            if not is_free and not bool(documents.any()):
                 documents = None
         keys = key_count(cache, past, length)
         is_flex = self.config._attn_implementation == "flex_attention"

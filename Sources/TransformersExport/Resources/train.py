@@ -3,55 +3,75 @@
     python train.py --recipe data/recipe.yaml -o run
     torchrun --nproc-per-node 8 train.py --recipe data/recipe.yaml -o run --parallel fsdp
 
-The recipe's data must be tokens: `ckpt train PACKAGE --recipe RECIPE --prepare -o data` makes them,
-with a recipe that names them. The run folder is that of `ckpt train`: `ckpt runs` compares
-both, and --resume goes on with a run of either.
+`ckpt train PACKAGE --recipe RECIPE --prepare -o data` makes tokens of any data, with a recipe that
+names them. The run folder is that of `ckpt train`: `ckpt runs` compares both, and --resume goes on
+with a run of either.
 """
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
 
-from transformers import AutoModelForCausalLM
-
 sys.dont_write_bytecode = True  # the model's folder stays as its manifest says
-from train_data import DataError, Dataset  # noqa: E402
-from train_loop import TYPES, Stopped, Trainer  # noqa: E402
-from train_parallel import Group  # noqa: E402
-from train_recipe import Recipe, RecipeError  # noqa: E402
-from train_run import RunError, RunFolder  # noqa: E402
+from transformers import AutoConfig  # noqa: E402
 
-INTERRUPTED = 130
+from train_data import Dataset  # noqa: E402
+from train_errors import INPUT_OUTPUT, UNSUPPORTED, USAGE, RecipeError, RunError  # noqa: E402
+from train_group import Group  # noqa: E402
+from train_loop import TYPES, Trainer  # noqa: E402
+from train_metrics import SINKS  # noqa: E402
+from train_model import MEMORY  # noqa: E402
+from train_recipe import Recipe  # noqa: E402
+from train_run import RunFolder  # noqa: E402
+from train_save import FORMS  # noqa: E402
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(USAGE, f"error: {message} [usage]\n")
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", required=True, help="run folder to write")
-    parser.add_argument("--recipe", help="a recipe in YAML")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                        help="any setting of a recipe, such as optimizer.clip=0.5")
-    parser.add_argument("--data", nargs="+", metavar="FILE",
-                        help="token files (.tokens, .npy, .bin); FILE:WEIGHT mixes several")
-    parser.add_argument("--parallel", choices=["ddp", "fsdp"], default="ddp",
-                        help="whole copies of the model, or shards of it")
-    parser.add_argument("--gradient-checkpointing", action="store_true",
-                        help="compute activations again in the backward pass: less memory")
-    parser.add_argument("--save-dtype", choices=TYPES, default="f32",
-                        help="type of the trained weights")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    parser.add_argument("--model", default=Path(__file__).resolve().parent,
-                        help="model folder; this one without it")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("-o", "--output", required=True, help="run folder to write")
+    add("--recipe", help="a recipe in YAML")
+    add("--set", action="append", default=[], metavar="KEY=VALUE",
+        help="any setting of a recipe, such as optimizer.clip=0.5")
+    add("--data", nargs="+", metavar="FILE",
+        help="token files, text, JSON lines, Parquet or Arrow; FILE:WEIGHT mixes several")
+    add("--parallel", choices=["ddp", "fsdp", "hsdp"], default="ddp",
+        help="whole copies of the model, shards of it, or copies that are shards of a machine")
+    add("--shard", type=int, default=0, metavar="N",
+        help="under hsdp, processes that hold a copy together; those of a machine without it")
+    add("--memory", choices=MEMORY, default="none",
+        help="what is computed again in the backward pass instead of kept")
+    add("--compile", nargs="?", const="inductor", metavar="BACKEND",
+        help="compile the blocks with torch.compile")
+    add("--checkpoints", choices=FORMS, default="auto",
+        help="one file, or shards written in the background; auto: shards where the model is")
+    add("--save-dtype", choices=TYPES, default="f32", help="type of the trained weights")
+    add("--resume", nargs="?", const="yes", choices=["yes", "auto"],
+        help="go on with the run in the folder; auto: start it where there is none")
+    add("--convert", action="store_true",
+        help="write the last checkpoint as one file, which ckpt train goes on with, and end")
+    add("--log", action="append", default=[], choices=SINKS, help="send metrics there too")
+    add("--peak-flops", type=float, metavar="N",
+        help="FLOPs a second of one device, for MFU; known for common GPUs")
+    add("--timeout", type=float, default=600, metavar="SECONDS",
+        help="after which an exchange that does not end is an error; 600 without it")
+    add("--model", default=Path(__file__).resolve().parent,
+        help="model folder; this one without it")
     return parser.parse_args()
 
 
-def recipe_of(options: argparse.Namespace, run: RunFolder) -> Recipe:
-    """The recipe of a new run, or that of the one that goes on, which options must not change."""
+def recipe_of(options: argparse.Namespace, run: RunFolder, resumes: bool) -> Recipe:
+    """The recipe of a new run, or that of the one that goes on, which options must not change but
+    for more steps."""
     recipe = Recipe()
-    if options.resume:
-        if not run.recipe.is_file():
-            raise RunError(f"{run.path}: there is no run to resume")
+    if resumes:
         recipe.apply(run.recipe.read_text("utf-8"), run.recipe)
     before = dict(recipe.values)
     if options.recipe:
@@ -63,56 +83,64 @@ def recipe_of(options: argparse.Namespace, run: RunFolder) -> Recipe:
         recipe.set(path, text)
     if options.data:
         recipe.set("data.sources", options.data)
-    changed = [path for path in before if before[path] != recipe[path]] if options.resume else []
-    if changed:
-        raise RunError(f"the run was started with {changed[0]} = {before[changed[0]]}, not "
-                       f"{recipe[changed[0]]}; leave the setting out, or start a new run")
+    for path in before if resumes else []:
+        grows = path == "steps" and recipe[path] > before[path]
+        if before[path] != recipe[path] and not grows:
+            raise RunError(f"the run was started with {path} = {before[path]}, not {recipe[path]}; "
+                           "leave the setting out, or start a new run", "train.other_setting",
+                           USAGE)
+    recipe.refuse_what_only_ckpt_does()
     return recipe
+
+
+def prepared(options: argparse.Namespace, run: RunFolder) -> tuple[Recipe, bool]:
+    """The recipe, and whether a run goes on."""
+    resumes = options.convert or options.resume == "yes" or (
+        options.resume == "auto" and run.is_there)
+    if resumes and not run.is_there:
+        raise RunError(f"{run.path}: there is no run to go on with; start the run without --resume",
+                       "train.nothing_to_resume", INPUT_OUTPUT)
+    return recipe_of(options, run, resumes), resumes
 
 
 def train(options: argparse.Namespace, group: Group) -> None:
     run = RunFolder(options.output)
-    recipe = recipe_of(options, run)
-    recipe.refuse_what_only_ckpt_does()
-    model = AutoModelForCausalLM.from_pretrained(options.model, trust_remote_code=True).float()
-    specs = model.config.block_specs["distinct"]
+    recipe, resumes = group.by_first(lambda: prepared(options, run))
+    config = AutoConfig.from_pretrained(options.model, trust_remote_code=True)
+    specs = config.block_specs["distinct"]
     if any((spec["mlp"].get("experts") or {}).get("balance") for spec in specs):
         raise RunError("this script does not add the loss that balances experts; train the package "
-                       "with `ckpt train`, or export it with router_aux_loss_coef 0")
-    context = model.config.max_position_embeddings
-    if recipe["sequence_length"] > context:
+                       "with `ckpt train`, or export it with router_aux_loss_coef 0",
+                       "train.not_trainable", UNSUPPORTED)
+    if recipe["sequence_length"] > config.max_position_embeddings:
         raise RunError(f"sequences of {recipe['sequence_length']} tokens, the model's context has "
-                       f"{context}; lower sequence_length")
-    if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-    model.train()
-    ending = model.config.eos_token_id
-    data = Dataset(recipe, model.get_input_embeddings().num_embeddings,
-                   ending[0] if isinstance(ending, list) else ending)
+                       f"{config.max_position_embeddings}; lower sequence_length",
+                       "train.too_long", USAGE)
+    ending = config.eos_token_id
+    data = Dataset(recipe, config.padded_vocab_size,
+                   ending[0] if isinstance(ending, list) else ending, options.model)
     data.require_learned(recipe["evaluation.rows"])
-    trainer = Trainer(model, options, recipe, data, run, group)
-    if options.resume:
-        trainer.resume()
-    elif group.is_first:
-        run.create(recipe)
+    trainer = Trainer(options, recipe, data, run, group)
+    group.by_first(lambda: run.hold() if resumes else run.create(recipe))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: setattr(trainer, "is_stopping", True))
-    trainer.train()
+    if resumes:
+        trainer.resume()
+        group.by_first(lambda: run.write_recipe(recipe))
+    trainer.convert() if options.convert else trainer.train()
 
 
 def main() -> None:
     options = arguments()
-    group = Group()
+    group = Group(options.timeout)
     try:
         train(options, group)
-    except (DataError, RecipeError, RunError, OSError) as error:
-        sys.exit(f"train.py: {error}" if group.is_first else f"process {group.rank}: {error}")
-    except Stopped:
-        if group.is_first:
-            print("train.py: stopped by a signal; go on with --resume", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    finally:
-        group.close()
+    except BaseException as error:
+        code = group.fail(error)
+        # Other processes may be gone: nothing is taken down together with them.
+        sys.stdout.flush()
+        os._exit(code)
+    group.close()
 
 
 if __name__ == "__main__":

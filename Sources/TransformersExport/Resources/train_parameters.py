@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from train_errors import UNSUPPORTED, RunError
+
 # Of a block, in the order that `ckpt` keeps them in.
 BLOCK = ("norm_1.weight", "attn.Wqkv.weight", "attn.Wqkv.bias", "attn.q_norm.weight",
          "attn.k_norm.weight", "attn.proj.weight", "attn.proj.bias", "norm_2.weight",
@@ -36,7 +38,8 @@ def tensors_of(model: torch.nn.Module) -> list[TrainedTensor]:
             is_body_matrix = name not in outside and parameter.dim() == 2
             tensors.append(TrainedTensor(name, parameter, is_body_matrix))
     if parameters:
-        raise ValueError(f"parameters of unknown use: {', '.join(parameters)}")
+        raise RunError(f"parameters that this script does not train: {', '.join(parameters)}",
+                       "train.not_trainable", UNSUPPORTED)
     return tensors
 
 

@@ -1,5 +1,6 @@
 """The run folder, as `ckpt train` writes it: formats/run-folder.md."""
 
+import fcntl
 import json
 import math
 import os
@@ -10,15 +11,12 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from train_errors import EXISTS, INPUT_OUTPUT, RunError
 from train_recipe import Recipe
 
 STATE = "trainer_state.safetensors"
 # What is made anew beside the trained weights, or is about the untrained ones.
 NOT_COPIED = ("config.json", "manifest.json", "model.sig", "VERIFICATION.json")
-
-
-class RunError(Exception):
-    """A run that cannot start or go on."""
 
 
 class RunFolder:
@@ -30,12 +28,46 @@ class RunFolder:
         self.package = self.path / "package"
         self.checkpoints = self.path / "checkpoints"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to go on with."""
+        return self.recipe.is_file()
+
     def create(self, recipe: Recipe) -> None:
-        """Makes the folder of a new run."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunError(f"{self.path} exists; choose another folder, or go on with --resume")
-        self.checkpoints.mkdir(parents=True)
-        self.recipe.write_text(recipe.text(), encoding="utf-8")
+        """Makes the folder of a new run; the recipe goes last, so that a start cut off is none."""
+        if self.path.exists():
+            if not self.path.is_dir():
+                raise RunError(f"{self.path}: exists", "io.exists", EXISTS)
+            if self.recipe.exists():
+                raise RunError(f"{self.path}: the folder holds a run already; choose another, or go "
+                               "on with --resume", "train.run_exists", EXISTS)
+            names = {entry.name for entry in self.path.iterdir()} - {"lock", "checkpoints"}
+            if names or self.steps():
+                raise RunError(f"{self.path}: exists", "io.exists", EXISTS)
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.hold()
+        self.write_recipe(recipe)
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        partial = self.recipe.with_suffix(".partial")
+        partial.write_text(recipe.text(), encoding="utf-8")
+        partial.replace(self.recipe)
+
+    def hold(self) -> None:
+        """Keeps others from writing to the run, until this process ends."""
+        self.lock = open(self.path / "lock", "a")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{self.path}: another process writes to the run", "io.in_use",
+                           EXISTS) from None
+
+    def require_room(self, needed: int) -> None:
+        """Before anything is computed that could not be kept."""
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise RunError(f"{self.path}: {needed} bytes are needed for checkpoints and result, "
+                           f"{free} are free; make room", "io.no_space", INPUT_OUTPUT)
 
     def log(self, record: dict) -> None:
         """Appends the record of a step."""
@@ -71,7 +103,7 @@ class RunFolder:
     def rewind(self, step: int) -> None:
         """Removes what a killed run left half-written, and the log lines after `step`."""
         for folder in self.checkpoints.glob(".*.partial"):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         for name in ("metrics.jsonl", "evaluations.jsonl"):
             log = self.path / name
             if log.exists():
@@ -85,12 +117,16 @@ class RunFolder:
 class StagedFolder:
     """A folder under a temporary name beside its own, until it is whole and on the disk."""
 
-    def __init__(self, destination: str | Path):
+    def __init__(self, destination: str | Path, path: Path | None = None):
+        """`path`: that another process has made."""
         self.destination = Path(destination)
         name = f".{self.destination.name}.ckpt-{os.getpid()}.partial"
-        self.path = self.destination.with_name(name)
+        self.path = path or self.destination.with_name(name)
+
+    def make(self) -> Path:
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir()
+        return self.path
 
     def publish(self) -> None:
         for file in self.path.rglob("*"):

@@ -7,9 +7,9 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import Parameter
 
+from train_errors import MALFORMED, RunError
 from train_optimizer import Optimizer
-from train_parallel import full, like_shard, local
-from train_run import RunError
+from train_parallel import full, local, rows_here
 
 Piece = tuple[int, Tensor, Parameter]  # offset in the flat tensor, values here, whole
 ALIGNMENT = 16  # each tensor of `parameters` starts at a multiple of so many elements
@@ -57,16 +57,19 @@ def read_state(path: Path, optimizer: Optimizer) -> dict:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
         if "ckpt.trainer" not in metadata:
-            raise RunError(f"{path}: no progress in its metadata")
+            raise RunError(f"{path}: the trainer's state is broken: no progress in its metadata",
+                           "train.broken_state", MALFORMED)
         progress = json.loads(metadata["ckpt.trainer"])
         for name, (count, pieces) in _flats(optimizer).items():
             if name not in file.keys() or file.get_slice(name).get_shape() != [count]:
-                raise RunError(f"{path}: no tensor {name} of {count} elements, which this model "
-                               "and this recipe need")
+                raise RunError(f"{path}: the trainer's state is broken: no tensor {name} of "
+                               f"{count} elements, which this model and this recipe need",
+                               "train.broken_state", MALFORMED)
             flat = file.get_slice(name)
             for offset, values, parameter in pieces:
-                piece = flat[offset:offset + parameter.numel()].view(parameter.shape)
-                values.copy_(like_shard(piece.to(values.device), like=parameter))
+                width = parameter[0].numel()
+                start = offset + rows_here(parameter).start * width
+                values.copy_(flat[start:start + values.numel()].view(values.shape))
     optimizer.step_count = progress["updates"]
     return progress
 
@@ -84,7 +87,7 @@ def _flats(optimizer: Optimizer) -> dict[str, tuple[int, list[Piece]]]:
     slots = optimizer.slots
     return {
         "parameters": flat(
-            [(local(slot.parameter.data), slot.parameter) for slot in slots], ALIGNMENT),
+            [(local(slot.parameter.detach()), slot.parameter) for slot in slots], ALIGNMENT),
         "first_moments": flat([(slot.first, slot.parameter) for slot in slots], 1),
         "second_moments": flat(
             [(slot.second, slot.parameter) for slot in slots if slot.second is not None], 1),

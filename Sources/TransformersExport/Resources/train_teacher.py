@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
 from train_data import IGNORED
+from train_errors import INPUT_OUTPUT, USAGE, RunError
 from train_parameters import GROUPS, Ledger, tensors_of
 from train_recipe import Recipe
-from train_run import RunError
 
 
 class Teacher:
@@ -24,11 +24,12 @@ class Teacher:
             model = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=True)
         except (OSError, ValueError) as error:
             raise RunError(f"{path}: transformers cannot load the teacher: {error}; a package can "
-                           "be loaded after ckpt export --to transformers") from error
+                           "be loaded after ckpt export --to transformers", "io.missing",
+                           INPUT_OUTPUT) from error
         rows = model.get_input_embeddings().num_embeddings
         if rows != vocabulary:
-            raise RunError(f"{path}: the teacher's vocabulary has {rows} tokens, the student's "
-                           f"{vocabulary}")
+            raise RunError(f"the teacher has a vocabulary of {rows} tokens, the student one of "
+                           f"{vocabulary}", "model.other_vocabulary", USAGE)
         self.model = model.float().eval().requires_grad_(False).to(device)
 
     @torch.no_grad()
@@ -39,10 +40,13 @@ class Teacher:
     def divergence(
         self, logits: torch.Tensor, taught: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
-        """KL(teacher || student) of the softened distributions, summed over the labels, in nats."""
-        own, other = (F.log_softmax(x[labels != IGNORED].float() / self.temperature, -1)
-                      for x in (logits, taught))
-        return F.kl_div(own, other, reduction="sum", log_target=True)
+        """KL(teacher || student) of the softened distributions, summed over the labels, in nats.
+
+        logits, taught: [T, V]. labels: [T].
+        """
+        own, other = (F.log_softmax(x.float() / self.temperature, -1) for x in (logits, taught))
+        distances = F.kl_div(own, other, reduction="none", log_target=True).sum(-1)
+        return torch.where(labels != IGNORED, distances, 0).sum()
 
     def mixed(self, loss: torch.Tensor, divergence: torch.Tensor) -> torch.Tensor:
         return (1 - self.mix) * loss + self.mix * self.temperature**2 * divergence

@@ -1,0 +1,101 @@
+"""The model: built without memory, spread, filled from its files, and how its blocks are run."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from train_errors import INPUT_OUTPUT, MALFORMED, RunError
+from train_loss import Objective
+from train_parallel import Layout, local, rows_here
+
+MEMORY = ("none", "recurrence", "block")
+
+
+def built(folder: str | Path) -> nn.Module:
+    """The model in float32, of which no number is there yet."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=True)
+    return model.float().train()
+
+
+def placed(
+    model: nn.Module, folder: str | Path, layout: Layout, memory: str, backend: str | None,
+    is_bf16: bool,
+) -> nn.Module:
+    """The objective to call: spread, compiled and filled. Each process reads its own rows alone."""
+    if backend:
+        compile_blocks(model.transformer, backend)
+    save_memory(model.transformer, memory)
+    objective = Objective(model, is_bf16)
+    callable = layout.spread(objective, model.transformer, is_bf16)
+    model.to_empty(device=layout.group.device)
+    if model.config.tie_word_embeddings:
+        model.lm_head.weight = model.transformer.wte.weight
+    fill(model, Path(folder))
+    return layout.copied(callable)
+
+
+@torch.no_grad()
+def fill(model: nn.Module, folder: Path) -> None:
+    """Reads the parameters' shards of this process."""
+    places = _places(folder)
+    files = {}
+    for name, parameter in model.named_parameters():
+        if name not in places:
+            raise RunError(f"{folder}: no tensor {name}", "model.missing_tensor", MALFORMED)
+        path = places[name]
+        if path not in files:
+            files[path] = safe_open(path, "pt")
+        stored = files[path].get_slice(name)
+        if stored.get_shape() != list(parameter.shape):
+            raise RunError(f"{path}: tensor {name} is {stored.get_shape()}, not "
+                           f"{list(parameter.shape)}", "model.shape", MALFORMED)
+        local(parameter).copy_(stored[rows_here(parameter)])
+
+
+def _places(folder: Path) -> dict[str, Path]:
+    """The file of each tensor."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = json.loads(index.read_text("utf-8"))["weight_map"]
+        return {name: folder / file for name, file in names.items()}
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise RunError(f"{folder}: no model.safetensors", "io.missing", INPUT_OUTPUT)
+    with safe_open(path, "pt") as file:
+        return {name: path for name in file.keys()}
+
+
+def blocks_of(body: nn.Module) -> list[nn.Module]:
+    return [*body.prelude, *body.core_block, *body.coda]
+
+
+def compile_blocks(body: nn.Module, backend: str) -> None:
+    """Compiles what a block does; blocks of one kind share what is compiled, as do all passes."""
+    # With and without gradient, for each kind of block.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 32)
+    for block in blocks_of(body):
+        block.forward = torch.compile(
+            block.forward, backend=backend, fullgraph=True, dynamic=False)
+
+
+def save_memory(body: nn.Module, kind: str) -> None:
+    """What is computed again in the backward pass: nothing, each block, or each recurrence whole.
+
+    Of a recurrence, the state alone is kept, and prelude and coda are kept by block.
+    """
+    if kind == "none":
+        return
+    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+    outer = [*body.prelude, *body.coda]
+    for block in blocks_of(body) if kind == "block" else outer:
+        block.forward = partial(again, block.forward)
+    if kind == "recurrence":
+        body.recur = partial(again, body.recur)

@@ -1,0 +1,127 @@
+"""Muon's orthogonalisation, dealt out: each matrix is whole on one process, once, for a moment."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from train_parallel import Layout
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al., 2024
+NEWTON_SCHULZ_STEPS = 5
+LEAST_NORM = 1e-7
+
+
+class Dealer:
+    """Orthogonalises matrices that lie in shards, or whole, on the processes of a group."""
+
+    def __init__(self, shapes: list[torch.Size], layout: Layout, precision: torch.dtype):
+        self.shapes, self.precision = shapes, precision
+        self.is_sharded, self.group = layout.is_sharded, layout.shard_group
+        self.size = dist.get_world_size(self.group)
+        self.rank = dist.get_rank(self.group)
+        self.owned = _dealt(shapes, self.size)
+        self.mine = self.owned[self.rank]
+
+    def __call__(self, parts: list[Tensor]) -> list[Tensor]:
+        """Of matrices whose `parts` here lie as their parameters do, those parts made orthogonal."""
+        if self.size == 1:
+            return orthogonalised(parts, self.precision)
+        return self._of_shards(parts) if self.is_sharded else self._of_copies(parts)
+
+    def _of_copies(self, matrices: list[Tensor]) -> list[Tensor]:
+        """Every process does its own, and all gather the results."""
+        results = orthogonalised([matrices[i] for i in self.mine], self.precision)
+        counts = [sum(self.shapes[i].numel() for i in owned) for owned in self.owned]
+        sent = matrices[0].new_zeros(max(counts), dtype=self.precision)
+        torch.cat([x.flatten() for x in results] or [sent[:0]], out=sent[:counts[self.rank]])
+        all = sent.new_empty(self.size * len(sent))
+        dist.all_gather_into_tensor(all, sent, group=self.group)
+        updates = list(matrices)
+        for row, owned in zip(all.view(self.size, -1), self.owned):
+            start = 0
+            for i in owned:
+                count = self.shapes[i].numel()
+                updates[i] = row[start:start + count].view(self.shapes[i])
+                start += count
+        return updates
+
+    def _of_shards(self, shards: list[Tensor]) -> list[Tensor]:
+        """Shards go to the owners of their matrices, and those of the results come back."""
+        places = [[self._rows(i, rank) for i in self.mine] for rank in range(self.size)]
+        sent = [[shards[i] for i in owned] for owned in self.owned]
+        shapes = [[(rows.stop - rows.start, self.shapes[i][1]) for i, rows in zip(self.mine, place)]
+                  for place in places]
+        received = self._exchanged(sent, shapes, shards[0])
+        wholes = [torch.cat(pieces) for pieces in zip(*received)]
+        results = orthogonalised(wholes, self.precision)
+        back = [[x[rows] for x, rows in zip(results, place)] for place in places]
+        shapes = [[shards[i].shape for i in owned] for owned in self.owned]
+        updates, like = list(shards), shards[0].to(self.precision)
+        for owned, pieces in zip(self.owned, self._exchanged(back, shapes, like)):
+            for i, piece in zip(owned, pieces):
+                updates[i] = piece
+        return updates
+
+    def _rows(self, index: int, rank: int) -> slice:
+        """What FSDP2 gives a process of a matrix."""
+        rows = self.shapes[index][0]
+        share = -(-rows // self.size)
+        return slice(min(rank * share, rows), min((rank + 1) * share, rows))
+
+    def _exchanged(
+        self, sent: list[list[Tensor]], shapes: list[list[tuple]], like: Tensor
+    ) -> list[list[Tensor]]:
+        """Sends a list of tensors to each process; gives those of the `shapes` that each sent."""
+        flat = [x.reshape(-1) for pieces in sent for x in pieces]
+        source = torch.cat(flat or [like.new_empty(0)]).to(like)
+        counts = [[rows * columns for rows, columns in pieces] for pieces in shapes]
+        target = source.new_empty(sum(map(sum, counts)))
+        dist.all_to_all_single(
+            target, source, [sum(of_one) for of_one in counts],
+            [sum(x.numel() for x in pieces) for pieces in sent], group=self.group)
+        received, start = [], 0
+        for of_one, pieces in zip(counts, shapes):
+            received.append([])
+            for count, shape in zip(of_one, pieces):
+                received[-1].append(target[start:start + count].view(shape))
+                start += count
+        return received
+
+
+def _dealt(shapes: list[torch.Size], hands: int) -> list[list[int]]:
+    """Which matrices each process orthogonalises: the next costly one goes to who has least."""
+    def cost(index: int) -> int:
+        return min(shapes[index]) ** 2 * max(shapes[index])
+
+    owned, load = [[] for _ in range(hands)], [0] * hands
+    for index in sorted(range(len(shapes)), key=cost, reverse=True):
+        hand = load.index(min(load))
+        owned[hand].append(index)
+        load[hand] += cost(index)
+    return [sorted(indices) for indices in owned]
+
+
+def orthogonalised(matrices: list[Tensor], precision: torch.dtype) -> list[Tensor]:
+    """Matrices with their singular values brought near 1, by a quintic Newton-Schulz iteration;
+    those of one shape in one go."""
+    results, by_shape = list(matrices), {}
+    for index, matrix in enumerate(matrices):
+        by_shape.setdefault(matrix.shape, []).append(index)
+    for shape, indices in by_shape.items():
+        is_tall = shape[0] > shape[1]
+        x = torch.stack([matrices[i].mT if is_tall else matrices[i] for i in indices])
+        norms = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        x = _newton_schulz((x / norms.clamp(min=LEAST_NORM).float()).to(precision))
+        for i, result in zip(indices, x):
+            results[i] = result.mT if is_tall else result
+    return results
+
+
+def _newton_schulz(x: Tensor) -> Tensor:
+    """x: [count, rows, columns], no more rows than columns, of norm 1 each."""
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        mixed = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, mixed, x, beta=a)
+    return x
