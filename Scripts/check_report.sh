@@ -23,7 +23,7 @@ done
 
 # A page asks nothing of the network; this one is watched by a second page, which may run a script.
 chromium() {
-  "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
+  "$browser" --headless --enable-logging=stderr --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
     --user-data-dir="$out/profile" "$@" 2>"$out/browser.log"
 }
 failed=0
