@@ -185,6 +185,12 @@ let package = Package(
         "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
         "MessagePassing", "Kernels", "Models", "Charts",
       ]),
+    .target(
+      name: "Reports",
+      dependencies: [
+        "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
+        "Models",
+      ]),
 
     // MARK: Tool
     .target(
@@ -193,7 +199,8 @@ let package = Package(
         "Platform", "ByteIO", "JSON", "Tensors", "Archives", "Safetensors", "TorchArchive",
         "Checkpoint", "Tokenizers", "ChatTemplates", "ModelGraph", "Recurrence", "RecurrentPackage",
         "Transformer", "Charts", "Training", "Verification", "TransformersExport", "Kernels",
-        "Models", "Conversion", "Generation", "Scoring", "PackageTraining", argumentParser,
+        "Models", "Conversion", "Generation", "Scoring", "PackageTraining", "Reports",
+        argumentParser,
       ]),
     .executableTarget(name: "ckpt", dependencies: ["CheckpointCommands"]),
 
@@ -234,6 +241,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Models": ["ByteIO", "Checkpoint", "GGUF", "ModelGraph", "Tokenizers"],
   "Conversion": ["ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "ModelGraph", "Models"],
   "Scoring": ["JSON", "Training"],
+  "Reports": ["JSON", "Charts", "Training"],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
     "Tokenizers", "Training", "Transformer", "Kernels", "Models", "Scoring", "PackageTraining",
@@ -247,7 +255,7 @@ for name in [
   "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
   "MessagePassing",
   "Verification", "TransformersExport", "Models", "Conversion", "Generation", "Scoring",
-  "CheckpointCommands",
+  "Reports", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(

@@ -6,6 +6,8 @@ struct BrailleCanvas {
   private let rows: Int
   private var dots: [UInt8]
   private var owners: [Int]
+  /// Characters instead of dots, by cell.
+  private var letters: [Int: Character] = [:]
 
   init(columns: Int, rows: Int) {
     self.columns = columns
@@ -25,6 +27,18 @@ struct BrailleCanvas {
     }
   }
 
+  /// Puts a character over the dots; beside one that is there already.
+  mutating func write(_ letter: Character, at place: (x: Double, y: Double), owner: Int) {
+    let row = min(max(Int(place.y) / 4, 0), rows - 1)
+    let column = min(max(Int(place.x) / 2, 0), columns - 1)
+    let free = [0, 1, -1, 2, -2].map { column + $0 }.first {
+      (0..<columns).contains($0) && letters[row * columns + $0] == nil
+    }
+    guard let free else { return }
+    letters[row * columns + free] = letter
+    owners[row * columns + free] = owner
+  }
+
   private mutating func set(_ x: Int, _ y: Int, _ owner: Int) {
     guard x >= 0, y >= 0, x < columns * 2, y < rows * 4 else { return }
     // Bits of a braille cell: dots 1-3 and 7 in the left column, 4-6 and 8 in the right one.
@@ -40,12 +54,16 @@ struct BrailleCanvas {
   func line(_ row: Int, colors: [Int]) -> String {
     (0..<columns).map { column in
       let cell = row * columns + column
-      guard dots[cell] != 0, let scalar = UnicodeScalar(0x2800 + UInt32(dots[cell])) else {
-        return " "
-      }
-      if colors.isEmpty { return String(Character(scalar)) }
-      return PrintedText.color(colors[owners[cell] % colors.count]) + "\(Character(scalar))"
+      guard let character = character(cell) else { return " " }
+      if colors.isEmpty { return String(character) }
+      return PrintedText.color(colors[owners[cell] % colors.count]) + "\(character)"
         + PrintedText.plain
     }.joined()
+  }
+
+  private func character(_ cell: Int) -> Character? {
+    if let letter = letters[cell] { return letter }
+    guard dots[cell] != 0 else { return nil }
+    return UnicodeScalar(0x2800 + UInt32(dots[cell])).map(Character.init)
   }
 }

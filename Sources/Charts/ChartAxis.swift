@@ -2,6 +2,7 @@ import Platform
 
 /// One axis of a chart: the range shown, and numbers to mark in it.
 struct ChartAxis {
+  /// Ends of the range, a little beyond the values: none of them lies on the frame.
   let lower: Double
   let upper: Double
   let isLogarithmic: Bool
@@ -9,8 +10,10 @@ struct ChartAxis {
 
   /// An axis that holds all `values`, of which there is at least one.
   ///
-  /// - Parameter tickCount: About how many ticks are wanted.
-  init(_ values: [Double], isLogarithmic: Bool, tickCount: Int) {
+  /// - Parameters:
+  ///   - tickCount: About how many ticks are wanted.
+  ///   - marksValues: Let a few values be the marks, as recurrences of 1, 2, 4 and 8 are.
+  init(_ values: [Double], isLogarithmic: Bool, tickCount: Int, marksValues: Bool = true) {
     self.isLogarithmic = isLogarithmic
     var low = values.min() ?? 0
     var high = values.max() ?? 1
@@ -23,21 +26,25 @@ struct ChartAxis {
       let margin = isLogarithmic ? low / 2 : abs(low) / 10 + (low == 0 ? 0.5 : 0)
       (low, high) = (low - margin, high + margin)
     }
-    lower = low
-    upper = high
     let distinct = Set(values).sorted()
-    // A few numbers that are chosen, such as recurrences of 1, 2, 4 and 8, are their own best marks.
-    let areMarks = (2...(tickCount + 2)).contains(distinct.count) && high <= 1000 * low
+    let areMarks =
+      marksValues && (2...(tickCount + 2)).contains(distinct.count) && high <= 1000 * low
     ticks =
       !isLogarithmic
       ? Self.linearTicks(low, high, tickCount)
       : areMarks ? distinct : Self.logarithmicTicks(low, high, tickCount)
+    let margin = isLogarithmic ? pow(high / low, 0.05) : (high - low) * 0.05
+    lower = isLogarithmic ? low / margin : low - margin
+    upper = isLogarithmic ? high * margin : high + margin
   }
 
-  /// Where `value` lies, from 0 at the lower to 1 at the upper end.
+  /// Where `value` lies, from 0 at the lower to 1 at the upper end; at most a few lengths away.
   func position(_ value: Double) -> Double {
-    isLogarithmic
-      ? log(value / lower) / log(upper / lower) : (value - lower) / (upper - lower)
+    let share =
+      isLogarithmic
+      ? (log(value) - log(lower)) / (log(upper) - log(lower))
+      : (value - lower) / (upper - lower)
+    return min(max(share, -3), 4)
   }
 
   /// Multiples of 1, 2 or 5 times a power of ten.
@@ -47,7 +54,7 @@ struct ChartAxis {
     let step = power * ([1, 2, 5, 10].first { $0 * power >= rough } ?? 10)
     guard step > 0, step.isFinite else { return [low, high] }
     var ticks: [Double] = []
-    var index = (low / step).rounded(.up)
+    var index = (low / step - 1e-9).rounded(.up)
     while index * step <= high + step * 1e-9, ticks.count < 100 {
       ticks.append(index * step)
       index += 1
@@ -69,27 +76,10 @@ struct ChartAxis {
       ticks.removeAll { $0 < low * (1 - slack) || $0 > high * (1 + slack) }
       if ticks.count <= count + 2, ticks.count >= 2 { return ticks }
     }
-    return high / low < 100 ? linearTicks(low, high, count) : [low, high]
-  }
-
-  /// `value` as short as four significant digits allow: `0.35`, `12.5`, `4.2k`, `3.7e20`.
-  static func label(_ value: Double) -> String {
-    let size = abs(value)
-    if size == 0 { return "0" }
-    for (unit, scale) in [("G", 1e9), ("M", 1e6), ("k", 1e3)] where size >= scale && size < 1e12 {
-      return digits(value / scale) + unit
-    }
-    if size >= 1e12 || size < 1e-3 {
-      let exponent = floor(log10(size) + 1e-12)
-      return digits(value / pow(10, exponent)) + "e\(Int(exponent))"
-    }
-    return digits(value)
-  }
-
-  private static func digits(_ value: Double) -> String {
-    let decimals = max(0, 3 - Int(floor(log10(max(abs(value), 1e-3)))))
-    let scale = pow(10, Double(min(decimals, 6)))
-    let text = "\((value * scale).rounded() / scale)"
-    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    if high / low < 100 { return linearTicks(low, high, count + 2).filter { $0 > 0 } }
+    // Every so many powers of ten.
+    let stride = max(1, (last - first) / max(count, 1) + 1)
+    let powers = Swift.stride(from: first, through: last, by: stride).map { pow(10, Double($0)) }
+    return powers.filter { $0 >= low * (1 - slack) }
   }
 }

@@ -1,132 +1,115 @@
 extension LineChart {
-  /// Colours that are told apart with any colour vision (Okabe and Ito, 2008).
-  private static let colors = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000",
-  ]
-
   /// The chart as one SVG document, readable on a light and on a dark page.
   ///
   /// - Parameters:
   ///   - width: In pixels.
   ///   - height: In pixels.
   package func svg(width: Int = 720, height: Int = 400) -> String {
-    let frame = Frame(left: 64, top: 40, right: Double(width) - 20, bottom: Double(height) - 52)
-    var lines = [
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\""
-        + " viewBox=\"0 0 \(width) \(height)\" font-family=\"sans-serif\" font-size=\"12\">",
-      "<rect width=\"\(width)\" height=\"\(height)\" fill=\"#ffffff\"/>",
-      text(title, x: Double(width) / 2, y: 22, anchor: "middle", size: 15),
-      text(xLabel, x: (frame.left + frame.right) / 2, y: Double(height) - 12, anchor: "middle"),
-      text(
-        yLabel, x: 16, y: (frame.top + frame.bottom) / 2, anchor: "middle", rotated: true),
-    ]
-    if let axes = axes(ticks: (x: 7, y: 6)) {
-      lines += grid(axes, frame)
-      for (index, series) in drawable.enumerated() {
-        lines += drawing(of: series, Self.colors[index % Self.colors.count], axes, frame)
-      }
-      if series.count > 1 { lines += legend(frame) }
-    }
-    return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
+    Self.document(drawing(width: width, height: height), width: width, height: height)
   }
 
   /// Charts one under another in one document.
   package static func svg(stacking charts: [LineChart], width: Int = 720, height: Int = 400)
     -> String
   {
-    if charts.count == 1 { return charts[0].svg(width: width, height: height) }
-    let whole = height * charts.count
     let parts = charts.enumerated().map { index, chart in
-      "<g transform=\"translate(0 \(index * height))\">\n\(chart.svg(width: width, height: height))</g>"
+      "<g transform=\"translate(0 \(index * height))\">\n\(chart.drawing(width: width, height: height))</g>\n"
+        as Markup
     }
-    return
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(whole)\""
-      + " viewBox=\"0 0 \(width) \(whole)\">\n" + parts.joined(separator: "\n") + "\n</svg>\n"
+    return document(parts.joined(), width: width, height: height * charts.count)
   }
 
-  /// The area of the lines, in pixels.
-  private struct Frame {
-    var left: Double
-    var top: Double
-    var right: Double
-    var bottom: Double
+  /// The chart as an element of an HTML page, which has `style`.
+  package func figure(width: Int = 440, height: Int = 300) -> Markup {
+    """
+    <svg class="chart" role="img" aria-label="\(title)" viewBox="0 0 \(width) \(height)" \
+    color="#20252a" font-family="sans-serif" font-size="12">
+    \(drawing(width: width, height: height))</svg>
 
-    func x(_ share: Double) -> Double { left + share * (right - left) }
-    func y(_ share: Double) -> Double { bottom - share * (bottom - top) }
+    """
   }
 
-  private func grid(_ axes: (x: ChartAxis, y: ChartAxis), _ frame: Frame) -> [String] {
-    var lines: [String] = []
-    for tick in axes.y.ticks {
-      let y = frame.y(axes.y.position(tick))
-      lines.append(line(frame.left, y, frame.right, y, "#dddddd"))
-      lines.append(text(ChartAxis.label(tick), x: frame.left - 8, y: y + 4, anchor: "end"))
+  private static func document(_ content: Markup, width: Int, height: Int) -> String {
+    let markup: Markup = """
+      <svg xmlns="http://www.w3.org/2000/svg" class="chart" width="\(width)" height="\(height)" \
+      viewBox="0 0 \(width) \(height)" color="#20252a" font-family="sans-serif" font-size="12">
+      <style>\(style)</style>
+      <rect class="page" width="\(width)" height="\(height)" fill="#ffffff"/>
+      \(content)</svg>
+
+      """
+    return markup.source
+  }
+
+  private func drawing(width: Int, height: Int) -> Markup {
+    var lines = [SVGShapes.text(title, x: Double(width) / 2, y: 20, size: 14)]
+    guard let plot = ChartPlot(self, ticks: (x: max(2, width / 95), y: max(2, height / 55))) else {
+      lines.append(
+        SVGShapes.text("nothing to draw", x: Double(width) / 2, y: Double(height) / 2))
+      return lines.joined(separator: "\n")
     }
-    for tick in axes.x.ticks {
-      let x = frame.x(axes.x.position(tick))
-      lines.append(line(x, frame.top, x, frame.bottom, "#eeeeee"))
-      lines.append(text(ChartAxis.label(tick), x: x, y: frame.bottom + 18, anchor: "middle"))
+    let legend = SVGLegend(series.count > 1 ? plot.curves : [], width: width)
+    lines += legend.drawing(top: 40)
+    var top = 34 + legend.height
+    if let note = plot.note {
+      lines.append(
+        "<g opacity=\"0.75\">\(SVGShapes.text(note, x: Double(width) / 2, y: top + 6, size: 11))</g>"
+      )
+      top += 14
     }
-    lines.append(line(frame.left, frame.bottom, frame.right, frame.bottom, "#555555"))
-    lines.append(line(frame.left, frame.top, frame.left, frame.bottom, "#555555"))
-    return lines
+    let labelWidth = Double(plot.y.labels.map(\.count).max() ?? 0) * 7
+    let frame = SVGFrame(
+      left: 34 + labelWidth, top: top, right: Double(width) - 14, bottom: Double(height) - 46)
+    lines += [
+      SVGShapes.text(xLabel, x: (frame.left + frame.right) / 2, y: Double(height) - 10),
+      SVGShapes.text(yLabel, x: 15, y: (frame.top + frame.bottom) / 2, isRotated: true),
+    ]
+    lines += grid(plot, frame)
+    lines.append(frame.clipped(SVGShapes.curves(plot.curves, frame)))
+    return lines.joined(separator: "\n")
   }
 
-  private func drawing(
-    of series: Series, _ color: String, _ axes: (x: ChartAxis, y: ChartAxis), _ frame: Frame
-  ) -> [String] {
-    let places = series.points.map {
-      (x: frame.x(axes.x.position($0.x)), y: frame.y(axes.y.position($0.y)))
+  private func grid(_ plot: ChartPlot, _ frame: SVGFrame) -> [Markup] {
+    var strokes: [Markup] = []
+    var labels: [Markup] = []
+    for (tick, label) in zip(plot.y.ticks, plot.y.labels) {
+      let y = frame.y(plot.y.position(tick))
+      strokes.append(SVGShapes.line(frame.left, y, frame.right, y))
+      labels.append(SVGShapes.text(label, x: frame.left - 7, y: y + 4, anchor: "end"))
     }
-    let path = places.map { "\(pixel($0.x)),\(pixel($0.y))" }.joined(separator: " ")
-    let curve =
-      "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(color)\" stroke-width=\"1.6\""
-      + " stroke-linejoin=\"round\"/>"
-    guard series.isMarked || places.count == 1 else { return [curve] }
-    return [curve]
-      + places.map {
-        "<circle cx=\"\(pixel($0.x))\" cy=\"\(pixel($0.y))\" r=\"3\" fill=\"\(color)\"/>"
-      }
-  }
-
-  private func legend(_ frame: Frame) -> [String] {
-    series.enumerated().flatMap { index, series in
-      let y = frame.top + 14 + 18 * Double(index)
-      let color = Self.colors[index % Self.colors.count]
-      return [
-        line(frame.right - 24, y - 4, frame.right - 4, y - 4, color),
-        text(series.name, x: frame.right - 30, y: y, anchor: "end"),
-      ]
+    for (tick, label) in zip(plot.x.ticks, plot.x.labels) {
+      let x = frame.x(plot.x.position(tick))
+      strokes.append(SVGShapes.line(x, frame.top, x, frame.bottom))
+      labels.append(SVGShapes.text(label, x: x, y: frame.bottom + 17))
     }
+    let axes = [
+      SVGShapes.line(frame.left, frame.bottom, frame.right, frame.bottom),
+      SVGShapes.line(frame.left, frame.top, frame.left, frame.bottom),
+    ]
+    return [
+      "<g class=\"grid\" color=\"#e2e5e8\" stroke=\"currentColor\">\(strokes.joined())</g>",
+      "<g class=\"axis\" color=\"#6a737c\" stroke=\"currentColor\">\(axes.joined())</g>",
+    ] + labels
   }
+}
 
-  private func line(
-    _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ color: String
-  ) -> String {
-    "<line x1=\"\(pixel(x1))\" y1=\"\(pixel(y1))\" x2=\"\(pixel(x2))\" y2=\"\(pixel(y2))\""
-      + " stroke=\"\(color)\"/>"
-  }
+/// The area of the lines, in pixels.
+struct SVGFrame {
+  var left: Double
+  var top: Double
+  var right: Double
+  var bottom: Double
 
-  private func text(
-    _ text: String, x: Double, y: Double, anchor: String, size: Int = 12, rotated: Bool = false
-  ) -> String {
-    let turn = rotated ? " transform=\"rotate(-90 \(pixel(x)) \(pixel(y)))\"" : ""
-    return "<text x=\"\(pixel(x))\" y=\"\(pixel(y))\" text-anchor=\"\(anchor)\""
-      + " font-size=\"\(size)\" fill=\"#222222\"\(turn)>\(escaped(text))</text>"
-  }
+  func x(_ share: Double) -> Double { left + share * (right - left) }
+  func y(_ share: Double) -> Double { bottom - share * (bottom - top) }
 
-  private func pixel(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
-
-  private func escaped(_ text: String) -> String {
-    var result = ""
-    for character in text {
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      default: result.append(character)
-      }
-    }
-    return result
+  /// A drawing of which nothing is outside: an inner document, whose edges cut without a name.
+  func clipped(_ parts: [Markup]) -> Markup {
+    let (x, y) = (SVGShapes.pixel(left), SVGShapes.pixel(top))
+    let (width, height) = (SVGShapes.pixel(right - left), SVGShapes.pixel(bottom - top))
+    return """
+      <svg x="\(x)" y="\(y)" width="\(width)" height="\(height)" \
+      viewBox="\(x) \(y) \(width) \(height)" overflow="hidden">\(parts.joined())</svg>
+      """
   }
 }

@@ -10,16 +10,38 @@ package struct LineChart: Equatable, Sendable {
     }
   }
 
+  /// What lies between two numbers at one place: the range of many values, or an uncertainty.
+  package struct Band: Equatable, Sendable {
+    package var x: Double
+    package var low: Double
+    package var high: Double
+
+    package init(_ x: Double, low: Double, high: Double) {
+      self.x = x
+      self.low = low
+      self.high = high
+    }
+  }
+
   package struct Series: Equatable, Sendable {
     package var name: String
-    /// In order of x.
+    /// In order of x. One that is not finite is a gap in the line; two alone are no line at all.
     package var points: [Point]
+    /// What the points are means of, drawn pale behind them.
+    package var raw: [Point]
+    /// Drawn pale behind the line, as an area.
+    package var band: [Band]
     /// Draw the points, not only the line between them.
     package var isMarked: Bool
 
-    package init(_ name: String, _ points: [Point], isMarked: Bool = false) {
+    package init(
+      _ name: String, _ points: [Point], raw: [Point] = [], band: [Band] = [],
+      isMarked: Bool = false
+    ) {
       self.name = name
       self.points = points
+      self.raw = raw
+      self.band = band
       self.isMarked = isMarked
     }
   }
@@ -28,37 +50,22 @@ package struct LineChart: Equatable, Sendable {
   package var xLabel: String
   package var yLabel: String
   package var xIsLogarithmic: Bool
+  package var yIsLogarithmic: Bool
+  /// Let the few highest and lowest values leave the frame where they would flatten the others, as
+  /// the first losses of a run do; a note then tells of them.
+  package var hidesOutliers: Bool
   package var series: [Series]
 
   package init(
-    title: String, xLabel: String, yLabel: String, xIsLogarithmic: Bool = false, series: [Series]
+    title: String, xLabel: String, yLabel: String, xIsLogarithmic: Bool = false,
+    yIsLogarithmic: Bool = false, hidesOutliers: Bool = false, series: [Series]
   ) {
     self.title = title
     self.xLabel = xLabel
     self.yLabel = yLabel
     self.xIsLogarithmic = xIsLogarithmic
+    self.yIsLogarithmic = yIsLogarithmic
+    self.hidesOutliers = hidesOutliers
     self.series = series
-  }
-
-  /// The series without what cannot be drawn: infinite and undefined values, and on a logarithmic
-  /// axis those that are not positive.
-  var drawable: [Series] {
-    series.map { series in
-      var series = series
-      series.points.removeAll {
-        !$0.x.isFinite || !$0.y.isFinite || (xIsLogarithmic && $0.x <= 0)
-      }
-      return series
-    }
-  }
-
-  /// The axes that hold all drawable points; nil when there are none.
-  func axes(ticks: (x: Int, y: Int)) -> (x: ChartAxis, y: ChartAxis)? {
-    let points = drawable.flatMap(\.points)
-    if points.isEmpty { return nil }
-    return (
-      ChartAxis(points.map(\.x), isLogarithmic: xIsLogarithmic, tickCount: ticks.x),
-      ChartAxis(points.map(\.y), isLogarithmic: false, tickCount: ticks.y)
-    )
   }
 }

@@ -17,6 +17,7 @@ package struct CheckpointCommand: ParsableCommand {
       Verify.self,
       Train.self,
       Runs.self,
+      ReportCommand.self,
       Eval.self,
       Generate.self,
       Trace.self,

@@ -86,6 +86,7 @@ struct SchemaTests {
       "--sequence-length", "16", "--cache", folder.file("cache"))
     try check(Train.self, package, "--data", text, "--print-recipe")
     try check(Runs.self, run)
+    try check(ReportCommand.self, run, "-o", folder.file("r.html"))
   }
 
   @Test("a trace, and documents of failures")

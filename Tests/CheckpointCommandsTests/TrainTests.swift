@@ -291,7 +291,7 @@ struct TrainTests {
     #expect(page.code == 0)
     #expect(!page.output.contains("  tokens\n"))
     #expect(page.output.contains("Held out, r = 8"))
-    #expect(page.output.contains("slow   fast"))
+    #expect(page.output.contains("A slow   B fast"))
     #expect(try pathKind(svg) == .file)
     let json = try outcome(Runs.self, paths + ["--json"]).json
     #expect(json?["runs"]?.array?.compactMap { $0["name"]?.string } == ["slow", "fast"])

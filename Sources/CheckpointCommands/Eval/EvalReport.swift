@@ -93,8 +93,13 @@ struct LossReport {
     let points = results.compactMap { result in
       result.recurrence.map { LineChart.Point(Double($0), result.loss) }
     }
+    let band = results.compactMap { result -> LineChart.Band? in
+      guard let r = result.recurrence, let error = result.standardError else { return nil }
+      return .init(Double(r), low: result.loss - error, high: result.loss + error)
+    }
     return LineChart(
-      title: "loss by recurrence", xLabel: "recurrences r", yLabel: "nats a token",
-      xIsLogarithmic: true, series: [.init("loss", points, isMarked: true)])
+      title: band.isEmpty ? "loss by recurrence" : "loss by recurrence, ± standard error",
+      xLabel: "recurrences r", yLabel: "nats a token", xIsLogarithmic: true,
+      series: [.init("loss", points, band: band, isMarked: true)])
   }
 }

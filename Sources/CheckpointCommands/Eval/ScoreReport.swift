@@ -55,16 +55,17 @@ struct ScoreReport {
 
   var chart: LineChart {
     LineChart(
-      title: "accuracy by recurrence", xLabel: "recurrences r", yLabel: "accuracy",
-      xIsLogarithmic: true,
+      title: "accuracy by recurrence, ± standard error", xLabel: "recurrences r",
+      yLabel: "accuracy", xIsLogarithmic: true,
       series: measures.map { measure in
-        LineChart.Series(
-          measure,
-          results.compactMap { result in
-            result.recurrence.map {
-              LineChart.Point(Double($0), result.statistics(measure).mean)
-            }
-          }, isMarked: true)
+        var series = LineChart.Series(measure, [], isMarked: true)
+        for result in results {
+          guard let r = result.recurrence.map(Double.init) else { continue }
+          let (mean, error, _) = result.statistics(measure)
+          series.points.append(.init(r, mean))
+          if let error { series.band.append(.init(r, low: mean - error, high: mean + error)) }
+        }
+        return series
       })
   }
 }

@@ -2,7 +2,10 @@ import ArgumentParser
 import ByteIO
 import Charts
 import JSON
+import Reports
 import Training
+
+extension RunSummary.Axis: ExpressibleByArgument {}
 
 /// `ckpt runs`: compares training runs.
 struct Runs: Verb {
@@ -14,23 +17,18 @@ struct Runs: Verb {
         ckpt runs recurrent static --svg compare.svg
       """)
 
-  /// What the chart's horizontal axis counts.
-  enum Axis: String, ExpressibleByArgument, CaseIterable {
-    case tokens
-    case flops
-  }
-
   @Argument(help: "Run folders.", completion: .file()) var runs: [String]
   @Option(help: "What the loss is drawn against: tokens or flops; both without it.")
-  var against: Axis?
+  var against: RunSummary.Axis?
   @Option(help: "File to write the chart to, as SVG.", completion: .file()) var svg: String?
   @OptionGroup var replacement: ForceOption
   @OptionGroup var output: OutputOptions
 
   func perform(_ console: Console) throws -> RunsReport {
-    let summaries = try runs.map { try RunSummary($0) }
+    let summaries = try RunSummary.reading(runs)
+    let axes = against.map { [$0] } ?? RunSummary.Axis.allCases
     let report = RunsReport(
-      runs: summaries, charts: (against.map { [$0] } ?? Axis.allCases).map { chart(summaries, $0) },
+      runs: summaries, charts: axes.map { RunSummary.comparison(summaries, by: $0) },
       hasColor: console.hasColor)
     if let svg {
       let staged = try StagedOutput(
@@ -43,53 +41,6 @@ struct Runs: Verb {
     return report
   }
 
-  private func chart(_ runs: [RunSummary], _ axis: Axis) -> LineChart {
-    LineChart(
-      title: "Training loss", xLabel: axis == .tokens ? "tokens" : "FLOPs",
-      yLabel: "nats a token",
-      series: runs.map { run in
-        LineChart.Series(
-          run.name,
-          run.smoothed.map { .init(axis == .tokens ? Double($0.tokens) : $0.flops, $0.loss) })
-      })
-  }
-}
-
-/// One run, as far as it is compared.
-struct RunSummary {
-  var name: String
-  var steps: [StepRecord]
-  var evaluations: [EvaluationRecord]
-
-  init(_ path: String) throws {
-    let folder = RunFolder(path)
-    steps = try folder.steps()
-    evaluations = try folder.evaluationRecords()
-    name = folder.path.split(separator: "/").last.map(String.init) ?? path
-  }
-
-  /// The steps with their losses averaged over windows, at most 200 points.
-  var smoothed: [StepRecord] {
-    let window = max(1, steps.count / 200)
-    return stride(from: 0, to: steps.count, by: window).map { start in
-      let part = steps[start..<min(start + window, steps.count)]
-      var record = part[part.index(before: part.endIndex)]
-      record.loss = part.reduce(0) { $0 + $1.loss } / Double(part.count)
-      return record
-    }
-  }
-
-  /// Mean loss of the last tenth of the steps.
-  var finalLoss: Double? {
-    if steps.isEmpty { return nil }
-    let last = steps.suffix(max(1, steps.count / 10))
-    return last.reduce(0) { $0 + $1.loss } / Double(last.count)
-  }
-
-  /// Tokens a second, over the whole run.
-  var speed: Double? {
-    steps.last.map { Double($0.tokens) / max($0.seconds, 1e-9) }
-  }
 }
 
 /// Several runs side by side.

@@ -102,6 +102,14 @@ package enum TrainingRecipe {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// The settings that are not what they are by default, as the recipe spells them.
+  package static func changes(in settings: TrainingSettings) -> [(key: String, value: String)] {
+    let defaults = TrainingSettings()
+    return RecipeKey.all.filter { $0.get(settings) != $0.get(defaults) }.map { key in
+      (key.path, key.get(settings).joined(separator: ", "))
+    }
+  }
+
   /// The first setting that differs; nil when none does.
   package static func difference(
     _ a: TrainingSettings, _ b: TrainingSettings

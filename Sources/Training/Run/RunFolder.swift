@@ -153,9 +153,15 @@ package struct RunFolder: Sendable {
 
   /// The loss curve of the run.
   package func chart() throws -> LineChart {
-    let training = try steps().map { LineChart.Point(Double($0.step), $0.loss) }
-    var series = [LineChart.Series("training", training)]
-    let evaluations = try evaluationRecords()
+    try Self.chart(steps(), evaluationRecords())
+  }
+
+  /// Loss in training and at each recurrence of the held-out rows, over the steps.
+  package static func chart(
+    _ steps: [StepRecord], _ evaluations: [EvaluationRecord]
+  ) -> LineChart {
+    let training = steps.map { LineChart.Point(Double($0.step), $0.loss) }
+    var series = [LineChart.Series.smoothed("training", training)]
     for recurrence in Set(evaluations.flatMap { $0.results.map(\.recurrence) })
       .sorted(by: { ($0 ?? 0) < ($1 ?? 0) })
     {
@@ -167,6 +173,8 @@ package struct RunFolder: Sendable {
       let name = recurrence.map { "held out, r = \($0)" } ?? "held out"
       series.append(.init(name, points, isMarked: true))
     }
-    return LineChart(title: "Loss", xLabel: "step", yLabel: "nats a token", series: series)
+    return LineChart(
+      title: "Loss by step", xLabel: "step", yLabel: "nats a token", hidesOutliers: true,
+      series: series)
   }
 }

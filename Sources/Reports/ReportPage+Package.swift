@@ -1,0 +1,113 @@
+import ByteIO
+import Charts
+import JSON
+import ModelGraph
+import Recurrence
+import RecurrentPackage
+
+extension PackageSummary {
+  var sentence: Markup {
+    var text: Markup = "<b>\(name)</b> "
+    if let body = graph.recurrence {
+      text += """
+        is a depth-recurrent \(graph.family) model: \(counted(body.prelude.count, "layer")) before, \
+        \(counted(body.core.count, "layer")) that run r times, \(counted(body.coda.count, "layer")) after
+        """
+      if let sourceLayers {
+        text += ", made of a source of \(sourceLayers) layers"
+        text += dropped.isEmpty ? " (none dropped)" : ", of which \(dropped.count) were dropped"
+      }
+    } else {
+      text += "is a \(graph.family) model of \(counted(graph.blocks.count, "layer"))"
+    }
+    switch integrity {
+    case .passed: text += ". Its files are what its manifest says."
+    case .failed: text += ". <b class=\"bad\">Its files are not what its manifest says.</b>"
+    case .unknown: text += ". It has no manifest, so its files cannot be checked."
+    }
+    return text
+  }
+
+  /// Parameters by part.
+  fileprivate var parameterTable: Markup {
+    let counts = counts
+    let parts = [
+      ("embedding", counts.embedding), ("layers", counts.layers), ("prelude", counts.prelude),
+      ("adapter", counts.adapter), ("core", counts.core), ("core norm", counts.coreNorm),
+      ("exit gate", counts.exitGate), ("coda", counts.coda), ("final norm", counts.finalNorm),
+      ("head", counts.head),
+    ].filter { $0.1 > 0 }
+    let total = max(1, counts.total)
+    var rows = (parts + [("all", counts.total)]).map { name, count in
+      [name, grouped(count), fixed(Double(count) / Double(total) * 100, 1) + "\u{A0}%"]
+    }
+    if let body = graph.recurrence {
+      for r in Set([1, 4, 8, 32, body.meanRecurrence]).sorted() {
+        rows.append([
+          "blocks, effective at r = \(r)", grouped(counts.effective(recurrences: r)), "",
+        ])
+      }
+    }
+    return ReportPage.table(["part", "parameters", "share"], rows)
+  }
+
+  fileprivate var verdict: Markup {
+    switch integrity {
+    case .passed:
+      let files = counted(manifest?.files.count ?? 0, "file")
+      return "<b class=\"good\">passed</b>: \(files) have the digests of the manifest"
+    case .unknown: return "unknown: there is no manifest"
+    case .failed:
+      let problems = problems ?? []
+      let items = problems.prefix(20).map { "<li>\($0.description)</li>" as Markup }.joined()
+      let rest = problems.count > 20 ? " (the first 20 of \(problems.count))" : ""
+      return "<b class=\"bad\">failed</b>\(rest)<ul>\(items)</ul>"
+    }
+  }
+
+  fileprivate var provenance: Markup {
+    var facts: [(String, Markup)] = [
+      ("path", "<code>\(path)</code>"), ("integrity of files", verdict),
+    ]
+    guard let manifest else { return ReportPage.facts(facts) }
+    facts.append(("root digest", "<code>\(manifest.root.description)</code>"))
+    if let version = manifest.record["tool"]?["version"]?.string {
+      facts.append(("written by", "ckpt \(version)"))
+    }
+    if let adapter = retrofit?["adapter"]?.string {
+      facts.append(("adapter starts as", "\(adapter)"))
+    }
+    if let passes = retrofit?["passes"]?.array?.compactMap(\.string), !passes.isEmpty {
+      let items = passes.map { "<li>\($0)</li>" as Markup }.joined()
+      facts.append(("passes", "<ol>\(items)</ol>"))
+    }
+    for run in manifest.record["training"]?.array ?? [] {
+      if let steps = run["steps"]?.integer, let tokens = run["tokens"]?.integer {
+        facts.append(("trained for", "\(grouped(steps)) steps on \(grouped(tokens)) tokens"))
+      }
+    }
+    let sources = manifest.sources.prefix(50).map { file in
+      "<li>\(file.path), \(byteSize(file.byteCount)), SHA-256 <code>\(file.digest.description)</code></li>"
+        as Markup
+    }
+    if !sources.isEmpty { facts.append(("source files", "<ul>\(sources.joined())</ul>")) }
+    // Of a trained package, nothing is a source's any more.
+    let copied = manifest.sources.isEmpty ? 0 : manifest.tensors.count(where: \.isCopy)
+    let note = copied > 0 ? ", \(grouped(copied)) of them the source's own bytes" : ""
+    facts.append(("tensors", "\(grouped(manifest.tensors.count) + note)"))
+    return ReportPage.facts(facts)
+  }
+}
+
+extension ReportPage {
+  func section(_ package: PackageSummary) -> Markup {
+    """
+    <section><h2>What was converted</h2>
+    \(package.layerMap)
+    <div class="columns"><div><h3>Parameters</h3>
+    \(package.parameterTable)</div><div><h3>Where it is from</h3>
+    \(package.provenance)</div></div></section>
+
+    """
+  }
+}

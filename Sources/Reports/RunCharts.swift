@@ -1,0 +1,94 @@
+package import Charts
+import Training
+
+extension RunSummary {
+  /// Training losses of several runs over what they had done.
+  package static func comparison(_ runs: [RunSummary], by axis: Axis) -> LineChart {
+    LineChart(
+      title: "Training loss by \(axis == .tokens ? "tokens" : "FLOPs")",
+      xLabel: axis == .tokens ? "tokens" : "FLOPs", yLabel: "nats a token", hidesOutliers: true,
+      series: runs.map { run in
+        let points = run.steps.map {
+          LineChart.Point(axis == .tokens ? Double($0.tokens) : $0.flops, $0.loss)
+        }
+        var series = LineChart.Series.smoothed(run.name, points)
+        // What is behind each of several lines would hide the others.
+        if runs.count > 1 { (series.raw, series.band) = ([], []) }
+        return series
+      })
+  }
+
+  /// Loss on held-out rows against the recurrences, before and after.
+  ///
+  /// - Returns: One chart, or none where nothing was evaluated at a recurrence.
+  static func lossByRecurrence(_ runs: [RunSummary]) -> [LineChart] {
+    var chart = LineChart(
+      title: "Held-out loss by recurrence", xLabel: "recurrences r", yLabel: "nats a token",
+      xIsLogarithmic: true, series: [])
+    for run in runs {
+      let name = runs.count > 1 ? "\(run.name), " : ""
+      var records = run.evaluations.suffix(1)
+      if let first = run.evaluations.first, run.evaluations.count > 1 {
+        records = [first] + records
+      }
+      for record in records {
+        let points = record.results.compactMap { result in
+          result.recurrence.map { LineChart.Point(Double($0), result.loss) }
+        }.sorted { $0.x < $1.x }
+        if points.isEmpty { continue }
+        let when = record.step == 0 ? "before training" : "step \(record.step)"
+        chart.series.append(.init(name + when, points, isMarked: true))
+      }
+    }
+    return chart.series.isEmpty ? [] : [chart]
+  }
+
+  /// What a run's log tells beside the loss, over its steps.
+  var detailCharts: [LineChart] {
+    func points(_ value: (StepRecord) -> Double) -> [LineChart.Point] {
+      steps.map { LineChart.Point(Double($0.step), value($0)) }
+    }
+    func chart(
+      _ title: String, _ unit: String, _ series: [LineChart.Series], log: Bool = false,
+      hidesOutliers: Bool = false
+    ) -> LineChart {
+      LineChart(
+        title: title, xLabel: "step", yLabel: unit, yIsLogarithmic: log,
+        hidesOutliers: hidesOutliers, series: series)
+    }
+    var charts = [
+      chart(
+        "Learning rate", "learning rate", [.init("rate", Self.thinned(points(\.learningRate)))]),
+      chart(
+        "Gradient norm before clipping", "norm", [.smoothed("norm", points(\.gradientNorm))],
+        log: true),
+    ]
+    if steps.contains(where: { $0.recurrence > 1 || $0.meanRecurrence > 1 }) {
+      charts.append(
+        chart(
+          "Recurrences drawn", "recurrences r",
+          [
+            .smoothed("drawn", points(\.recurrence)),
+            .init("scheduled mean", Self.thinned(points { Double($0.meanRecurrence) })),
+          ]))
+    }
+    charts.append(
+      chart(
+        "Speed", "tokens a second", [.smoothed("speed", points(\.tokensPerSecond))],
+        hidesOutliers: true))
+    if steps.contains(where: { $0.divergence != nil }) {
+      charts.append(
+        chart(
+          "Divergence from the teacher", "nats a token",
+          [.smoothed("divergence", points { $0.divergence ?? .nan })], hidesOutliers: true))
+    }
+    return charts
+  }
+
+  /// At most 300 of the points, the last among them.
+  private static func thinned(_ points: [LineChart.Point]) -> [LineChart.Point] {
+    let step = (points.count + 299) / 300
+    if step <= 1 { return points }
+    return stride(from: points.count - 1, through: 0, by: -step).reversed().map { points[$0] }
+  }
+}
