@@ -15,7 +15,9 @@ say 'Shell scripts'
 shellcheck Scripts/*.sh .ci/run
 
 say 'Unsafe code stays in its islands: Platform, ByteIO, Kernels, Buffer, files that import a C target'
-strays=$(grep -rlE '^([^/]|/[^/])*\bunsafe\b' Sources --include='*.swift' |
+# A page's policy of contents has the word, too.
+strays=$(grep -rE '^([^/]|/[^/])*\bunsafe\b' Sources --include='*.swift' |
+  grep -v "'unsafe-inline'" | cut -d: -f1 | sort -u |
   grep -vE '^Sources/(Platform|ByteIO|Kernels)/|^Sources/Tensors/Buffer\.swift$' |
   xargs -r grep -LE '^ *(package |public )?import C[A-Z]' || true)
 if [ -n "$strays" ]; then
