@@ -53,7 +53,7 @@ package struct ExportedFolder: Sendable {
       let pass = SetRecurrence(mean: recurrence, backprop: body.meanBackpropDepth)
       source.graph = try source.graph.applying([pass])
     }
-    try source.graph.checkModellingCode()
+    try source.graph.checkModellingCode(for: form)
     var options = RetrofitOptions()
     options.head = .keep
     options.type = source.type

@@ -3,7 +3,7 @@ import ModelGraph
 extension ModelGraph {
   /// Refuses what the exported modelling code does not compute: every number of a block's spec is
   /// handed over as data, so it is parts that it may not know.
-  func checkModellingCode() throws(ExportError) {
+  func checkModellingCode(for form: RecurrentForm) throws(ExportError) {
     let computed: [BlockRole] = [
       .attentionNorm, .queryKeyValue, .queryKeyValueBias, .queryNorm, .keyNorm, .output,
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
@@ -11,6 +11,9 @@ extension ModelGraph {
     ]
     if recurrence?.meetsFinalNorm ?? false {
       throw ExportError(.notInModellingCode("a final norm that takes part in the recurrence"))
+    }
+    if form == .mlx, blocks.contains(where: { $0.spec.mlp.experts != nil }) {
+      throw ExportError(.notInModellingCode("blocks with experts under mlx-lm"))
     }
     for block in blocks {
       let other = block.parameters.first {

@@ -158,6 +158,19 @@ struct ExportTests {
       "\(traced.notes)")
   }
 
+  @Test("blocks with experts are refused for mlx-lm, whose code has none")
+  func experts() throws {
+    let package = folder.file("experts")
+    let made = try outcome(
+      Retrofit.self,
+      [Fixtures.path("families/mixtral-default/model"), "--prelude", "1", "--core", "1"]
+        + ["--coda", "1", "-o", package])
+    #expect(made.code == 0)
+    let done = try outcome(Export.self, [package, "--to", "mlx", "-o", folder.file("refused")])
+    #expect(done.code == 4)
+    #expect(done.notes.contains("blocks with experts under mlx-lm"))
+  }
+
   @Test("a folder for mlx-lm brings its code, and none for transformers")
   func mlx() throws {
     let target = folder.file("mlx")

@@ -89,6 +89,8 @@ def refuse_what_engines_lack(config: RecurrentConfig, name: str):
     if len(windows) > 1:
         raise ValueError(f"{name} knows one window; the blocks have {sorted(windows)}")
     config.only("softcap")
+    if any(spec["mlp"].get("experts") for spec in config.block_specs["distinct"]):
+        raise ValueError(f"blocks with experts were not tried under {name}")
     model = config.block_specs["model"]
     if model["logits_divisor"] != 1 and model["logit_softcap"] is not None:
         raise ValueError(f"{name} caps logits before it divides them; this model divides first")

@@ -126,6 +126,8 @@ def test_what_an_engine_cannot_serve_is_refused(family, engine_of, load, tmp_pat
     for name in ("llama-dynamic", "phi3-longrope"):
         with pytest.raises(ValueError, match="depend on the length of each sequence"):
             engine_of(family(name))
+    with pytest.raises(ValueError, match="experts were not tried"):
+        engine_of(family("mixtral-default"))
     folder = tmp_path / "model"
     shutil.copytree(family("mistral-window"), folder)
     config = json.loads((folder / "config.json").read_text())
