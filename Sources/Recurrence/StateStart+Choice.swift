@@ -39,7 +39,11 @@ package struct SetRecurrence: GraphPass, Equatable {
     self.backprop = backprop
   }
 
-  package var description: String { "recur \(mean) times, \(backprop) of them with gradient" }
+  package var description: String {
+    backprop < mean
+      ? "recur \(mean) times, \(backprop) of them with gradient"
+      : "recur \(mean) times, all of them with gradient"
+  }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     try graph.changingRecurrence {

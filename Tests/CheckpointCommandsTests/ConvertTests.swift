@@ -27,6 +27,17 @@ struct ConvertTests {
     try Data(contentsOf: URL(filePath: folder.file(name)))
   }
 
+  @Test("an ending of another program's files is no folder's name")
+  func otherFormats() throws {
+    for name in ["a.onnx", "b.H5", "c.tar"] {
+      #expect(throws: (any Error).self, "\(name)") {
+        try Convert.parse([llama, "-o", folder.file(name)])
+      }
+    }
+    #expect(try convert(llama, "-o", folder.file("Llama-3.2"), "--json").code == 0)
+    #expect(try convert(llama, "-o", folder.file("a.onnx"), "--to", "folder").code == 0)
+  }
+
   @Test("a folder to shards, to one file, and back: equal tensors, all side files")
   func shards() throws {
     let done = try convert(llama, "-o", folder.file("a"), "--max-shard-size", "40KB", "--json")

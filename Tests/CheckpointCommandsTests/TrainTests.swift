@@ -204,6 +204,10 @@ struct TrainTests {
     let results = plain.json?["evaluations"]?.array?.last?["results"]?.array
     #expect(results?.count == 1)
     #expect(results?.first?["recurrence"] == .null)
+    let metrics = try String(
+      contentsOfFile: folder.file("plain") + "/metrics.jsonl", encoding: .utf8)
+    #expect(
+      metrics.contains("\"mean_recurrence\":1,") && !metrics.contains("\"mean_recurrence\":8"))
     let adapter = try train(source, ["--data", tokens, "--mode", "adapter"], to: "x")
     #expect(adapter.code == 4)
   }

@@ -45,6 +45,10 @@ struct Convert: Verb {
   private var target: Conversion.Target { to ?? Conversion.Target(path: outputPath) }
 
   func validate() throws {
+    if to == nil, let other = Self.otherFormats.first(where: outputPath.lowercased().hasSuffix) {
+      throw ValidationError(
+        "No \(other) files are written; for a folder of that name, pass --to folder.")
+    }
     if target == .gguf, !patterns.isEmpty || !rename.isEmpty {
       throw ValidationError("--tensor and --rename are not for GGUF files, whose names are fixed.")
     }
@@ -55,6 +59,13 @@ struct Convert: Verb {
       throw ValidationError("--max-shard-size is for folders.")
     }
   }
+
+  /// Endings of weight files in formats of others.
+  private static let otherFormats = [
+    ".onnx", ".h5", ".keras", ".msgpack", ".npz", ".npy", ".mlmodel", ".mlpackage", ".tflite",
+    ".pb",
+    ".ggml", ".ckpt", ".pkl", ".zip", ".tar",
+  ]
 
   func perform(_ console: Console) throws -> ConvertReport {
     let (checkpoint, faults) = try Checkpoint.opening(model).withTokenizerFiles()

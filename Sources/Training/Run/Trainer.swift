@@ -202,10 +202,13 @@ package final class Trainer {
 
   private func step() throws -> StepRecord {
     let start = clock.now
-    let (mean, depth) = (
-      settings.sampler.mean(at: progress.step, of: settings.steps),
-      settings.recurrence.backpropDepth.value(at: progress.step, of: settings.steps)
-    )
+    // A model that is not recurrent is passed through once, whatever the settings say.
+    let (mean, depth) =
+      job.model.isRecurrent
+      ? (
+        settings.sampler.mean(at: progress.step, of: settings.steps),
+        settings.recurrence.backpropDepth.value(at: progress.step, of: settings.steps)
+      ) : (1, 1)
     let batches = try nextMicroBatches()
     let count = batches.count
     let (loss, exchangeTime) = try accumulate(batches)
