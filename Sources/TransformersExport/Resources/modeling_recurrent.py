@@ -39,6 +39,7 @@ from .recurrent_cache import key_count, prepared_cache, seen_length
 from .recurrent_engine import engine_context, executions_of
 
 # Transformers 4.51 copies the files that this one names, and goes no further.
+from .recurrent_experts import RecurrentExperts  # noqa: F401
 from .recurrent_frequencies import FIXED  # noqa: F401
 from .recurrent_layers import ExecutedLayers  # noqa: F401
 from .recurrent_peft import tell_peft
