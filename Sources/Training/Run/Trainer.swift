@@ -53,16 +53,16 @@ package final class Trainer {
   }
 
   package let job: Job
-  private let settings: TrainingSettings
-  private let optimizer: Optimizer
-  private let report: (Event) -> Void
-  private let exchange: any GradientExchange
+  let settings: TrainingSettings
+  let optimizer: Optimizer
+  let report: (Event) -> Void
+  let exchange: any GradientExchange
   private let buckets: GradientBuckets
   /// A signal that came while a checkpoint was written.
-  private var isStopPending = false
-  private let clock = ContinuousClock()
+  var isStopPending = false
+  let clock = ContinuousClock()
   /// When the last checkpoint was written, or the run began.
-  private var lastSave: ContinuousClock.Instant
+  var lastSave: ContinuousClock.Instant
   package private(set) var progress: TrainerProgress
 
   /// Steps without a finite gradient, one after another, that end a run.
@@ -147,7 +147,7 @@ package final class Trainer {
   }
 
   /// Throws before anything is written that nobody can use.
-  private func requireFiniteWeights() throws {
+  func requireFiniteWeights() throws {
     let all = FloatRun(job.model.parameters, at: 0, count: job.model.parameters.floatCount)
     guard sumOfSquares(all, on: job.compute).isFinite else {
       throw TrainingError(.weightsNotFinite(step: progress.step), job.run.path)
@@ -159,13 +159,13 @@ package final class Trainer {
     try writeCurve()
   }
 
-  private func writeCurve() throws {
+  func writeCurve() throws {
     try job.run.write(job.run.chart().svg(), to: job.run.curve)
   }
 
   /// Does what a signal must not cut short, again if one did; gives whether one came.
   @discardableResult
-  private func finishing(_ work: () throws -> Void) throws -> Bool {
+  func finishing(_ work: () throws -> Void) throws -> Bool {
     do { try work() } catch let error as FileError where error.problem == .interrupted {
       _ = Interruption.acknowledge()
       try work()
@@ -188,7 +188,7 @@ package final class Trainer {
     TrainingError(.stopped(step: progress.step), job.run.path)
   }
 
-  private func compareWeights() throws {
+  func compareWeights() throws {
     guard let rank = try exchange.dissenter(job.model.parameters) else { return }
     throw TrainingError(
       .otherWeights(
@@ -376,44 +376,5 @@ package final class Trainer {
       sums[number] = loss * Double(batch.targetCount)
     }
     return count == 0 ? .nan : try exchange.sum(sums).reduce(0, +) / Double(count)
-  }
-
-  /// Has the first rank write a checkpoint; a signal that comes meanwhile waits for it.
-  private func save() throws {
-    try compareWeights()
-    try requireFiniteWeights()
-    if exchange.isFirst, try finishing(saveOnce) { isStopPending = true }
-    lastSave = clock.now
-  }
-
-  /// Refuses to start a run whose checkpoints and result the disk has no room for.
-  private func requireSpace() throws {
-    let package = job.writesPackage ? job.model.parameters.byteCount : 0
-    // One more than is kept stands while the next is written, and the best beside it.
-    let kept = settings.checkpoints.kept + (settings.checkpoints.every > 0 ? 2 : 1)
-    let checkpoints = try max(0, kept - job.run.checkpointSteps().count)
-    try requireFreeSpace(checkpoints * (stateSize + package) + package, in: job.run.path)
-  }
-
-  /// Bytes of the trainer's state.
-  private var stateSize: Int {
-    job.model.gradients.byteCount + optimizer.first.byteCount + optimizer.second.byteCount
-  }
-
-  private func saveOnce() throws {
-    let step = progress.step
-    let staged = try StagedOutput(
-      at: job.run.checkpoint(step), isFolder: true, force: true, inputs: [],
-      needed: stateSize + (job.writesPackage ? job.model.parameters.byteCount : 0))
-    try TrainerState(progress: progress).write(
-      model: job.model, optimizer: optimizer, identity: job.identity,
-      to: staged.path(TrainerState.fileName))
-    try job.writePackage(staged.path("package"), progress)
-    try staged.publish()
-    try writeCurve()
-    try job.run.prune(
-      keeping: settings.checkpoints.kept,
-      best: settings.checkpoints.every > 0 ? progress.bestStep : nil)
-    report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }
