@@ -81,10 +81,18 @@ enum CompressedTensorsFormat: QuantisedFormat {
         path: module.stored.path, tensor: module.codes.name)
     }
     guard kinds.count > 1 else { return first }
-    let fitting = kinds.filter { (try? module.weight($0)) != nil }
+    let fitting = try kinds.filter { try fits($0, module) }
     guard fitting.count < 2 else {
       throw UnreadVariant("several groups of config_groups fit", tensor: module.codes.name)
     }
     return fitting.first ?? first
+  }
+
+  /// Whether the module's tensors are as the scheme has them; a read that fails is no answer.
+  private static func fits(_ scheme: CodeScheme, _ module: CodedModule) throws -> Bool {
+    do { _ = try module.weight(scheme) } catch is QuantisationError {
+      return false
+    } catch is UnreadVariant { return false }
+    return true
   }
 }
