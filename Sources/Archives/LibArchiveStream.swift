@@ -53,6 +53,15 @@ package final class DecompressedStream {
     return got > 0
   }
 
+  /// Appends all that is left to `buffer`, which may then have at most `limit` bytes.
+  package func readRest(into buffer: inout [UInt8], limit: Int) throws {
+    while try read(1 << 20, into: &buffer) {
+      guard buffer.count <= limit else {
+        throw FileError(path, .tooLarge(byteCount: buffer.count, limit: limit))
+      }
+    }
+  }
+
   private func check(_ status: Int32) throws(StreamError) {
     if status < ARCHIVE_WARN { throw failure() }
   }

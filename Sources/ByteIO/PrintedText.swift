@@ -48,12 +48,19 @@ package enum PrintedText {
   }
 
   private static func isStriking(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
+    scalar.isControlOrDirection || (0xFFFD0...0xFFFD8).contains(scalar.value)
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether it is a control character, tab and line break apart, or shows text in another order or on
+  /// other lines than it has.
+  package var isControlOrDirection: Bool {
+    switch value {
     case 0x09, 0x0A: false
     case 0..<0x20, 0x7F..<0xA0: true
     // Marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs.
     case 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
-    case 0xFFFD0...0xFFFD8: true
     default: false
     }
   }

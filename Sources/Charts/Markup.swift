@@ -1,3 +1,5 @@
+import ByteIO
+
 /// A part of an SVG or HTML document.
 ///
 /// What a literal says is markup; whatever is put into one is text, and is escaped here and nowhere
@@ -34,14 +36,9 @@ package struct Markup: Equatable, Sendable, ExpressibleByStringInterpolation {
       case ">": result += "&gt;"
       case "\"": result += "&quot;"
       case "'": result += "&#39;"
-      case "\t", "\n": result.unicodeScalars.append(scalar)
-      default:
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069,
-          0xFFFE, 0xFFFF:
-          result += "\u{FFFD}"
-        default: result.unicodeScalars.append(scalar)
-        }
+      case _ where scalar.isControlOrDirection || scalar == "\u{FFFE}" || scalar == "\u{FFFF}":
+        result += "\u{FFFD}"
+      default: result.unicodeScalars.append(scalar)
       }
     }
     return result

@@ -78,11 +78,7 @@ package struct TokenWindows {
     var head: [UInt8] = []
     _ = try stream.read(1 << 10, into: &head)
     if try head != data.bytes(0..<min(head.count, data.byteCount)) {
-      while try stream.read(1 << 20, into: &head) {
-        guard head.count <= textLimit else {
-          throw FileError(path, .tooLarge(byteCount: head.count, limit: textLimit))
-        }
-      }
+      try stream.readRest(into: &head, limit: textLimit)
       data = ByteRegion(head, path: path)
     }
     let isMarked = head.starts(with: [0xEF, 0xBB, 0xBF])

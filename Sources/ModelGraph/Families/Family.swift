@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 
 /// A model family as data: what its configuration says of each block, and what its tensors are

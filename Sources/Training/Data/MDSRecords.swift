@@ -32,13 +32,8 @@ struct MDSRecords: RecordSource {
     self.path = path
     var shard = try ByteRegion(path: path)
     if try !Self.isShard(shard.bytes(0..<min(shard.byteCount, 1 << 16)), named: true) {
-      let stream = try DecompressedStream(path)
       var bytes: [UInt8] = []
-      while try stream.read(1 << 20, into: &bytes) {
-        guard bytes.count <= Self.limit else {
-          throw FileError(path, .tooLarge(byteCount: bytes.count, limit: Self.limit))
-        }
-      }
+      try DecompressedStream(path).readRest(into: &bytes, limit: Self.limit)
       shard = ByteRegion(bytes, path: path)
     }
     self.shard = shard

@@ -150,31 +150,17 @@ package enum TrainingRecipe {
 
   /// The known setting that is spelled most like `path`; nil when none is near.
   static func suggestion(for path: String) -> String? {
+    // What is compared are the first 64 characters; no setting has as many.
+    guard path.count <= 64 else { return nil }
     let known = RecipeKey.all.map(\.path)
     let scored = known.map { key in
       // A key given without its mapping counts as near.
       let last = key.split(separator: ".").last.map(String.init) ?? key
-      return (key, min(distance(path, key), distance(path, last) + 1))
+      return (key, min(spellingDistance(path, key), spellingDistance(path, last) + 1))
     }
     guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= max(2, path.count / 3) else {
       return nil
     }
     return best.0
-  }
-
-  /// Levenshtein's distance.
-  private static func distance(_ a: String, _ b: String) -> Int {
-    let b = Array(b)
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, y) in b.enumerated() {
-        let substituted = diagonal + (x == y ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(substituted, row[j] + 1, diagonal + 1)
-      }
-    }
-    return row[b.count]
   }
 }
