@@ -13,6 +13,7 @@ package struct CheckpointCommand: ParsableCommand {
     subcommands: [
       Inspect.self,
       Layers.self,
+      Init.self,
       Retrofit.self,
       Verify.self,
       Train.self,

@@ -36,13 +36,9 @@ struct FolderFiles {
 
   /// The configuration with the type of the weights, under the key it had.
   private static func config(_ config: JSONObject, type: ElementType?) -> JSONObject {
-    let names: [ElementType: JSONValue] = [
-      .f64: "float64", .f32: "float32", .f16: "float16", .bf16: "bfloat16",
-      .f8E4M3: "float8_e4m3fn", .f8E5M2: "float8_e5m2",
-    ]
-    guard let name = type.flatMap({ names[$0] }) else { return config }
+    guard let type, type.isFloatingPoint else { return config }
     var config = config
-    config[config["dtype"] != nil ? "dtype" : "torch_dtype"] = name
+    config[config["dtype"] != nil ? "dtype" : "torch_dtype"] = .string(type.torchName)
     return config
   }
 }

@@ -35,7 +35,7 @@ package struct TrainedPackage {
   private func config(_ type: ElementType) -> JSONObject {
     var config = model.checkpoint.config ?? model.graph.config
     for key in ["torch_dtype", "dtype"] where config[key] != nil {
-      config[key] = .string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
+      config[key] = .string(type.torchName)
     }
     if config["total_ut_steps"] != nil { config["total_ut_steps"] = JSONValue(recurrence) }
     if config["mean_recurrence"] != nil {
@@ -92,7 +92,7 @@ package struct TrainedPackage {
       "tool": ["name": "ckpt", "version": .string(ToolVersion.current)]
     ]
     let history = try model.checkpoint.history()
-    record["retrofit"] = history["retrofit"]
+    for key in ["initialisation", "retrofit"] { record[key] = history[key] }
     var runs = history["training"]?.array ?? []
     runs.append([
       "steps": JSONValue(progress.step), "tokens": JSONValue(progress.tokens),

@@ -142,20 +142,3 @@ extension ModelGraph {
 
 /// A finite number, as all of a graph's are.
 private func number(_ value: Double) -> JSONValue { .number(JSONNumber(value)) }
-
-extension ElementType {
-  /// PyTorch's name, as `torch_dtype` has it.
-  package var torchName: String {
-    switch self {
-    case .f64: "float64"
-    case .f32: "float32"
-    case .f16: "float16"
-    case .bf16: "bfloat16"
-    case .f8E4M3: "float8_e4m3fn"
-    case .f8E5M2: "float8_e5m2"
-    case .f8E4M3FNUZ: "float8_e4m3fnuz"
-    case .f8E5M2FNUZ: "float8_e5m2fnuz"
-    default: rawValue.lowercased()
-    }
-  }
-}

@@ -26,7 +26,8 @@ extension PackageContents {
     var record: JSONObject = [
       "tool": ["name": "ckpt", "version": .string(toolVersion)], "retrofit": plan.record,
     ]
-    record["training"] = try checkpoint.history()["training"]
+    let history = try checkpoint.history()
+    for key in ["initialisation", "training"] { record[key] = history[key] }
     self.init(
       parameters: plan.parameters, config: plan.config,
       sideFiles: fresh

@@ -23,3 +23,22 @@ package protocol RecipeSource: Sendable {
   func readFloats(
     _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>) throws
 }
+
+/// A source without tensors, for recipes that take none.
+package struct EmptySource: RecipeSource {
+  package init() {}
+
+  package func record(_ name: TensorName) -> TensorRecord? { nil }
+
+  package func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
+    throw RecipeError(.missing, tensor: name)
+  }
+
+  package func region(_ name: TensorName) -> ByteRegion? { nil }
+
+  package func readFloats(
+    _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
+  ) throws {
+    throw RecipeError(.missing, tensor: name)
+  }
+}

@@ -44,12 +44,17 @@ struct GraphReader {
   let ignored: Set<String>
   /// Beginnings of the names of tensors that are not the decoder's.
   let otherParts: [String]
+  /// Whether there are no tensors to be found: those of the graph are stand-ins.
+  let isUntrained: Bool
   private var missing: [String] = []
 
-  init(table: TensorTable, ignored: Set<String>, otherParts: [String]) {
+  init(
+    table: TensorTable, ignored: Set<String>, otherParts: [String], isUntrained: Bool = false
+  ) {
     self.table = table
     self.otherParts = otherParts
     self.ignored = ignored
+    self.isUntrained = isUntrained
   }
 
   mutating func graph(
@@ -65,7 +70,7 @@ struct GraphReader {
       if let recurrence = plan.recurrence { .recurrent(try self.body(recurrence, plan)) } else {
         .plain(try blocks(plan, .layers, first: 0, sources: Array(plan.blocks.indices)))
       }
-    if !missing.isEmpty { throw ModelGraphError(.missingTensors(missing)) }
+    if !missing.isEmpty, !isUntrained { throw ModelGraphError(.missingTensors(missing)) }
     var leftovers = table.leftovers
     let count = leftovers.count
     leftovers.removeAll { name in
@@ -113,7 +118,8 @@ struct GraphReader {
       throw ModelGraphError(
         .invalidValue(
           field: "num_hidden_layers", value: String(layers),
-          rule: "at most the number of tensors, \(tensorCount)"))
+          rule: isUntrained
+            ? "at most \(tensorCount)" : "at most the number of tensors, \(tensorCount)"))
     }
     let table = table
     var reader = FamilyReader(
@@ -268,8 +274,13 @@ struct GraphReader {
     if let router, let rows = table.shape(of: router)?.first, rows != count {
       throw refuse("\(rows), the rows of \(router)")
     }
-    guard isPacked || count <= table.count else {
-      throw refuse("at most the number of tensors, \(table.count)")
+    if isUntrained {
+      let most = UntrainedWeights.mostExperts
+      guard count <= most else { throw refuse("at most \(most)") }
+    } else {
+      guard isPacked || count <= table.count else {
+        throw refuse("at most the number of tensors, \(table.count)")
+      }
     }
   }
 
