@@ -21,6 +21,8 @@ package struct TrainSession {
     }
   }
 
+  /// As they were given, with the steps that FLOPs were turned into.
+  package let settings: TrainingSettings
   private let trainer: Trainer
   private let run: RunFolder
   private let skippedRecords: Int
@@ -30,9 +32,11 @@ package struct TrainSession {
   private let plan: ActivationPlan
   private let byteCount: Int
 
+  /// - Parameter flops: What the run may cost; nil for as many steps as the settings say.
   package init(
-    model: OpenedModel, settings: TrainingSettings, run: RunFolder, saving: Saving,
-    compute: Compute, cache: TokenCache, observer: any RunObserver, exchange: any GradientExchange
+    model: OpenedModel, settings: TrainingSettings, flops: Double? = nil, run: RunFolder,
+    saving: Saving, compute: Compute, cache: TokenCache, observer: any RunObserver,
+    exchange: any GradientExchange
   ) throws {
     self.exchange = exchange
     try exchange.together {
@@ -47,9 +51,17 @@ package struct TrainSession {
     }
     let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
     observer.show(network.plan, byteCount: network.byteCount)
+    let ledger = FLOPLedger(network)
+    var settings = settings
+    if let flops {
+      settings.steps = try exchange.together {
+        try settings.steps(within: flops, ledger, isRecurrent: network.isRecurrent)
+      }
+    }
+    self.settings = settings
     let package = TrainedPackage(model: model, settings: settings)
     var job = Trainer.Job(
-      settings: settings, model: network, data: dataset, ledger: FLOPLedger(network), run: run,
+      settings: settings, model: network, data: dataset, ledger: ledger, run: run,
       compute: compute
     ) { folder, progress in
       let isResult = folder == run.package

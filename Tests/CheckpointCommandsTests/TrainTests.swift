@@ -266,6 +266,46 @@ struct TrainTests {
     #expect(refused.notes.contains("its header is not a token file's"), "\(refused.notes)")
   }
 
+  @Test("FLOPs give the most steps that they pay for, with the recurrences that are drawn")
+  func flops() throws {
+    let package = try package()
+    func cost(_ run: String) throws -> [Double] {
+      let path = folder.file(run) + "/metrics.jsonl"
+      return try ByteRegion(path: path).contents(limit: 1 << 20).split(separator: 0x0A).compactMap {
+        try JSONValue(parsing: Array($0))["flops_full"]?.double
+      }
+    }
+    let budget = 3e8
+    let done = try train(package, ["--data", text, "--flops", "3e8"], to: "run")
+    #expect(done.code == 0, "\(done.notes)")
+    let paid = try cost("run")
+    #expect(try #require(paid.last) <= budget)
+    // One step more costs too much.
+    let more = ["--data", text, "--steps", "\(paid.count + 1)"]
+    #expect(try train(package, more, to: "more").code == 0)
+    #expect(try #require(cost("more").last) > budget)
+    // The recipe says the steps, so a resumed run is the same run.
+    let recipe = try String(contentsOfFile: folder.file("run") + "/recipe.yaml", encoding: .utf8)
+    #expect(recipe.hasPrefix("steps: \(paid.count)\n"))
+    let again = try train(package, ["--data", text, "--flops", "3e8", "--resume"], to: "run")
+    #expect(again.code == 0, "\(again.notes)")
+    let smaller = ["--data", text, "--flops", "\(paid[0] * 1.01)", "--resume"]
+    let less = try train(package, smaller, to: "run")
+    #expect(less.code == 64 && less.notes.contains("steps = \(paid.count)"))
+    let source = Fixtures.path("tiny-arithmetic")
+    let plain = try train(source, ["--data", text, "--flops", "2e9"], to: "plain")
+    #expect(plain.code == 0, "\(plain.notes)")
+    let each = try cost("plain")
+    #expect(each.count == Int(2e9 / each[0]))
+  }
+
+  @Test("FLOPs that pay for no step, or for too many, are refused", arguments: ["1e3", "1e30"])
+  func flopsOutside(_ flops: String) throws {
+    let done = try train(try package(), ["--data", text, "--flops", flops], to: "run")
+    #expect(done.code == 64 && done.notes.contains("FLOPs"), "\(done.notes)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("run") + "/metrics.jsonl"))
+  }
+
   @Test("prints a recipe that gives itself again")
   func recipe() throws {
     let printed = try outcome(

@@ -27,6 +27,11 @@ struct Train: Verb {
   @Option(name: [.short, .customLong("output")], help: "Run folder to write.", completion: .file())
   var outputPath: String?
   @OptionGroup var choices: TrainChoices
+  @Option(
+    help: """
+      What the run may cost, such as 1e15, everything counted; it gets as many steps as that pays for.
+      """)
+  var flops: Double?
   @Option(help: "Threads that compute; all processors without it.") var threads: Int?
   @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.", completion: .file())
   var cache: String?
@@ -49,6 +54,12 @@ struct Train: Verb {
     }
     guard !(resume && replacement.force) else {
       throw ValidationError("--resume and --force exclude each other.")
+    }
+    guard flops.map({ $0 > 0 && $0.isFinite }) ?? true else {
+      throw ValidationError("--flops is a positive number, such as 1e15.")
+    }
+    guard flops == nil || choices.steps == nil && !prepare && !printRecipe else {
+      throw ValidationError("--flops takes the place of --steps, in a run.")
     }
     guard !(resume && prepare) else {
       throw ValidationError("--resume and --prepare exclude each other.")
@@ -81,14 +92,19 @@ struct Train: Verb {
     in run: RunFolder, _ console: Console, _ exchange: any GradientExchange, threads: Int?
   ) throws -> TrainingOutcome? {
     let isNew = try exchange.together { try !resume || run.isUnborn() }
-    let settings = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
+    let asked = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
-      settings: settings, run: run,
-      saving: saving.saving, compute: try Compute(threads, precision: settings.precision),
+      settings: asked, flops: flops, run: run,
+      saving: saving.saving, compute: try Compute(threads, precision: asked.precision),
       cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
       exchange: exchange)
+    let settings = session.settings
     let lock = try exchange.together { () -> FileLock? in
+      if !isNew, settings.steps < asked.steps {
+        throw TrainingError(
+          .otherSetting(key: "steps", run: "\(asked.steps)", asked: "\(settings.steps)"), run.path)
+      }
       guard exchange.isFirst else { return nil }
       if !isNew {
         let lock = try run.hold()

@@ -255,10 +255,8 @@ package final class Trainer {
     return try (0..<settings.batchSize / size).map { _ in
       let rows = try (0..<size).map { _ in try job.data.next(&progress.cursor) }
       let number = progress.microBatches
-      let draw =
-        job.model.isRecurrent
-        ? settings.sampler.draw(microBatch: number, step: progress.step, of: settings.steps)
-        : RecurrenceDraw(withoutGradient: 0, withGradient: 1)
+      let draw = settings.draw(
+        number, step: progress.step, isRecurrent: job.model.isRecurrent)
       let cost = job.ledger.full(
         tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
       progress.microBatches += 1

@@ -33,6 +33,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     case otherWeights(rank: String, first: String, step: Int)
     /// The least that the run takes, in bytes.
     case memoryBudget(Int, needed: Int)
+    /// Not one step costs as little, or too many do.
+    case flops(Double, least: Double?)
   }
 
   package var problem: Problem
@@ -52,7 +54,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: .interrupted
     case .runExists, .finished: .outputExists
     case .nothingToResume: .inputOutput
-    case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares: .usage
+    case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares, .flops: .usage
     case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
     case .diverged, .weightsNotFinite, .otherWeights: .checkFailed
     case .nothingLearned: .malformed
@@ -82,6 +84,7 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .unevenShares: "train.uneven_shares"
     case .otherWeights: "train.other_weights"
     case .memoryBudget: "train.memory_budget"
+    case .flops: "train.flops"
     }
   }
 
@@ -117,6 +120,10 @@ package struct TrainingError: DiagnosedError, Equatable {
         + "(batch_size \(batch), micro_batch_size \(micro))"
     case .otherWeights(let rank, let first, let step):
       "after step \(step), \(rank) has other weights than \(first)"
+    case .flops(let flops, let least?):
+      "a step costs \(scientific(least)) FLOPs, the run may cost \(scientific(flops))"
+    case .flops(let flops, nil):
+      "\(scientific(flops)) FLOPs are more than a million steps of this size"
     case .memoryBudget(let budget, let needed):
       "the run takes at least \(byteSize(needed)), the memory budget is \(byteSize(budget))"
     }
