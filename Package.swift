@@ -175,8 +175,8 @@ let package = Package(
     .target(
       name: "Scoring",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Archives", "Tokenizers", "ChatTemplates", "Transformer",
-        "Training", "Models", "Generation",
+        "Platform", "ByteIO", "JSON", "Archives", "Tokenizers", "ChatTemplates", "ModelGraph",
+        "Transformer", "Training", "Models", "Generation",
       ]),
     .target(
       name: "PackageTraining",

@@ -117,6 +117,41 @@ def document_loss(model, tokenizer, records):
     return total / count, count
 
 
+def prompts(rng):
+    """Sums and counts after their prompts; some completions are wrong, so that not all are exact."""
+    records = []
+    for i in range(24):
+        a, b = rng.randrange(1, 60), rng.randrange(1, 40)
+        answer = a + b + (1 if i % 5 == 4 else 0)
+        if i % 4 == 3:
+            prompt, completion, kind = f"Count: {a}, {a + 1},", f" {a + 2}, {a + 3}.", "count"
+        else:
+            prompt, completion, kind = f"{a}+{b}=", f"{answer}.", "sum"
+        records.append({"prompt": prompt, "completion": completion, "kind": kind, "digits": len(str(answer))})
+    return records
+
+
+def score_completions(model, tokenizer, records):
+    """Each document by itself between the begin and an end token; the completion and the end count. The
+    end is a line break: the shipped model ends lines, and its texts much later."""
+    figures = []
+    end = tokenizer.encode("\n", add_special_tokens=False)[0]
+    for record in records:
+        prompt = tokenizer.encode(record["prompt"])
+        ids = [*tokenizer.encode(record["prompt"] + record["completion"]), end]
+        assert ids[: len(prompt)] == prompt, "the completion starts with a token of its own"
+        scores = log_probabilities(model, ids)
+        own = range(len(prompt), len(ids))
+        figures.append(
+            {
+                "nats": -sum(scores[i - 1, ids[i]].item() for i in own),
+                "exact": int(all(int(scores[i - 1].argmax()) == ids[i] for i in own)),
+                "tokens": len(own),
+            }
+        )
+    return {"end": end, "scores": figures}
+
+
 def main():
     rng = random.Random(5)
     OUT.mkdir(exist_ok=True)
@@ -126,12 +161,15 @@ def main():
     right, answers = answer_sums(model, tokenizer, questions)
     hits, likelihoods = score_choices(model, tokenizer, options)
     loss, count = document_loss(model, tokenizer, texts)
+    completions = prompts(rng)
+    write("completions.jsonl", completions)
     write("sums.jsonl", questions)
     write("choices.jsonl", options)
     write("documents.jsonl", texts)
     figures = {
         "sums": {"right": right, "answers": answers},
         "choices": {**hits, "log_likelihoods": likelihoods},
+        "completions": score_completions(model, tokenizer, completions),
         "documents": {"window": WINDOW, "loss": loss, "tokens": count},
     }
     (OUT / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -101,19 +101,16 @@ package struct TrainingData {
   private func tokenIDs(_ file: DataFiles.File) throws -> any TokenStream {
     if file.kind == .tokens { return try CachedTokens(file.path) }
     let tokens = try TokenFile(
-      file.path, file.kind, vocabulary: vocabulary, ending: endToken)
+      file.path, file.kind, vocabulary: vocabulary, ending: model.endToken)
     try tokens.check(vocabulary: vocabulary)
     return tokens
   }
 
   private func encoder(for path: String) throws -> TextEncoder {
-    let checkpoint = model.checkpoint
-    guard let tokenizer = try Tokenizer(of: checkpoint) else { throw DataError(.noTokenizer, path) }
-    let ending = endToken
-    return TextEncoder(
-      opening: try tokenizer.encode("", addSpecialTokens: true).filter { $0 != ending },
-      ending: ending, identity: try Self.identity(of: checkpoint), chat: try chat(tokenizer),
-      encode: { try tokenizer.encode($0) })
+    guard let encoder = try model.textEncoder(chat: chat) else {
+      throw DataError(.noTokenizer, path)
+    }
+    return encoder
   }
 
   private func chat(_ tokenizer: Tokenizer) throws -> TextEncoder.Chat? {
@@ -131,25 +128,5 @@ package struct TrainingData {
         .badSetting(key: "data.date", value: text, allowed: "a day such as 2026-11-29"))
     }
     return try TextEncoder.Chat(source, tokenizer, date: date)
-  }
-
-  /// The model's end-of-text token; nil when its configuration names none.
-  private var endToken: Int32? {
-    let config = model.graph.config["eos_token_id"] ?? model.checkpoint.config?["eos_token_id"]
-    let id = config?.integer ?? config?.array?.first?.integer
-    return id.flatMap { Int32(exactly: $0) }
-  }
-
-  private static func identity(of checkpoint: Checkpoint) throws -> Digest {
-    var description: [JSONValue] = []
-    for file in checkpoint.sideFiles where Tokenizer.fileNames.contains(file.name) {
-      let digest = SHA256.digest(of: try file.region.bytes(0..<file.region.byteCount))
-      description += [.string(file.name), .string(digest.description)]
-    }
-    if !description.isEmpty {
-      return SHA256.digest(of: Array(JSONValue.array(description).text().utf8))
-    }
-    let members = checkpoint.metadata?.members.filter { $0.key.hasPrefix("tokenizer.") } ?? []
-    return SHA256.digest(of: Array(JSONValue.object(JSONObject(members)).text().utf8))
   }
 }

@@ -10,6 +10,8 @@ package enum EvalTask: String, CaseIterable {
   case exactMatch = "exact-match"
   /// Whether the model finds the right one of several answers the most likely.
   case multipleChoice = "multiple-choice"
+  /// How likely what training learns of each document is, and whether greedy decoding says it.
+  case answers
 }
 
 /// One record of a file with questions.
@@ -80,6 +82,12 @@ package struct EvalRecord {
         .wrongType(field: field, wanted: "the index, the label or the text of a choice"))
     }
     return index
+  }
+
+  /// The value of a field, for a table: a text, a number or a truth value.
+  package func group(_ field: String) throws(DataError) -> String {
+    if let flag = fields[field]?.bool { return flag ? "true" : "false" }
+    return try text(field)
   }
 
   package func error(_ problem: DataError.Problem) -> DataError { DataError(problem, path, place) }

@@ -12,6 +12,12 @@ package struct ScoreResult {
 
   package var exampleCount: Int { scores.first?.count ?? 0 }
 
+  /// The same of some questions alone.
+  package func only(_ questions: [Int]) -> ScoreResult {
+    ScoreResult(
+      recurrence: recurrence, scores: scores.map { scores in questions.map { scores[$0] } })
+  }
+
   /// Mean over questions and start states, and its standard errors: over the questions, and over the
   /// start states when there are several.
   package func statistics(_ measure: String) -> (mean: Double, error: Double?, seedError: Double?) {

@@ -125,6 +125,81 @@ struct EvalTests {
     }
   }
 
+  @Test("completions have the loss that transformers finds, and are exact where it would say them")
+  func completions() throws {
+    let folder = TemporaryFolder()
+    let samples = folder.file("samples.jsonl")
+    let figures = try #require(try figures()["completions"])
+    let wanted = try #require(figures["scores"]?.array)
+    // The shipped model ends lines, and its texts much later: a line break ends its answers.
+    let model = folder.file("model")
+    try FileManager.default.copyItem(atPath: Fixtures.path("tiny-arithmetic"), toPath: model)
+    let config = try JSONValue(
+      parsing: Array(Data(contentsOf: URL(filePath: model + "/config.json"))))
+    var fields = try #require(config.object)
+    fields["eos_token_id"] = figures["end"]
+    try folder.write(Array(JSONValue.object(fields).text().utf8), to: "model/config.json")
+    let run = try outcome(
+      Eval.self,
+      [
+        model, "--data", Fixtures.path("eval/completions.jsonl"), "--task", "answers",
+        "--batch-size", "5", "--by", "kind", "--samples", samples, "--json",
+      ])
+    let result = try result(run)
+    let found = try String(contentsOfFile: samples, encoding: .utf8).split(separator: "\n").map {
+      try JSONValue(parsing: Array($0.utf8))
+    }
+    #expect(found.count == wanted.count)
+    for (sample, other) in zip(found, wanted) {
+      let (nats, expected) = (
+        try #require(sample["nats"]?.double), try #require(other["nats"]?.double)
+      )
+      #expect(abs(nats - expected) <= Self.tolerance * max(1, expected))
+      #expect(sample["exact"]?.double == other["exact"]?.double)
+      #expect(sample["tokens"]?.double == other["tokens"]?.double)
+    }
+    let exact = wanted.compactMap { $0["exact"]?.integer }.reduce(0, +)
+    #expect((1..<wanted.count).contains(exact), "the fixture has answers of both kinds")
+    #expect(abs((result["exact"]?.double ?? 0) - Double(exact) / Double(wanted.count)) < 1e-12)
+    // A group is the mean of its own records.
+    let records = try EvalRecord.read(Fixtures.path("eval/completions.jsonl"))
+    for group in try #require(result["groups"]?.array) {
+      let own = zip(records, wanted).filter {
+        $0.0.fields["kind"]?.string == group["value"]?.string
+      }
+      let nats = own.compactMap { $0.1["nats"]?.double }.reduce(0, +) / Double(own.count)
+      #expect(group["examples"]?.integer == own.count)
+      #expect(abs((group["nats"]?.double ?? 0) - nats) <= Self.tolerance * max(1, nats))
+    }
+  }
+
+  @Test("questions are told apart by a field; one that is missing is named")
+  func groups() throws {
+    let path = Fixtures.path("eval/completions.jsonl")
+    let result = try result(eval(path, ["--task", "answers", "--by", "kind"]))
+    #expect(result["groups"]?.array?.map { $0["value"]?.string } == ["sum", "count"])
+    let missing = try eval(path, ["--task", "answers", "--by", "depth"])
+    #expect(missing.code == 3 && missing.output.contains("depth"))
+    #expect(try eval(Fixtures.path("text/heldout.txt"), ["--by", "kind"]).code == 64)
+    let text = try eval(Fixtures.path("text/heldout.txt"), ["--task", "answers"])
+    #expect(text.code == 4 && text.output.contains("data.not_records"))
+  }
+
+  @Test("a document that cannot be scored is refused with its place")
+  func badDocuments() throws {
+    let folder = TemporaryFolder()
+    let long = String(repeating: "7", count: 600)
+    for (record, code, exit) in [
+      (#"{"messages": [{"role": "user", "content": "1+1="}]}"#, "data.no_chat_template", 4),
+      (#"{"prompt": "1+1=", "completion": "\#(long)"}"#, "data.prompt_length", 7),
+    ] {
+      let good = #"{"prompt": "1+1=", "completion": "2."}"#
+      let data = try folder.write(Array((good + "\n" + record + "\n").utf8), to: "bad.jsonl")
+      let run = try eval(data, ["--task", "answers"])
+      #expect(run.code == exit && run.output.contains(code) && run.output.contains("line 2"))
+    }
+  }
+
   @Test("examples come before each prompt and are not asked")
   func shots() throws {
     let result = try result(

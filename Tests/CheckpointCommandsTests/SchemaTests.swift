@@ -59,6 +59,7 @@ struct SchemaTests {
   @Test("a package from retrofit to unpack")
   func package() throws {
     let (package, tar) = (folder.file("p"), folder.file("p.tar"))
+    try check(Init.self, model, "-o", folder.file("blank"))
     try check(Retrofit.self, model, "--select", "0/1,2/11", "--dry-run")
     try check(Retrofit.self, model, "--select", "0/1,2/11", "-o", package)
     try check(Inspect.self, package)
@@ -74,6 +75,9 @@ struct SchemaTests {
     try check(
       Eval.self, package, "--data", text, "--recurrence", "1,2", "--windows", "1",
       "--sequence-length", "32")
+    try check(
+      Eval.self, package, "--data", Fixtures.path("eval/completions.jsonl"), "--task", "answers",
+      "--recurrence", "1,2", "--by", "kind")
     try check(Generate.self, package, "--prompt", "1+1=", "--max-tokens", "1")
   }
 

@@ -26,11 +26,16 @@ struct Eval: Verb {
       text. With choices, the log-likelihoods of the choices are compared: acc by their sums, acc_norm \
       and acc_bytes by the sums over the choices' characters and bytes; answer is an index or a label.
 
+      With --task answers, documents are scored as training reads them, by what it learns of each, \
+      such as a completion after its prompt: exact is whether greedy decoding would say all of it, its \
+      end included; nats is its negative log-likelihood.
+
       States that start at random are drawn anew for each of --seeds, which gives a standard error.
 
       Example:
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
         ckpt eval smollm2-r --data gsm8k.jsonl --shots 5 --recurrence 1,4,16
+        ckpt eval smollm2-r --data chains.jsonl --task answers --by steps --recurrence 1,4,16
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
@@ -79,6 +84,9 @@ struct Eval: Verb {
       throw ValidationError(
         "--batch-size and --seeds are from 1 to 1048576, --windows is at least 1.")
     }
+    guard questions.by == nil || task != .loss else {
+      throw ValidationError("--by tells questions apart, or documents with --task answers.")
+    }
   }
 
   func perform(_ console: Console) throws -> EvalReport {
@@ -89,9 +97,14 @@ struct Eval: Verb {
     let chart = try svg.map { try file(at: $0) }
     let hasRecords = try DataSniffer(data).kind.isRecords
     let task = try task ?? (hasRecords ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
+    if task == .loss, questions.by != nil {
+      throw UsageError("--by does not go with the loss of a text", hint: "pass --task answers")
+    }
     let report: EvalReport =
-      if task == .loss { .loss(try measureLoss(opened, console)) } else {
-        .scores(try score(task, opened, console))
+      switch task {
+      case .loss: .loss(try measureLoss(opened, console))
+      case .answers: .scores(try scoreDocuments(opened, console))
+      case .exactMatch, .multipleChoice: .scores(try score(task, opened, console))
       }
     try chart?.publish(Array(report.chart.svg().utf8))
     return report
@@ -144,6 +157,49 @@ struct Eval: Verb {
     return report
   }
 
+  // MARK: Documents
+
+  private func scoreDocuments(_ opened: OpenedModel, _ console: Console) throws -> ScoreReport {
+    let documents = try DocumentScoring(
+      data, for: opened, limit: questions.limit, batchSize: batchSize, date: date)
+    var report = ScoreReport(
+      path: opened.path, data: data, task: .answers, shots: 0, template: questions.template)
+    report.grouping = try grouping(EvalRecord.read(data, limit: documents.count))
+    let samples = try questions.samples.map { try file(at: $0) }
+    let model = try opened.load(on: threading.compute())
+    let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    var progress = Progress(
+      console, output, "eval", total: depths.count * seeds.count * documents.count)
+    var lines = ""
+    for depth in depths {
+      let results = try seeds.map { seed in
+        let scores = try documents.scores(model, depth: depth, seed: seed) {
+          progress.advance($0)
+        }
+        for (index, score) in scores.enumerated() where samples != nil {
+          var sample: JSONObject = ["document": JSONValue(index)]
+          for measure in ["exact", "nats", "tokens"] {
+            sample[measure] = JSONValue(score[measure] ?? 0)
+          }
+          sample["recurrence"] = JSONValue(depth)
+          sample["seed"] = .number(JSONNumber(text: "\(seed)"))
+          lines += JSONValue.object(sample).text() + "\n"
+        }
+        return scores
+      }
+      report.results.append(ScoreResult(recurrence: depth, scores: results))
+    }
+    progress.finish()
+    try samples?.publish(Array(lines.utf8))
+    return report
+  }
+
+  private func grouping(_ records: [EvalRecord]) throws -> ScoreReport.Grouping? {
+    try questions.by.map { field in
+      ScoreReport.Grouping(field, try records.map { try $0.group(field) })
+    }
+  }
+
   // MARK: Questions
 
   private func score(
@@ -170,6 +226,7 @@ struct Eval: Verb {
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,
       template: questions.template)
+    report.grouping = try grouping(records)
     var progress = Progress(
       console, output, "eval", total: depths.count * seeds.count * records.count)
     var lines = ""

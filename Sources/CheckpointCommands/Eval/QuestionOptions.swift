@@ -34,6 +34,8 @@ struct QuestionOptions: ParsableArguments {
     help: "Write what the model said to each question to this JSONL file.", completion: .file())
   var samples: String?
 
+  @Option(help: "Score the records of each value of this field apart too.") var by: String?
+
   func validate() throws {
     if shots < 0 || limit ?? 1 < 1 || maxTokens < 1 {
       throw ValidationError("--shots is from 0 on, --limit and --max-tokens are at least 1.")

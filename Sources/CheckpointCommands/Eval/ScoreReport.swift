@@ -11,16 +11,59 @@ struct ScoreReport {
   var shots: Int
   var template: PromptTemplate
   var results: [ScoreResult] = []
+  /// The records' values of a field, if they are told apart by one.
+  var grouping: Grouping?
+
+  /// Questions with the same value of a field.
+  struct Grouping {
+    let field: String
+    let groups: [(value: String, questions: [Int])]
+
+    /// - Parameter values: Of each question. Groups are in the order of their numbers, or else of
+    ///   their first question.
+    init(_ field: String, _ values: [String]) {
+      self.field = field
+      var questions: [String: [Int]] = [:]
+      var order: [String] = []
+      for (index, value) in values.enumerated() {
+        if questions[value] == nil { order.append(value) }
+        questions[value, default: []].append(index)
+      }
+      let numbers = order.compactMap { Double($0) }
+      if numbers.count == order.count {
+        order = zip(order, numbers).sorted { $0.1 < $1.1 }.map(\.0)
+      }
+      groups = order.map { ($0, questions[$0] ?? []) }
+    }
+  }
 
   private var measures: [String] {
-    task == .exactMatch ? ["exact_match"] : ["acc", "acc_norm", "acc_bytes"]
+    switch task {
+    case .exactMatch: ["exact_match"]
+    case .answers: ["exact", "nats", "tokens"]
+    case .multipleChoice, .loss: ["acc", "acc_norm", "acc_bytes"]
+    }
   }
 
   var json: JSONObject {
     [
       "path": .string(path), "data": .string(data), "task": .string(task.rawValue),
       "shots": JSONValue(shots), "template": .string(template.description),
-      "results": .array(results.map { .object(json(of: $0)) }),
+      "by": JSONValue(grouping?.field),
+      "results": .array(
+        results.map { result in
+          var object = json(of: result)
+          if let grouping {
+            object["groups"] = .array(
+              grouping.groups.map { group in
+                var part = json(of: result.only(group.questions))
+                part["recurrence"] = nil
+                part["value"] = .string(group.value)
+                return .object(part)
+              })
+          }
+          return .object(object)
+        }),
     ]
   }
 
@@ -39,14 +82,21 @@ struct ScoreReport {
 
   var text: String {
     let columns = measures.flatMap { [($0, TextTable.Alignment.right), ("±", .right)] }
-    var table = TextTable([("r", .right)] + columns + [("questions", .right)])
+    var heads: [(String, TextTable.Alignment)] = [("r", .right)]
+    if let grouping { heads.append((grouping.field, .right)) }
+    var table = TextTable(heads + columns + [("questions", .right)])
     for result in results {
-      let cells = measures.flatMap { measure in
-        let (mean, error, _) = result.statistics(measure)
-        return [fixed(mean, 4), error.map { fixed($0, 4) } ?? ""]
+      func add(_ group: String, _ part: ScoreResult) {
+        let cells = measures.flatMap { measure in
+          let (mean, error, _) = part.statistics(measure)
+          return [fixed(mean, 4), error.map { fixed($0, 4) } ?? ""]
+        }
+        table.add(
+          [result.recurrence.map { "\($0)" } ?? "-"] + (grouping == nil ? [] : [group]) + cells
+            + [grouped(part.exampleCount)])
       }
-      table.add(
-        [result.recurrence.map { "\($0)" } ?? "-"] + cells + [grouped(result.exampleCount)])
+      for group in grouping?.groups ?? [] { add(group.value, result.only(group.questions)) }
+      add("all", result)
     }
     let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
     return "\(path) on \(data): \(task.rawValue), \(shots) examples in the prompt\n"
@@ -57,7 +107,7 @@ struct ScoreReport {
     LineChart(
       title: "accuracy by recurrence, ± standard error", xLabel: "recurrences r",
       yLabel: "accuracy", xIsLogarithmic: true,
-      series: measures.map { measure in
+      series: measures.prefix(task == .answers ? 1 : measures.count).map { measure in
         var series = LineChart.Series(measure, [], isMarked: true)
         for result in results {
           guard let r = result.recurrence.map(Double.init) else { continue }

@@ -61,6 +61,8 @@ package struct DataError: DiagnosedError, Equatable {
     case badCache(String)
     /// Documents are to be kept apart, and nothing says where they end.
     case noBorders
+    /// All of a document is passed over.
+    case nothingLearned
   }
 
   /// Where in a file a record stands.
@@ -140,6 +142,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .exhausted: "data.exhausted"
     case .badCache: "data.bad_cache"
     case .noBorders: "data.no_borders"
+    case .nothingLearned: "data.nothing_learned"
     }
   }
 
@@ -211,6 +214,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
     case .badCache(let reason): "the tokens are broken: \(reason)"
     case .noBorders: "nothing in the file says where its documents begin"
+    case .nothingLearned: "all of it is prompt, and nothing answer"
     }
   }
 

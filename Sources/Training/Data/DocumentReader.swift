@@ -11,7 +11,7 @@ package struct DocumentPiece: Equatable {
   /// Whether the token that ends the document is a target.
   var learnsEnding = true
   /// Where the piece starts.
-  var place: DataError.Place
+  package var place: DataError.Place
 }
 
 /// Documents of a file of text or of records, one after another, compressed or not.

@@ -1,0 +1,106 @@
+import ByteIO
+package import ChatTemplates
+import ModelGraph
+package import Models
+import Tokenizers
+import Training
+package import Transformer
+
+/// Scores what is learned of each document, such as a completion after its prompt: how likely it is,
+/// and whether greedy decoding would say all of it.
+///
+/// One pass over the document tells both: the first token that is not the most likely one is where
+/// greedy decoding would leave it.
+package struct DocumentScoring {
+  private struct Document {
+    let place: Int
+    let tokens: [Int32]
+    /// The token that follows each; -100 is not learned.
+    let labels: [Int32]
+  }
+
+  private let documents: [Document]
+  /// Documents that run together.
+  package let batchSize: Int
+
+  package var count: Int { documents.count }
+
+  /// Reads the documents of a file of records as training reads them.
+  ///
+  /// - Parameters:
+  ///   - model: Whose tokens they become.
+  ///   - date: What a chat template writes as today's date.
+  /// - Throws: `DataError` for a bad record, and for one that nothing is learned of.
+  package init(
+    _ path: String, for model: OpenedModel, limit: Int?, batchSize: Int, date: TemplateDate? = nil
+  ) throws {
+    let kind = try DataSniffer(path).kind
+    guard kind.isRecords else { throw DataError(.notRecords(kind), path) }
+    let chat = { (tokenizer: Tokenizer) in
+      try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
+    }
+    guard let encoder = try model.textEncoder(chat: chat) else {
+      throw ModelError(model.path, .noTokenizer)
+    }
+    let sizes = model.graph.sizes
+    let context = sizes.context
+    var reader = try DocumentReader(path, format: TextFormat(kind), chat: encoder.chat)
+    var documents: [Document] = []
+    while documents.count < limit ?? .max, let piece = try reader.next() {
+      let marked = try encoder.tokens(of: piece, in: path, vocabulary: sizes.vocabulary)
+      guard marked.count <= context else {
+        throw DataError(.promptLength(tokens: marked.count, context: context), path, piece.place)
+      }
+      let ids = marked.map { Int32(bitPattern: $0 & TokenMark.id) }
+      let labels = zip(marked.dropFirst(), ids.dropFirst()).map { mark, id in
+        mark & TokenMark.notLearned == 0 ? id : -100
+      }
+      guard labels.contains(where: { $0 >= 0 }) else {
+        throw DataError(.nothingLearned, path, piece.place)
+      }
+      documents.append(
+        Document(place: documents.count, tokens: ids, labels: labels + [-100]))
+    }
+    guard !documents.isEmpty else { throw DataError(.empty, path) }
+    // Documents of like lengths run together, so that little is filled up.
+    self.documents = documents.sorted { ($0.tokens.count, $0.place) < ($1.tokens.count, $1.place) }
+    self.batchSize = batchSize
+  }
+
+  /// Scores every document, in the file's order: `exact`, 1 where greedy decoding says all that is
+  /// learned of it, else 0; `nats`, the negative log-likelihood of that; `tokens`, its length.
+  ///
+  /// - Parameters:
+  ///   - depth: Recurrences; nil for a source model.
+  ///   - seed: Of the start states.
+  ///   - progress: Called with the number of documents of each batch that has run.
+  package func scores(
+    _ model: Model, depth: Int?, seed: UInt64, _ progress: (Int) -> Void
+  ) throws -> [[String: Double]] {
+    var results = [[String: Double]](repeating: [:], count: documents.count)
+    for start in stride(from: 0, to: documents.count, by: batchSize) {
+      try Interruption.check()
+      let part = documents[start..<min(start + batchSize, documents.count)]
+      let length = part.last?.tokens.count ?? 0
+      func filled(_ values: [Int32], with filler: Int32) -> [Int32] {
+        values + repeatElement(filler, count: length - values.count)
+      }
+      let batch = try Batch(
+        tokens: part.flatMap { filled($0.tokens, with: 0) }, sequences: part.count,
+        firstSequence: start)
+      var scores = try model.scores(
+        batch, labels: part.flatMap { filled($0.labels, with: -100) },
+        ForwardOptions(recurrence: depth, state: .seeded(seed)))[...]
+      for document in part {
+        let own = scores.prefix(document.labels.count { $0 >= 0 })
+        scores = scores.dropFirst(own.count)
+        results[document.place] = [
+          "exact": own.allSatisfy(\.isFirst) ? 1 : 0, "nats": own.reduce(0) { $0 + $1.nats },
+          "tokens": Double(own.count),
+        ]
+      }
+      progress(part.count)
+    }
+    return results
+  }
+}
