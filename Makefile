@@ -10,6 +10,8 @@
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
 #   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (ten minutes)
+#   evidence   does a retrofit pay? All arms at equal FLOPs, many seeds: hours; goes on where it was stopped
+#   evidence-quick  the same at a tiny scale, in minutes
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
@@ -19,9 +21,9 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 healing oracles fixtures \
-	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers \
-	fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
+.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 healing evidence \
+	evidence-quick oracles fixtures faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
+	fuzz-arrow fuzz-tokenizers fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
 
 check:
 	Scripts/check.sh
@@ -56,6 +58,12 @@ smollm2:
 
 healing:
 	Scripts/healing.sh
+
+evidence:
+	Scripts/evidence.sh
+
+evidence-quick:
+	Scripts/evidence.sh --quick
 
 oracles: .venv/bin/python
 

@@ -1,0 +1,190 @@
+"""docs/evidence.md, from results.json alone: what was claimed, what came out, and how to run it again."""
+
+from table import Table
+
+PERCENT = 100
+
+
+def percent(value: dict, sign: bool = False) -> str:
+    form = "{:+.1f}" if sign else "{:.1f}"
+    mean, low, high = (form.format(PERCENT * value[key]) for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def nats(value: dict, sign: bool = False) -> str:
+    form = "{:+.3f}" if sign else "{:.3f}"
+    mean, low, high = (form.format(value[key]) for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def verdict(value: dict, better: int) -> str:
+    """What an interval of a difference says of a claim that it is above (1) or below (-1) zero."""
+    if min(better * value["low"], better * value["high"]) > 0:
+        return "holds here"
+    if max(better * value["low"], better * value["high"]) < 0:
+        return "does not hold here"
+    return "is not decided here: the interval includes no difference"
+
+
+def rows(head: list[str], body: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body]) + "\n"
+
+
+def arms_table(table: Table, arms: list[str]) -> str:
+    body = []
+    for arm in arms:
+        runs, depth = table.runs[arm], table.usual(arm)
+        tokens = sum(run["tokens"] for run in runs) / len(runs) / 1e6
+        body.append(
+            [
+                f"`{arm}`", table.results["what"][arm], f"{runs[0]['parameters'] / 1e6:.2f} M", f"{tokens:.2f} M",
+                f"{runs[0]['rate']:g}", str(len(runs)), percent(table.accuracy(arm, depth)), nats(table.loss(arm, depth)),
+            ]
+        )  # fmt: skip
+    head = ["arm", "what it is", "parameters", "tokens", "rate", "seeds", "right, %", "nats a token of the answer"]
+    return rows(head, body)
+
+
+def depth_table(table: Table, arm: str, steps: list[int]) -> str:
+    depths = table.depths(arm)
+    body = []
+    for count in steps:
+        cells = [f"{PERCENT * table.accuracy(arm, depth, steps=count)['mean']:.0f}" for depth in depths]
+        other = (
+            table.accuracy("original", table.usual("original"), steps=count)["mean"]
+            if "original" in table.runs
+            else None
+        )
+        beyond = count > table.results["scale"]["trained_steps"]
+        body.append(
+            [
+                f"{count}{', beyond training' if beyond else ''}",
+                *cells,
+                "" if other is None else f"{PERCENT * other:.0f}",
+            ]
+        )
+    return rows(["steps", *(f"r = {depth}" for depth in depths), "original"], body)
+
+
+def claims(table: Table) -> str:
+    trained = str(table.trained)
+    parts = []
+    if {"curriculum", "original"} <= table.runs.keys():
+        right, lost = table.against("curriculum", "original", "exact"), table.against("curriculum", "original", "nats")
+        parts.append(
+            "**(a) At equal training compute, a retrofit beats post-training the original.** Retrofit less original: "
+            f"{percent(right, True)} points of right answers, {nats(lost, True)} nats. By right answers the claim "
+            f"{verdict(right, 1)}; by loss it {verdict(lost, -1)}."
+        )
+    if {"curriculum", "fixed"} <= table.runs.keys():
+        right, lost = table.against("curriculum", "fixed", "exact"), table.against("curriculum", "fixed", "nats")
+        saved = 1 - mean_tokens(table, "fixed") / mean_tokens(table, "curriculum")
+        parts.append(
+            "**(b) A curriculum of recurrences keeps the quality for less compute.** At equal FLOPs the curriculum saw "
+            f"{PERCENT * saved:.0f} % more of its tokens than the fixed mean did; curriculum less fixed: {percent(right, True)} points "
+            f"of right answers, {nats(lost, True)} nats. That it is better {verdict(lost, -1)} by loss."
+        )
+    if "curriculum" in table.runs:
+        arm, depths = "curriculum", table.depths("curriculum")
+        gain = contrast(table, arm, trained, depths[0])
+        beyond = contrast(table, arm, depths[-1], trained)
+        parts.append(
+            f"**(c) Depth at test time is decoupled from parameters.** From r = {depths[0]} to the trained r = {trained}: "
+            f"{percent(gain, True)} points of right answers, so that accuracy rises with r {verdict(gain, 1)}. From there to "
+            f"r = {depths[-1]}: {percent(beyond, True)} points."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def mean_tokens(table: Table, arm: str) -> float:
+    return sum(run["tokens"] for run in table.runs[arm]) / len(table.runs[arm])
+
+
+def contrast(table: Table, arm: str, deep: str, shallow: str) -> dict:
+    """Right answers at one recurrence less those at another, of the same runs on the same questions."""
+    import intervals
+
+    return intervals.mean(table.exact(arm, deep) - table.exact(arm, shallow))
+
+
+def ablation_table(table: Table, arms: list[str]) -> str:
+    body = [
+        [
+            f"`{arm}`", table.results["what"][arm], f"{table.runs[arm][0]['rate']:g}", str(len(table.runs[arm])),
+            percent(table.against(arm, "curriculum", "exact"), True), nats(table.against(arm, "curriculum", "nats"), True),
+        ]
+        for arm in arms
+    ]  # fmt: skip
+    return rows(["arm", "what differs", "rate", "seeds", "points of right answers", "nats"], body)
+
+
+PAGE = """# Does a retrofit pay?
+
+This page is written by `{command}` from `docs/evidence/results.json`, which holds every run, and the figures are
+drawn from the same file. Intervals are 95 %, by a bootstrap over seeds and questions.
+
+## What was done
+
+A model of {parameters:.1f} million parameters (twelve layers, hidden size 192) was trained from random weights on generated
+English sentences, arithmetic, and questions of one or two steps: {base_tokens:.1f} million tokens. From it, every arm spends the same
+{flops} FLOPs, with everything counted, on questions of 1 to {trained_steps} steps, whose answers alone are learned:
+
+    {examples}
+
+Each arm chose its peak learning rate among {rates} by the same rule: the lowest loss on the answers of separate questions, with
+a seed that is not used again. Measured are {count} test questions that no arm was trained on, of up to {tested_steps} steps. An
+answer is right when greedy decoding says exactly it.
+
+## What came out
+
+{claims}
+{arms}
+![Accuracy and loss against recurrences](evidence/recurrence.svg)
+
+![Loss against FLOPs](evidence/flops.svg)
+
+Right answers of the arm `curriculum`, in percent, by the steps that a question takes:
+
+{depths}
+![Accuracy against steps](evidence/steps.svg)
+
+{ablations}## Running it again
+
+    make evidence         # {hours:.1f} hours of training on the machine of these figures, more with all it measures
+    make evidence-quick   # the same at a tiny scale, in minutes: it shows that it runs, and nothing else
+
+The command can be stopped and started again: what is done is kept under `build/evidence`. Seeds are recorded with each run; on another
+kind of processor sums are rounded differently, so expect these numbers within their intervals, not to the last digit.
+"""
+
+
+def write(results: dict) -> str:
+    table = Table(results)
+    arms = [arm for arm in results["arms"] if arm in table.runs]
+    others = [arm for arm in results["ablations"] if arm in table.runs]
+    scale = results["scale"]
+    ablations = ""
+    if others:
+        ablations = (
+            "## What else was tried\n\nEach differs from `curriculum` in one thing, and shows the change with its interval:\n\n"
+            f"{ablation_table(table, others)}\n![What each choice changes](evidence/ablations.svg)\n\n"
+        )
+    first = {question["task"]: question for question in results["questions"] if question["steps"] == 4}
+    examples = "\n    ".join(question["prompt"] + question["completion"] for question in first.values())
+    return PAGE.format(
+        command=results["command"],
+        parameters=results["base"]["parameters"] / 1e6,
+        base_tokens=results["base"]["tokens"] / 1e6,
+        flops=f"{scale['arm_flops']:g}",
+        trained_steps=scale["trained_steps"],
+        tested_steps=max(scale["tested_steps"]),
+        examples=examples,
+        rates=", ".join(f"{rate:g}" for rate in scale["rates"]["muon"]),
+        count=len(results["questions"]),
+        claims=claims(table),
+        arms=arms_table(table, arms),
+        depths=depth_table(table, "curriculum", table.steps()) if "curriculum" in arms else "",
+        ablations=ablations,
+        hours=sum(run["seconds"] for run in results["runs"] + results["grid"] + [results["base"]]) / 3600,
+    )
