@@ -41,7 +41,7 @@ run() {
 }
 
 run inspect "$model"
-run convert "$model" --dtype f16 --force -o "$folder/gemma3"
+run convert "$model" --dtype f32 --force -o "$folder/gemma3"
 run convert "$folder/gemma3" --force -o "$folder/gemma3.gguf"
 run diff "$folder/gemma3" "$folder/gemma3.gguf"
 run generate "$folder/gemma3.gguf" --prompt 'The capital of France is' --max-tokens 12
