@@ -33,6 +33,8 @@ NOT_LOADED = {
 # beyond the one that LongRoPE's shorter factors are for.
 OTHERWISE = {"phi3-longrope", "phi3-short"}
 
+TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
+
 
 class Parameters(ctypes.Structure):
     """Room for either kind of parameters, which are passed on as they were made."""
@@ -109,6 +111,7 @@ def add_tokenizer(folder, rows):
     model["vocab"] = {name: i for i, name in enumerate(names)}
     model["merges"] = [first]
     (folder / "tokenizer.json").write_text(json.dumps(document))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": TEMPLATE}))
     return " ".join(first).encode() + b" " + "".join(first).encode()
 
 
@@ -128,6 +131,8 @@ def check(engine, ckpt, name, folder):
         assert NOT_LOADED.get(name, "?") in str(error), error
         return "llama.cpp does not load what its converter writes"
     assert name not in NOT_LOADED
+    template = engine.call("llama_model_chat_template", ctypes.c_char_p, model, ctypes.c_char_p())
+    assert template.decode() == TEMPLATE
     numbers = load_file(FIXTURES / "families" / name / "numbers.safetensors")
     ids = numbers["input_ids"].reshape(-1).tolist()
     want = numbers["logits"].reshape(len(ids), -1)
