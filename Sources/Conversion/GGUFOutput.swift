@@ -11,6 +11,8 @@ extension GGUFWriter: TensorSink {}
 /// A GGUF file that is still to be written: its layout, and where each tensor's values come from.
 struct GGUFOutput {
   let layout: GGUFLayout
+  /// What some readers do not know.
+  let warnings: [Warning]
   private let source: RecipeReader
   private let contents: [Content]
 
@@ -33,6 +35,7 @@ struct GGUFOutput {
   ) throws {
     let export = try GGUFExport(graph)
     self.source = RecipeReader(source)
+    warnings = export.warnings
     var tensors = export.constants.map {
       GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
     }

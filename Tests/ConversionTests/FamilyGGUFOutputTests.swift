@@ -145,6 +145,24 @@ struct FamilyGGUFOutputTests {
     return result
   }
 
+  @Test("GG-26, GG-30: windows on other layers than the family's are told layer by layer")
+  func windows() throws {
+    let source = try OpenedModel(Fixtures.path("families/gemma3-heads/model"))
+    guard case .plain(let blocks) = source.graph.body else { return }
+    var graph = source.graph
+    graph.body = .plain([blocks[0], blocks[5], blocks[1], blocks[2]])
+    let export = try GGUFExport(graph)
+    #expect(
+      export.metadata["gemma3.attention.sliding_window_pattern"] == [true, false, true, true])
+    #expect(export.warnings.map(\.code) == ["gguf.windows_by_layer"])
+    #expect(try GGUFExport(source.graph).warnings == [])
+    let path = folder.file("windows.gguf")
+    _ = try GGUFOutput(graph, from: source.checkpoint, as: nil)
+      .write(to: path, allowOverflow: false) { _, _ in }
+    let again = try OpenedModel(path).graph.blocks.map(\.spec)
+    #expect(again == graph.blocks.map(\.spec))
+  }
+
   @Test("in half precision the router and norms stay float32, experts do not")
   func half() throws {
     let source = try OpenedModel(Fixtures.path("families/mixtral-default/model"))

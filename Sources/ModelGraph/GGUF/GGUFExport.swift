@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 package import JSON
 package import Tensors
 
@@ -12,6 +12,8 @@ package struct GGUFExport: Sendable {
   package let tensors: [Tensor]
   /// Float32 tensors that come from no source: factors of rotary frequencies.
   package let constants: [Constant]
+  /// What some readers do not know.
+  package let warnings: [Warning]
 
   package struct Tensor: Equatable, Sendable {
     /// What it is made of, a row of it a row of matrices.
@@ -54,7 +56,10 @@ package struct GGUFExport: Sendable {
     if let head = graph.head { tensors.append(try dialect.tensor(head, GGUFDialect.head)) }
     self.tensors = tensors
     constants = Self.constants(model)
-    metadata = Self.metadata(model, dialect)
+    var entries = GGUFEntries(stated: dialect.facts.stated)
+    for field in GGUFField.common + dialect.facts.fields { field.write(model, &entries) }
+    warnings = entries.warnings
+    metadata = Self.metadata(model, entries.members, dialect.architecture)
     try check(model)
   }
 
@@ -76,14 +81,14 @@ package struct GGUFExport: Sendable {
     }
   }
 
-  private static func metadata(_ model: GGUFModel, _ dialect: GGUFDialect) -> JSONObject {
+  private static func metadata(
+    _ model: GGUFModel, _ hyperparameters: JSONObject, _ architecture: String
+  ) -> JSONObject {
     var metadata: JSONObject = [
-      "general.architecture": .string(dialect.architecture), "general.type": "model",
+      "general.architecture": .string(architecture), "general.type": "model",
     ]
-    var entries = GGUFEntries(stated: dialect.facts.stated)
-    for field in GGUFField.common + dialect.facts.fields { field.write(model, &entries) }
-    for member in entries.members.members {
-      metadata[dialect.architecture + "." + member.key] = member.value
+    for member in hyperparameters.members {
+      metadata[architecture + "." + member.key] = member.value
     }
     for (name, key) in GGUFHyperparameters.specialTokens {
       guard let value = model.graph.config[name] else { continue }

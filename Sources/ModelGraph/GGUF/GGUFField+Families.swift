@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 
 // What some families have beside the hyper-parameters of all.
@@ -40,9 +41,16 @@ extension GGUFField {
       write: { model, entries in
         guard let width = model.windowed?.width else { return }
         entries.set(windowKey, width)
-        if statesLayers {
-          entries.set(
-            patternKey, .array(model.blocks.map { .bool($0.spec.attention.visible != .all) }))
+        let flags = model.blocks.map { $0.spec.attention.visible != .all }
+        let isUsual = flags.indices.allSatisfy { flags[$0] == (($0 + 1) % period != 0) }
+        if isUsual, !statesLayers { return }
+        entries.set(patternKey, .array(flags.map { .bool($0) }))
+        if !statesLayers {
+          entries.warnings.append(
+            Warning(
+              "gguf.windows_by_layer",
+              "which layers have a window is told layer by layer, since it is not as in other models of the "
+                + "family: older versions of llama.cpp pass over that"))
         }
       })
   }

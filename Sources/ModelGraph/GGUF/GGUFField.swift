@@ -1,3 +1,4 @@
+import ByteIO
 import JSON
 
 /// One fact that files of a family state, read and written in one place.
@@ -42,6 +43,8 @@ struct GGUFEntries {
   /// Keys that the family's files have even where they say what their absence would.
   let stated: Set<String>
   private(set) var members = JSONObject()
+  /// What readers may not know.
+  var warnings: [Warning] = []
 
   init(stated: Set<String>) { self.stated = stated }
 
