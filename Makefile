@@ -9,6 +9,7 @@
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
 #   format     rewrite all Swift files in the project's format
 #   smollm2    download SmolLM2-135M-Instruct (98 MB) into build/real, run the main job on it
+#   gemma3     download Gemma 3 270M (238 MB) into build/real; read, write, retrofit and verify it
 #   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (ten minutes)
 #   evidence   does a retrofit pay? All arms at equal FLOPs, many seeds: hours; goes on where it was stopped
 #   evidence-quick  the same at a tiny scale, in minutes
@@ -21,8 +22,8 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 healing evidence \
-	evidence-quick oracles fixtures faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
+.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 gemma3 healing \
+	evidence evidence-quick oracles fixtures faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
 	fuzz-arrow fuzz-tokenizers fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
 
 check:
@@ -55,6 +56,9 @@ format:
 
 smollm2:
 	Scripts/smollm2.sh
+
+gemma3:
+	Scripts/gemma3.sh
 
 healing:
 	Scripts/healing.sh

@@ -179,6 +179,24 @@ def mistral():
                            decoders.Strip(" ", 1, 0)]))
 
 
+def gemma():
+    """No mark in front; the split at spaces finds none; line ends are tokens of their own. As in files
+    that transformers made of SentencePiece's, every pair that spells a token merges, at its score."""
+    tokenizer = sentencepiece_bpe(
+        normalizers.Replace(" ", "\u2581"), pre.Split(" ", "merged_with_previous"),
+        decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]))
+    vocab = json.loads(tokenizer.to_str())["model"]["vocab"]
+    merges = [(piece[:i], piece[i:]) for piece in sorted(vocab, key=vocab.get) if vocab[piece] >= 259
+              for i in sorted(range(1, len(piece)), key=lambda i: vocab.get(piece[:i], 0))
+              if piece[:i] in vocab and piece[i:] in vocab]
+    tokenizer.model = models.BPE(
+        vocab=vocab, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    tokenizer.add_tokens([AddedToken("\n" * n, normalized=False) for n in (2, 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair=None, special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
 def unigram():
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Strip(True, True)])
@@ -301,7 +319,7 @@ def edited(tokenizer, **fields):
 
 
 KINDS = {f.__name__: f for f in (
-    gpt2, llama3, qwen2, smollm2, olmo2, llama2, mistral, unigram, unigram_plain,
+    gpt2, llama3, qwen2, smollm2, olmo2, llama2, mistral, gemma, unigram, unigram_plain,
     tekken, o200k, cl100k, deepseek3, deepseek, deepseek_coder, falcon, qwen35, possessive)}
 
 

@@ -37,6 +37,8 @@ extension GGUFValue {
     case .array(let elements):
       if elements.allSatisfy({ $0.string != nil }) {
         self = .array(GGUFArray(strings: elements.compactMap(\.string)))
+      } else if elements.allSatisfy({ $0.bool != nil }) {
+        self = .array(GGUFArray(elements.compactMap(\.bool)))
       } else if elements.allSatisfy({ $0.integer.flatMap(Int32.init(exactly:)) != nil }) {
         self = .array(GGUFArray(elements.compactMap { $0.integer.flatMap(Int32.init(exactly:)) }))
       } else if elements.allSatisfy({ $0.double != nil }) {

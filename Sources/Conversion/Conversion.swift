@@ -112,7 +112,8 @@ private struct Job {
       Conversion.Result(
         tensors: file.layout.entries.count,
         files: [Conversion.File(name: destination, written)],
-        warnings: tokenizer.warnings + (tokenizer.entries.isEmpty ? [noTokenizer] : []))
+        warnings: file.warnings + tokenizer.warnings
+          + (tokenizer.entries.isEmpty ? [noTokenizer] : []))
     )
   }
 

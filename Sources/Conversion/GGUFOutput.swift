@@ -11,6 +11,8 @@ extension GGUFWriter: TensorSink {}
 /// A GGUF file that is still to be written: its layout, and where each tensor's values come from.
 struct GGUFOutput {
   let layout: GGUFLayout
+  /// What some readers do not know.
+  let warnings: [Warning]
   private let source: RecipeReader
   private let contents: [Content]
 
@@ -19,7 +21,8 @@ struct GGUFOutput {
     case constant([Float])
   }
 
-  /// A model whose matrices get `type`, or keep theirs; vectors become F32, as readers expect.
+  /// A model whose matrices get `type`, or keep theirs; vectors and routers become F32, as readers
+  /// expect.
   ///
   /// Rows that do not fill blocks of a quantised type become F16.
   ///
@@ -32,13 +35,16 @@ struct GGUFOutput {
   ) throws {
     let export = try GGUFExport(graph)
     self.source = RecipeReader(source)
+    warnings = export.warnings
     var tensors = export.constants.map {
       GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
     }
-    tensors += export.parameters.map {
-      GGUFLayout.Tensor(name: $0.name, type: Self.type($0, wanted: type), shape: $0.shape)
+    tensors += export.tensors.map {
+      GGUFLayout.Tensor(
+        name: $0.parameter.name, type: Self.type($0, wanted: type), shape: $0.shape)
     }
-    contents = export.constants.map { .constant($0.values) } + export.parameters.map { .recipe($0) }
+    contents =
+      export.constants.map { .constant($0.values) } + export.tensors.map { .recipe($0.parameter) }
     var metadata: [(key: String, value: GGUFValue)] = export.metadata.members.compactMap { member in
       if tokenizer.contains(where: { $0.key == member.key }) { return nil }
       return GGUFValue(member.value).map { (member.key, $0) }
@@ -53,10 +59,10 @@ struct GGUFOutput {
     layout = try GGUFLayout(tensors, metadata: metadata)
   }
 
-  private static func type(_ parameter: Parameter, wanted: StorageType?) -> StorageType {
-    if parameter.shape.count < 2 { return .element(.f32) }
-    guard case .block(let block)? = wanted, let row = parameter.shape.last else {
-      return wanted ?? .element(parameter.type)
+  private static func type(_ tensor: GGUFExport.Tensor, wanted: StorageType?) -> StorageType {
+    if tensor.isSingle { return .element(.f32) }
+    guard case .block(let block)? = wanted, let row = tensor.shape.last else {
+      return wanted ?? .element(tensor.parameter.type)
     }
     return row % block.elementCount == 0 ? .block(block) : .element(.f16)
   }

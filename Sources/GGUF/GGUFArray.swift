@@ -35,6 +35,10 @@ package struct GGUFArray: Equatable, Sendable {
   /// An array of strings.
   package init(strings: [String]) { self.init(strings: strings.lazy.map { Array($0.utf8) }) }
 
+  package init(_ values: [Bool]) {
+    self.init(type: .bool, count: values.count, bytes: values.map { $0 ? 1 : 0 })
+  }
+
   package init(_ values: [Int32]) {
     var bytes: [UInt8] = []
     for value in values { bytes.append(littleEndian: value) }

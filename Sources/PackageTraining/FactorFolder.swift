@@ -12,10 +12,16 @@ package import Transformer
 ///
 /// Names are those of the package's own tensors. Where the package keeps query, key and value as one
 /// tensor, their factors become one pair whose rank is the sum of theirs, B being 0 outside its own
-/// rows; rank and alpha of such a pair are given by name, so that their quotient stays.
+/// rows; rank and alpha of such a pair are given by name, so that their quotient stays. A tensor of all
+/// experts is one of PEFT's `target_parameters`.
 package struct FactorFolder {
   package let network: TrainableModel
   package let settings: TrainingSettings.LoRA
+
+  package init(network: TrainableModel, settings: TrainingSettings.LoRA) {
+    self.network = network
+    self.settings = settings
+  }
 
   /// Writes the folder `path`, replacing what is there.
   package func write(to path: String) throws {
@@ -33,27 +39,38 @@ package struct FactorFolder {
   private struct Pair {
     /// The tensor's name without `.weight`.
     var module: String
+    /// Of the matrix, or of each expert's.
     var rows: Int
-    /// Each with the first of the tensor's rows that it adapts.
+    /// Experts whose matrices the tensor holds; nil for a matrix by itself.
+    var experts: Int?
+    /// Each with the first of the matrix's rows that it adapts, expert by expert.
     var factors: [(factors: LowRankFactors, row: Int)]
 
-    var rank: Int { factors.reduce(0) { $0 + $1.factors.rank } }
+    /// Rank of the matrix, or of each expert's.
+    var rank: Int { factors.reduce(0) { $0 + $1.factors.rank } / (experts ?? 1) }
+    /// How many matrices that are adapted by themselves it is made of.
+    var parts: Int { factors.count / (experts ?? 1) }
   }
 
   private var pairs: [Pair] {
     var pairs: [Pair] = []
     for factor in network.factors {
       let block = network.graph.blocks[factor.block]
-      let own = block[factor.role]
-      guard case .block(_, let field) = factor.field, let parameter = own ?? block[field] else {
-        continue
-      }
+      let own = block.parameters.first { $0.role == factor.role && $0.expert == factor.expert }
+      guard case .block(_, let field) = factor.field,
+        let parameter = own?.parameter ?? block[field]
+      else { continue }
       let module = Self.module(parameter.name)
-      let part = (factors: factor, row: own == nil ? factor.rows.lowerBound : 0)
+      let isPacked = parameter.shape.count == 3
+      let rows = parameter.shape[isPacked ? 1 : 0]
+      let part = (factors: factor, row: own == nil ? factor.rows.lowerBound % rows : 0)
       if let last = pairs.indices.last, pairs[last].module == module {
         pairs[last].factors.append(part)
       } else {
-        pairs.append(Pair(module: module, rows: parameter.shape[0], factors: [part]))
+        pairs.append(
+          Pair(
+            module: module, rows: rows, experts: isPacked ? parameter.shape[0] : nil,
+            factors: [part]))
       }
     }
     return pairs
@@ -64,7 +81,8 @@ package struct FactorFolder {
   }
 
   private func config(_ pairs: [Pair]) -> JSONObject {
-    let stacked = pairs.filter { $0.factors.count > 1 }
+    let stacked = pairs.filter { $0.parts > 1 }
+    func names(_ pairs: [Pair]) -> JSONValue { .array(pairs.map { .string($0.module) }) }
     func pattern(_ value: (Pair) -> JSONValue) -> JSONValue {
       .object(JSONObject(stacked.map { .init(key: $0.module, value: value($0)) }))
     }
@@ -76,9 +94,10 @@ package struct FactorFolder {
       "inference_mode": true, "r": JSONValue(settings.rank),
       "lora_alpha": JSONValue(settings.alpha),
       "lora_dropout": JSONValue(0.0),
-      "target_modules": .array(pairs.map { .string($0.module) }),
+      "target_modules": names(pairs.filter { $0.experts == nil }),
+      "target_parameters": names(pairs.filter { $0.experts != nil }),
       "rank_pattern": pattern { JSONValue($0.rank) },
-      "alpha_pattern": pattern { JSONValue(settings.alpha * Double($0.factors.count)) },
+      "alpha_pattern": pattern { JSONValue(settings.alpha * Double($0.parts)) },
       "modules_to_save": whole.isEmpty ? .null : .array(whole),
     ]
   }
@@ -98,31 +117,44 @@ package struct FactorFolder {
     return whole
       + pairs.flatMap { pair -> [Stored] in
         let columns = pair.factors.first?.factors.columns ?? 0
+        let (name, width) = (prefix + place(of: pair, in: pairs), pair.rank * (pair.experts ?? 1))
         return [
           (
-            TensorName(prefix + pair.module + ".lora_A.weight"), [pair.rank, columns],
+            TensorName(name + ".lora_A.weight"), [width, columns],
             { pair.factors.flatMap { $0.factors.a(in: network.parameters).floats } }
           ),
-          (
-            TensorName(prefix + pair.module + ".lora_B.weight"), [pair.rows, pair.rank],
-            { stackedB(pair) }
-          ),
+          (TensorName(name + ".lora_B.weight"), [pair.rows, width], { stackedB(pair) }),
         ]
       }
   }
 
-  /// `[rows, rank]`, the factors side by side, each in its own rows.
+  /// Where PEFT keeps a pair: in the module that it adapts. One for a parameter lies in the module
+  /// that has the parameter, the last one outermost.
+  private func place(of pair: Pair, in pairs: [Pair]) -> String {
+    guard pair.experts != nil else { return pair.module }
+    func parent(_ pair: Pair) -> Substring {
+      pair.module[..<(pair.module.lastIndex(of: ".") ?? pair.module.startIndex)]
+    }
+    let nested = pairs.filter { $0.experts != nil && parent($0) == parent(pair) }
+    let outer = nested.reversed().prefix { $0.module != pair.module }
+    return parent(pair) + String(repeating: ".base_layer", count: outer.count)
+  }
+
+  /// `[rows, rank]`, the factors side by side, each in its own rows. Of experts `[rows, rank, E]`.
   private func stackedB(_ pair: Pair) -> [Float] {
-    var values = [Float](repeating: 0, count: pair.rows * pair.rank)
+    let experts = pair.experts ?? 1
+    let width = pair.rank * experts
+    var values = [Float](repeating: 0, count: pair.rows * width)
     var column = 0
-    for (factors, first) in pair.factors {
-      let b = factors.b(in: network.parameters)
+    for (place, part) in pair.factors.enumerated() {
+      if place % pair.parts == 0 { column = 0 }
+      let b = part.factors.b(in: network.parameters)
       for row in 0..<b.rows {
         for (i, value) in b.row(row).enumerated() {
-          values[(first + row) * pair.rank + column + i] = value
+          values[(part.row + row) * width + (column + i) * experts + place / pair.parts] = value
         }
       }
-      column += factors.rank
+      column += part.factors.rank
     }
     return values
   }

@@ -36,8 +36,7 @@ package final class NetworkTraining: TrainingModel {
       let names = settings.lora.matrices.map(\.rawValue).joined(separator: ", ")
       throw TrainingError(
         .notTrainable(
-          "no block has a matrix that lora.matrices names (\(names)); experts have no factors, "
-            + "so name some of query, key, value, output"), model.path)
+          "no block has a matrix that lora.matrices names (\(names))"), model.path)
     }
     let factors = network.factors.flatMap { Self.tensors(of: $0) }
     tensors = factors + Self.fields(network.tensors.filter(\.isTrained))
@@ -70,7 +69,8 @@ package final class NetworkTraining: TrainingModel {
   /// Factors are under Adam: Muon's update has as large a share in every direction, which a factor
   /// that starts at 0 does not want.
   private static func tensors(of factors: LowRankFactors) -> [TrainedTensor] {
-    let name = "\(factors.block).\(factors.role.rawValue)"
+    let expert = factors.expert.map { "[\($0)]" } ?? ""
+    let name = "\(factors.block).\(factors.role.rawValue)\(expert)"
     return [
       TrainedTensor(
         name: name + ".A", shape: [factors.rank, factors.columns], offset: factors.offsetA,
@@ -197,8 +197,21 @@ extension TrainingSettings {
       let whole = Set(lora.whole)
       let lowRank = LowRank(
         rank: lora.rank, alpha: lora.alpha,
-        roles: lora.matrices.compactMap { BlockRole(rawValue: $0.rawValue) }, seed: seed)
+        roles: lora.matrices.flatMap(\.roles), seed: seed)
       return TrainedParts(lowRank: lowRank) { LoRA.Part(of: $0).map(whole.contains) ?? false }
+    }
+  }
+}
+
+extension TrainingSettings.LoRA.Matrix {
+  /// The roles of that name: the MLP's, and the same of each expert.
+  fileprivate var roles: [BlockRole] {
+    let own = BlockRole(rawValue: rawValue).map { [$0] } ?? []
+    switch self {
+    case .gate: return own + [.expertGate]
+    case .up: return own + [.expertUp]
+    case .down: return own + [.expertDown]
+    case .query, .key, .value, .output: return own
     }
   }
 }

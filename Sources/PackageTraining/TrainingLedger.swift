@@ -42,7 +42,9 @@ extension FLOPLedger.Trained {
     func side(_ block: Int) -> WritableKeyPath<Self, Side> {
       block < core ? \.prelude : block < coda ? \.core : \.coda
     }
+    // A token's products are with the experts that it chose.
     var ofExperts: [Int: Int] = [:]
+    var factorsOfExperts: [Int: Int] = [:]
     for tensor in model.tensors where tensor.isTrained {
       switch tensor.role {
       case .block(let block, let role) where role.isOfExperts:
@@ -60,8 +62,17 @@ extension FLOPLedger.Trained {
     }
     for factor in model.factors {
       let (rows, columns) = (factor.rows.count, factor.columns)
-      self[keyPath: side(factor.block)].factors += factor.rank * (rows + columns)
+      let count = factor.rank * (rows + columns)
       merging += factor.rank * rows * columns
+      if factor.expert == nil {
+        self[keyPath: side(factor.block)].factors += count
+      } else {
+        factorsOfExperts[factor.block, default: 0] += count
+      }
+    }
+    for (block, count) in factorsOfExperts {
+      guard let experts = model.graph.blocks[block].spec.mlp.experts else { continue }
+      self[keyPath: side(block)].factors += count / experts.count * experts.chosen
     }
     reachesPrelude = model.isPreludeTrained
   }

@@ -1,5 +1,4 @@
 package import ModelGraph
-import Tensors
 
 /// Roles that stand for several, with those that they stand for, by rows in this order.
 private let fusions = BlockRole.allCases.filter(\.facts.isFused).map { ($0, $0.parts) }
@@ -20,31 +19,14 @@ package struct FuseProjections: GraphPass, Equatable {
         let parts = roles.compactMap { block[$0] }
         guard parts.count == roles.count else { continue }
         block.parameters.removeAll { roles.contains($0.role) }
-        block.parameters.append(.init(fused, try Self.fuse(parts)))
+        guard let whole = Parameter.joined(parts) else {
+          throw RecurrenceError(.cannotSplit(parts[0].name))
+        }
+        block.parameters.append(.init(fused, whole))
       }
       block.sortByRole()
       return block
     }
-  }
-
-  private static func fuse(_ parts: [Parameter]) throws(RecurrenceError) -> Parameter {
-    var fused = parts[0]
-    var rows: [RowSource] = []
-    fused.shape[0] = 0
-    for part in parts {
-      guard case .rows(let sources) = part.recipe.content else {
-        throw RecurrenceError(.cannotSplit(part.name))
-      }
-      rows += sources
-      fused.shape[0] += part.shape[0]
-    }
-    // One tensor has one type: parts of several are widened to float32.
-    if parts.contains(where: { $0.type != fused.type || $0.recipe.type != fused.recipe.type }) {
-      fused.type = .f32
-      fused.recipe.type = .f32
-    }
-    fused.recipe.content = .rows(rows)
-    return fused
   }
 }
 
@@ -82,36 +64,16 @@ package struct SplitProjections: GraphPass, Equatable {
         var start = 0
         for role in roles {
           let count = block.spec.shape(of: role, graph.sizes)[0]
-          block.parameters.append(.init(role, try Self.slice(whole, start..<(start + count))))
+          guard let part = whole.rows(start..<(start + count)) else {
+            throw RecurrenceError(.cannotSplit(whole.name))
+          }
+          block.parameters.append(.init(role, part))
           start += count
         }
       }
       block.sortByRole()
       return block
     }
-  }
-
-  private static func slice(
-    _ whole: Parameter, _ rows: Range<Int>
-  ) throws(RecurrenceError) -> Parameter {
-    guard case .rows(let sources) = whole.recipe.content else {
-      throw RecurrenceError(.cannotSplit(whole.name))
-    }
-    var part = whole
-    part.shape[0] = rows.count
-    var pieces: [RowSource] = []
-    var start = 0
-    for source in sources {
-      let wanted = rows.clamped(to: start..<(start + source.rows.count))
-      let first = source.rows.lowerBound - start
-      start += source.rows.count
-      if wanted.isEmpty { continue }
-      var piece = source
-      piece.rows = wanted.lowerBound + first..<wanted.upperBound + first
-      pieces.append(piece)
-    }
-    part.recipe.content = .rows(pieces)
-    return part
   }
 }
 

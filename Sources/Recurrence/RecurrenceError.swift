@@ -20,6 +20,8 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case presetForOtherModel(String, wanted: Int, found: Int)
     /// Layers can be chosen from a source model only.
     case alreadyRecurrent
+    /// A family's recurrence that no package's configuration can say.
+    case recursByItself(family: String)
     /// The model has no recurrence that the pass could change.
     case notRecurrent
     /// The dialect has no name for a tensor of this part.
@@ -48,6 +50,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .unknownPreset: "select.unknown_preset"
     case .presetForOtherModel: "select.preset_layers"
     case .alreadyRecurrent: "retrofit.already_recurrent"
+    case .recursByItself: "retrofit.recurs_by_itself"
     case .notRecurrent: "retrofit.not_recurrent"
     case .noName: "retrofit.no_name"
     case .notExpressible: "retrofit.not_expressible"
@@ -58,7 +61,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .noName, .notExpressible, .cannotSplit: .unsupported
+    case .noName, .notExpressible, .cannotSplit, .recursByItself: .unsupported
     case .noAdapter: .malformed
     default: .usage
     }
@@ -80,6 +83,9 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .presetForOtherModel(let name, let wanted, let found):
       "the preset \(name) is for a model of \(wanted) layers, this one has \(found)"
     case .alreadyRecurrent: "the model is recurrent already, so layers cannot be selected from it"
+    case .recursByItself(let family):
+      "models of \(family) recur by themselves, with the final norm in the recurrence; no package can "
+        + "say that"
     case .notRecurrent: "the model is not recurrent, and no layers are selected"
     case .noName(let part): "the dialect has no name for \(part)"
     case .notExpressible(let dialect, let reason):
@@ -95,6 +101,8 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .malformedSelection, .reversedRange, .repeatedLayer, .outOfOrder, .emptyGroup:
       "write three lists of layers from 0, such as 0-3/10-17/18-21 or 0,1/4,6-9/10,11"
     case .unknownPreset: "presets: " + LayerSelection.presets.map(\.name).joined(separator: ", ")
+    case .recursByItself:
+      "inspect, convert, trace, eval, generate, verify and train take the model as it is"
     case .notRecurrent: "give --prelude, --core and --coda, or --select, or --preset"
     default: nil
     }

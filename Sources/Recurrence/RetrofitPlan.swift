@@ -51,7 +51,9 @@ package struct RetrofitPlan: Equatable, Sendable {
 
   package init(_ source: ModelGraph, _ options: RetrofitOptions) throws(RecurrenceError) {
     // No package's configuration says that the final norm takes part in the recurrence.
-    if source.recurrence?.meetsFinalNorm ?? false { throw RecurrenceError(.alreadyRecurrent) }
+    if source.recurrence?.meetsFinalNorm ?? false {
+      throw RecurrenceError(.recursByItself(family: source.family))
+    }
     let passes = Self.passes(source, options)
     self.source = source
     self.options = options

@@ -1,5 +1,4 @@
 package import ModelGraph
-import Tensors
 
 /// Makes each expert's matrices tensors of their own, where those of all experts are one.
 package struct SeparateExperts: GraphPass, Equatable {
@@ -25,19 +24,12 @@ package struct SeparateExperts: GraphPass, Equatable {
   private static func separated(
     _ whole: Parameter, into roles: [BlockRole]
   ) throws(RecurrenceError) -> [Block.RoleParameter] {
-    guard whole.shape.count == 3, case .rows(let sources) = whole.recipe.content,
-      let source = sources.first, sources.count == 1, source.order == .stored,
-      source.rows == 0..<whole.shape[0], whole.shape[1] % roles.count == 0
-    else { throw RecurrenceError(.cannotSplit(whole.name)) }
-    let (count, height) = (whole.shape[0], whole.shape[1] / roles.count)
-    return (0..<count * roles.count).map { place in
+    guard let matrices = whole.separated(into: roles.count) else {
+      throw RecurrenceError(.cannotSplit(whole.name))
+    }
+    return matrices.enumerated().map { place, matrix in
       let (expert, part) = place.quotientAndRemainder(dividingBy: roles.count)
-      var parameter = whole
-      parameter.shape = [height, whole.shape[2]]
-      parameter.recipe.content = .rows([
-        RowSource(tensor: source.tensor, rows: place * height..<(place + 1) * height)
-      ])
-      return .init(roles[part], expert: expert, parameter)
+      return .init(roles[part], expert: expert, matrix)
     }
   }
 }

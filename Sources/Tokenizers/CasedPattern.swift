@@ -15,12 +15,15 @@ struct CasedPattern: Equatable, Sendable {
       + contractions + "|" + number + tail
   }
 
+  /// Mistral's tekken.
+  static let tekken = text(contractions: "", number: #"\p{N}"#)
+  static let o200k = text(
+    contractions: #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#, number: #"\p{N}{1,3}"#)
+
   /// The scanners by the exact text of their regular expression.
   static let named: [String: CasedPattern] = [
-    text(contractions: "", number: #"\p{N}"#):
-      CasedPattern(takesContractions: false, longestNumber: 1),
-    text(contractions: #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#, number: #"\p{N}{1,3}"#):
-      CasedPattern(takesContractions: true, longestNumber: 3),
+    tekken: CasedPattern(takesContractions: false, longestNumber: 1),
+    o200k: CasedPattern(takesContractions: true, longestNumber: 3),
   ]
 
   /// Numbers, signs and white space are those of the older expressions.

@@ -49,7 +49,9 @@ struct BlockGradient {
     _ role: BlockRole, _ gradient: Weight, bias: Matrix?, _ dy: Matrix, _ x: Matrix,
     on compute: Compute
   ) {
-    for adapted in lowRank(role) { adapted.add(dy, x, on: compute) }
+    for adapted in lowRank(role) {
+      adapted.add(dy.columns(adapted.factors.rows), x, on: compute)
+    }
     guard isTrained(role), let gradient = gradient.matrix else { return }
     multiply(gradient, dy.transposed, Operand(x), adding: true, on: compute)
     if let bias { addBiasBackward(bias, dy, on: compute) }

@@ -115,16 +115,25 @@ extension BlockContext {
 }
 
 extension BlockGradient {
-  /// Adds `dyᵀ · x` of each expert's rows to the gradient of its part of the weight `role`.
+  /// Adds `dyᵀ · x` of each expert's rows to the gradient of its part of the weight `role`, or what
+  /// becomes of it in the factors of its matrices.
   fileprivate func add(
     _ role: BlockRole, _ gradient: Weight, _ dy: Matrix, _ x: Matrix, _ experts: ExpertWeights,
     _ routing: Routing, on compute: Compute
   ) {
-    guard isTrained(role) else { return }
+    let adapted = Dictionary(grouping: lowRank(role)) { $0.factors.expert }
     for expert in routing.inUse {
       let rows = routing.rows(of: expert)
-      guard let target = experts.rows(of: expert, in: gradient).matrix else { return }
-      multiply(target, dy.rows(rows).transposed, Operand(x.rows(rows)), adding: true, on: compute)
+      let (dy, x) = (dy.rows(rows), x.rows(rows))
+      for matrix in adapted[expert] ?? [] {
+        let first = expert * dy.columns
+        let own = matrix.factors.rows
+        matrix.add(
+          dy.columns(own.lowerBound - first..<own.upperBound - first), x, on: compute)
+      }
+      guard isTrained(role), let target = experts.rows(of: expert, in: gradient).matrix
+      else { continue }
+      multiply(target, dy.transposed, Operand(x), adding: true, on: compute)
     }
   }
 }

@@ -21,16 +21,29 @@ package struct LowRank: Equatable, Sendable {
 
   package var scale: Double { alpha / Double(rank) }
 
-  /// The matrices of a block that may be adapted, and the rows of the network's field that each is.
-  static func places(in spec: BlockSpec, _ sizes: ModelSizes) -> [(
-    role: BlockRole, field: BlockRole, rows: Range<Int>
-  )] {
-    BlockRole.canonical.flatMap { field in
+  /// A matrix of a block that may be adapted.
+  struct Place {
+    var role: BlockRole
+    /// Number of the expert whose it is.
+    var expert: Int?
+    /// The network's field that it is some rows of.
+    var field: BlockRole
+    var rows: Range<Int>
+  }
+
+  /// The matrices of a block that may be adapted: of experts each one's.
+  static func places(in spec: BlockSpec, _ sizes: ModelSizes) -> [Place] {
+    BlockRole.canonical.flatMap { field -> [Place] in
       var start = 0
-      return (field.parts.isEmpty ? [field] : field.parts).compactMap { role in
-        let rows = start..<(start + (spec.shape(of: role, sizes).first ?? 0))
-        start = rows.upperBound
-        return role.facts.lowRank == nil ? nil : (role, field, rows)
+      let experts: [Int?] =
+        field.facts.isPacked ? (0..<(spec.mlp.experts?.count ?? 0)).map { $0 } : [nil]
+      return experts.flatMap { expert in
+        (field.parts.isEmpty ? [field] : field.parts).compactMap { role -> Place? in
+          let rows = start..<(start + (spec.shape(of: role, sizes).first ?? 0))
+          start = rows.upperBound
+          if role.facts.lowRank == nil { return nil }
+          return Place(role: role, expert: expert, field: field, rows: rows)
+        }
       }
     }
   }
@@ -40,6 +53,8 @@ package struct LowRank: Equatable, Sendable {
 package struct LowRankFactors: Sendable {
   package let block: Int
   package let role: BlockRole
+  /// Number of the expert whose matrix it is.
+  package let expert: Int?
   /// The field of the network that the matrix is some rows of.
   package let field: Field.Role
   package let rows: Range<Int>
@@ -64,7 +79,8 @@ package struct LowRankFactors: Sendable {
   /// adapted model starts as the model itself.
   func start(in buffer: Buffer, seed: UInt64) {
     let bound = 1 / Double(columns).squareRoot()
-    let number = UInt64(block) << 8 | UInt64(role.facts.lowRank ?? 0)
+    let number =
+      UInt64(expert ?? 0) << 40 | UInt64(block) << 8 | UInt64(role.facts.lowRank ?? 0)
     let random = RandomStream(seed: seed, stream: Self.startStream &+ number)
     for i in 0..<(rank * columns) {
       buffer[offsetA + i] = Float(Double(random.symmetric(at: UInt64(i))) * bound)
@@ -96,17 +112,16 @@ struct LowRankGradient {
   /// Adds `scale · dyᵀ · (x · Aᵀ)` to B's gradient and `scale · (dy · B)ᵀ · x` to A's.
   ///
   /// - Parameters:
-  ///   - dy: `[T, field]`, of the whole field's output.
-  ///   - x: `[T, in]`.
+  ///   - dy: `[T, out]`, of the matrix's output.
+  ///   - x: `[T, in]`, of at most as many rows as there is room for.
   func add(_ dy: Matrix, _ x: Matrix, on compute: Compute) {
-    let dy = dy.columns(factors.rows)
     let (a, b) = (factors.a(in: parameters), factors.b(in: parameters))
-    multiply(room.down, Operand(x), a.transposed, on: compute)
-    Kernels.scale(FloatRun(room.down.buffer), by: scale, on: compute)
-    multiply(
-      factors.b(in: gradients), dy.transposed, Operand(room.down), adding: true, on: compute)
-    multiply(room.up, Operand(dy), Operand(b), on: compute)
-    Kernels.scale(FloatRun(room.up.buffer), by: scale, on: compute)
-    multiply(factors.a(in: gradients), room.up.transposed, Operand(x), adding: true, on: compute)
+    let (down, up) = (room.down.rows(0..<x.rows), room.up.rows(0..<x.rows))
+    multiply(down, Operand(x), a.transposed, on: compute)
+    Kernels.scale(down, by: scale, on: compute)
+    multiply(factors.b(in: gradients), dy.transposed, Operand(down), adding: true, on: compute)
+    multiply(up, Operand(dy), Operand(b), on: compute)
+    Kernels.scale(up, by: scale, on: compute)
+    multiply(factors.a(in: gradients), up.transposed, Operand(x), adding: true, on: compute)
   }
 }

@@ -48,8 +48,9 @@ struct TrainableLayout {
         let offsetB = count + Arena.rounded(lowRank.rank * field.columns)
         factors.append(
           LowRankFactors(
-            block: block, role: place.role, field: field.role, rows: place.rows,
-            columns: field.columns, rank: lowRank.rank, offsetA: count, offsetB: offsetB))
+            block: block, role: place.role, expert: place.expert, field: field.role,
+            rows: place.rows, columns: field.columns, rank: lowRank.rank, offsetA: count,
+            offsetB: offsetB))
         count = offsetB + Arena.rounded(place.rows.count * lowRank.rank)
       }
     }

@@ -5,6 +5,8 @@ package struct ExportError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     /// Transformers has a class of its own for a model that does not recur.
     case notRecurrent
+    /// A family's recurrence that neither the exported modelling code nor plain layers compute.
+    case recursByItself(family: String)
     /// No class of transformers is known for the family.
     case unknownFamily(String)
     /// The family's configuration in transformers cannot say what the model computes.
@@ -28,6 +30,7 @@ package struct ExportError: DiagnosedError, Equatable {
   package var code: String {
     switch problem {
     case .notRecurrent: "export.not_recurrent"
+    case .recursByItself: "export.recurs_by_itself"
     case .unknownFamily: "export.unknown_family"
     case .notExpressible: "export.not_expressible"
     case .notInModellingCode: "export.not_in_code"
@@ -38,6 +41,9 @@ package struct ExportError: DiagnosedError, Equatable {
   package var message: String {
     switch problem {
     case .notRecurrent: "the model is not recurrent"
+    case .recursByItself(let family):
+      "models of \(family) recur by themselves, with the final norm in the recurrence; they are not "
+        + "exported"
     case .unknownFamily(let family): "no class of transformers is known for \(family)"
     case .notExpressible(let family, let reason):
       "the configuration of \(family) in transformers cannot say what this model computes: \(reason)"
@@ -51,6 +57,7 @@ package struct ExportError: DiagnosedError, Equatable {
   package var hint: String? {
     switch problem {
     case .notRecurrent: "`ckpt convert` writes a source model as a Hugging Face folder"
+    case .recursByItself: "`ckpt convert` writes the model in other formats, as its family has it"
     case .notPlain: "export it with --to transformers, which keeps the recurrence"
     default: nil
     }

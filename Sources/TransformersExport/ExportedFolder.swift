@@ -46,9 +46,7 @@ package struct ExportedFolder: Sendable {
     _ source: Source, for form: RecurrentForm = .transformers, recurrence: Int? = nil
   ) throws -> ExportedFolder {
     var source = source
-    guard let body = source.graph.recurrence else {
-      throw ExportError(.notRecurrent, file: source.checkpoint.path)
-    }
+    let body = try Self.recurrence(of: source)
     if let recurrence {
       let pass = SetRecurrence(mean: recurrence, backprop: body.meanBackpropDepth)
       source.graph = try source.graph.applying([pass])
@@ -81,6 +79,18 @@ package struct ExportedFolder: Sendable {
       graph: plan.result, reason: nil)
   }
 
+  /// Refuses what no exported folder computes.
+  private static func recurrence(of source: Source) throws(ExportError) -> RecurrentBody {
+    guard let body = source.graph.recurrence else {
+      throw ExportError(.notRecurrent, file: source.checkpoint.path)
+    }
+    guard !body.meetsFinalNorm else {
+      throw ExportError(
+        .recursByItself(family: source.graph.family), file: source.checkpoint.path)
+    }
+    return body
+  }
+
   private static func record(_ target: JSONValue, _ recurrence: Int?) -> JSONObject {
     var record: JSONObject = ["to": target]
     if let recurrence { record["recurrence"] = JSONValue(recurrence) }
@@ -89,9 +99,7 @@ package struct ExportedFolder: Sendable {
 
   /// The model at `recurrence` passes as a plain model of its family, where that computes the same.
   package static func unrolled(_ source: Source, recurrence: Int) throws -> ExportedFolder {
-    guard let body = source.graph.recurrence else {
-      throw ExportError(.notRecurrent, file: source.checkpoint.path)
-    }
+    let body = try Self.recurrence(of: source)
     let values = try InjectionValues(body, from: source.checkpoint)
     let form: PlainForm
     do { form = try PlainForm(body, values, recurrence: recurrence) } catch {

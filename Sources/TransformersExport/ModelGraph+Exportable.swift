@@ -9,9 +9,6 @@ extension ModelGraph {
       .outputBias, .attentionOutputNorm, .mlpNorm, .gateUp, .gateUpBias, .down, .downBias,
       .mlpOutputNorm, .router, .expertsGateUp, .expertsDown,
     ]
-    if recurrence?.meetsFinalNorm ?? false {
-      throw ExportError(.notInModellingCode("a final norm that takes part in the recurrence"))
-    }
     if form == .mlx, blocks.contains(where: { $0.spec.mlp.experts != nil }) {
       throw ExportError(.notInModellingCode("blocks with experts under mlx-lm"))
     }

@@ -45,6 +45,7 @@ package enum ModellingCode {
     [
       ("gpu_check.py", PackageResources.gpu_check_py),
       ("train.py", PackageResources.train_py),
+      ("train_balance.py", PackageResources.train_balance_py),
       ("train_data.py", PackageResources.train_data_py),
       ("train_errors.py", PackageResources.train_errors_py),
       ("train_evaluation.py", PackageResources.train_evaluation_py),

@@ -19,11 +19,6 @@ package struct PlainForm: Equatable, Sendable {
   package init(
     _ body: RecurrentBody, _ values: InjectionValues, recurrence: Int
   ) throws(ExportError) {
-    if body.meetsFinalNorm {
-      throw ExportError(
-        .notPlain(
-          recurrence: recurrence, reason: "the final norm takes part in the recurrence"))
-    }
     guard body.coreNorm == nil else {
       throw ExportError(
         .notPlain(recurrence: recurrence, reason: "a norm follows every pass of the core"))

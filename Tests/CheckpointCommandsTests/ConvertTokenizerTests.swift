@@ -42,6 +42,20 @@ struct ConvertTokenizerTests {
     #expect(try Tokenizer(at: folder.file("hf")).encode(text) == source.encode(text))
   }
 
+  @Test("a chat template goes into the GGUF file and back into a folder")
+  func template() throws {
+    let model = folder.file("source")
+    try FileManager.default.copyItem(atPath: Fixtures.path("tiny-arithmetic"), toPath: model)
+    let template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    try Data(template.utf8).write(to: URL(fileURLWithPath: model + "/chat_template.jinja"))
+    let (path, again) = (folder.file("t.gguf"), folder.file("again"))
+    #expect(try convert(model, "-o", path).code == 0)
+    let file = try GGUFFile(ByteRegion(path: path))
+    #expect(file["tokenizer.chat_template"]?.string == template)
+    #expect(try convert(path, "-o", again).code == 0)
+    #expect(try Tokenizer(at: again).chatTemplate == template)
+  }
+
   @Test("tokenizer.unsupported, convert.no_tokenizer: the weights are written, and it is said why")
   func unsupported() throws {
     let model = try copy(of: "golden/tiny-llama/source", tokenizer: "unigram.json")

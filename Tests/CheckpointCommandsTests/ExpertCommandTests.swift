@@ -53,18 +53,33 @@ struct ExpertCommandTests {
     }
   }
 
-  @Test("low-rank factors are for attention; those of experts alone are refused")
+  @Test(
+    "low-rank factors are of each expert's matrices too; packed ones are saved as PEFT has them")
   func lowRank() throws {
     var settings = TrainingSettings()
     settings.mode = .lora
-    let model = try OpenedModel(source("mixtral-default"))
-    let names = try NetworkTraining(model, settings, on: Compute(1)).network.factors.map(\.role)
-    #expect(Set(names) == [.query, .key, .value, .output])
     settings.lora.matrices = [.gate, .down]
-    let error = #expect(throws: TrainingError.self) {
-      _ = try NetworkTraining(model, settings, on: Compute(1))
+    settings.lora.rank = 2
+    let single = try OpenedModel(source("mixtral-default"))
+    let factors = try NetworkTraining(single, settings, on: Compute(1)).network.factors
+    #expect(Set(factors.map(\.role)) == [.expertGate, .expertDown])
+    #expect(factors.count == 6 * 8 * 2)
+    settings.lora.matrices = [.query, .gate, .up, .down]
+    let packed = try NetworkTraining(
+      OpenedModel(source("mixtral-packed")), settings, on: Compute(1))
+    try FactorFolder(network: packed.network, settings: settings.lora).write(
+      to: folder.file("factors"))
+    let stored = try Checkpoint.open(folder.file("factors/adapter_model.safetensors"))
+    func shape(_ name: String) -> [Int]? {
+      stored.record(TensorName("base_model.model.model.layers.2.\(name).weight"))?.shape
     }
-    #expect(error?.code == "train.not_trainable")
+    // Five experts of width 9; gate and up are one tensor, with the rank of both.
+    #expect(shape("mlp.experts.base_layer.lora_A") == [20, 16])
+    #expect(shape("mlp.experts.base_layer.lora_B") == [18, 20])
+    #expect(shape("mlp.experts.lora_A") == [10, 9])
+    #expect(shape("mlp.experts.lora_B") == [16, 10])
+    #expect(shape("self_attn.q_proj.lora_A") == [2, 16])
+    #expect(stored.tensors.count == 6 * 6)
   }
 
   @Test("to Muon each expert's matrices are its own, packed or not")

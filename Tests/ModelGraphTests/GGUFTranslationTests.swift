@@ -277,8 +277,9 @@ struct GGUFExportTests {
     let graph = try ModelGraph.read(config: source.config, parameters: source.parameters)
     let export = try GGUFExport(graph)
     #expect(
-      Set(export.parameters.map(\.name)) == Set(tensors(architecture, tied: tied).map(\.name)))
-    for parameter in export.parameters {
+      Set(export.tensors.map(\.parameter).map(\.name))
+        == Set(tensors(architecture, tied: tied).map(\.name)))
+    for parameter in export.tensors.map(\.parameter) {
       #expect(
         parameter.recipe.content == Recipe.copy(parameter.name, rows: parameter.shape[0]).content)
     }
@@ -287,26 +288,41 @@ struct GGUFExportTests {
     #expect(export.constants.isEmpty)
   }
 
-  @Test("a family that is read and not written is refused by its name")
-  func notWritten() throws {
-    let translation = try translate(
-      metadata("granite"), tensors("granite"))
+  @Test("GG-29: what a family's files cannot say is refused by name")
+  func notSaid() throws {
+    let translation = try translate(metadata("qwen2"), tensors("qwen2"))
     let graph = try ModelGraph.read(
       config: translation.config, parameters: translation.parameters)
-    #expect(throws: ModelGraphError(.notWrittenAsGGUF("granite"))) { _ = try GGUFExport(graph) }
+    func refusal(_ change: (inout Block) -> Void) throws -> String {
+      guard case .plain(var blocks) = graph.body else { return "" }
+      change(&blocks[1])
+      var graph = graph
+      graph.body = .plain(blocks)
+      let error = #expect(throws: ModelGraphError.self) { _ = try GGUFExport(graph) }
+      #expect(error?.code == "gguf.not_expressible")
+      return error?.message ?? ""
+    }
+    #expect(
+      try refusal { $0.spec.attention.visible = .window(8) }
+        == "GGUF has no words for layers.1.attention.window = 8 in a model of qwen2; its files mean null"
+    )
+    #expect(
+      try refusal { $0.spec.attention.rotary = nil }.contains("layers.1.attention.rotary = null"))
+    #expect(
+      try refusal { $0.spec.mlp.activation = .gelu }.contains("layers.1.mlp.activation = \"gelu\"")
+    )
+    #expect(
+      try refusal { $0.spec.attention.scale = 1 }.contains("layers.1.attention.scale = 1"))
   }
 
-  @Test("YaRN is refused: it would be lost")
-  func scaling() throws {
-    let more: JSONObject = [
-      "qwen2.rope.scaling.type": "yarn", "qwen2.rope.scaling.factor": 4.0,
-      "qwen2.rope.scaling.original_context_length": 32,
-    ]
-    let translation = try translate(metadata("qwen2", more), tensors("qwen2"))
+  @Test("a head that no reader of the architecture looks for is refused")
+  func head() throws {
+    let translation = try translate(metadata("gemma"), tensors("gemma"))
     let graph = try ModelGraph.read(
       config: translation.config, parameters: translation.parameters)
     #expect(
-      throws: ModelGraphError(.notInGGUF("this scaling of the rotary embedding"))
+      throws: ModelGraphError(
+        .notInGGUF("a head that is not the embedding, in a model of gemma"))
     ) { _ = try GGUFExport(graph) }
   }
 
@@ -320,13 +336,15 @@ struct GGUFExportTests {
     }
     let graph = try ModelGraph.read(config: translation.config, tensors: stored)
     let export = try GGUFExport(graph)
-    let key = try #require(export.parameters.first { $0.name == "blk.1.attn_k.weight" })
+    let key = try #require(
+      export.tensors.map(\.parameter).first { $0.name == "blk.1.attn_k.weight" })
     let source = RowSource(
       tensor: "model.layers.1.self_attn.k_proj.weight", rows: 0..<16,
       order: .interleaved(headSize: 8))
     #expect(key.recipe == Recipe(.rows([source])))
     #expect(key.type == .bf16)
-    let norm = try #require(export.parameters.first { $0.name == "blk.0.attn_norm.weight" })
+    let norm = try #require(
+      export.tensors.map(\.parameter).first { $0.name == "blk.0.attn_norm.weight" })
     #expect(norm.type == .f32)
     #expect(norm.recipe.type == .f32)
   }

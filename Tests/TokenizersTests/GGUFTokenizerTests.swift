@@ -25,7 +25,9 @@ struct GGUFTokenizerTests {
   @Test(
     "TK-12: encodes as the tokenizer.json of the same model",
     arguments: [
-      ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("smollm2", "smollm"),
+      ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("smollm2", "smollm"), ("tekken", "tekken"),
+      ("o200k", "gpt-4o"), ("deepseek3", "deepseek-v3"), ("deepseek", "deepseek-llm"),
+      ("deepseek_coder", "deepseek-coder"), ("falcon", "falcon"),
     ])
   func bytePair(name: String, pre: String) throws {
     let fields = try Self.fields(name, model: "gpt2", pre: pre)
@@ -74,7 +76,9 @@ struct GGUFTokenizerTests {
 
   @Test(
     "TK-14: fields made of a tokenizer.json encode the reference's tokens",
-    arguments: ["gpt2", "llama3", "smollm2"])
+    arguments: [
+      "gpt2", "llama3", "smollm2", "o200k", "deepseek3", "deepseek", "deepseek_coder", "falcon",
+    ])
   func fieldsOfJSON(name: String) throws {
     let tokenizer = try Sample.tokenizer(name)
     let rows = tokenizer.vocabularySize + 3
@@ -100,6 +104,20 @@ struct GGUFTokenizerTests {
     let again = try Tokenizer(gguf: fields)
     #expect(try again.encode("abc") == [14])
     #expect(try again.encode("ab€ abc<s>") == source.encode("ab€ abc<s>"))
+  }
+
+  @Test("TK-14: Gemma's treatment of spaces, line ends that are tokens, BOS in front")
+  func gemma() throws {
+    let tokenizer = try Sample.tokenizer("gemma")
+    let fields = try GGUFTokenizerFields(tokenizer, rows: tokenizer.vocabularySize)
+    #expect(fields.model == "llama")
+    #expect(fields.addsSpacePrefix == false)
+    #expect(fields.addsBOS == true)
+    #expect(fields.approximations == [])
+    #expect(fields.tokenTypes.count { $0 == 4 } == 2)
+    let again = try Tokenizer(gguf: fields)
+    #expect(try again.encode(Sample.bytes("mixed.txt")) == Sample.ids("gemma"))
+    #expect(try again.encode("ka", addSpecialTokens: true).first == 1)
   }
 
   @Test("TK-14: says where the fields cannot say all")
@@ -175,8 +193,8 @@ struct GGUFTokenizerTests {
     }
     fields.model = "gpt2"
     #expect(throws: TokenizerError(.missing("tokenizer.ggml.pre"))) { try Tokenizer(gguf: fields) }
-    fields.pre = "tekken"
-    #expect(throws: TokenizerError(.unsupported("tokenizer.ggml.pre", "\"tekken\""))) {
+    fields.pre = "superbpe"
+    #expect(throws: TokenizerError(.unsupported("tokenizer.ggml.pre", "\"superbpe\""))) {
       try Tokenizer(gguf: fields)
     }
     fields.tokenTypes = [1, 1]

@@ -8,8 +8,9 @@ import Tokenizers
 /// The tokenizers of `fixtures/tokenizers`, written by `Scripts/make_tokenizer_fixtures.py`.
 enum Sample {
   static let all = [
-    "gpt2", "llama3", "qwen2", "smollm2", "olmo2", "llama2", "mistral", "unigram", "unigram_plain",
-    "tekken", "o200k", "cl100k", "deepseek3", "deepseek", "deepseek_coder", "falcon", "qwen35",
+    "gpt2", "llama3", "qwen2", "smollm2", "olmo2", "llama2", "mistral", "gemma", "unigram",
+    "unigram_plain", "tekken", "o200k", "cl100k", "deepseek3", "deepseek", "deepseek_coder",
+    "falcon", "qwen35",
     "possessive",
   ]
 

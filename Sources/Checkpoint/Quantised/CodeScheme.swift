@@ -37,20 +37,21 @@ struct CodeScheme: Equatable {
   init(_ weights: QuantisationSettings, format: String) throws {
     guard let kind = Kind(rawValue: format) else { throw UnreadVariant("format \(format)") }
     self.kind = kind
-    try weights.allow(
+    try weights.check(
       """
       num_bits type symmetric group_size strategy block_structure dynamic actorder scale_dtype
       zp_dtype observer observer_kwargs
-      """)
-    try weights.require("dynamic", [false, .null])
+      """,
+      only: [
+        "dynamic": [false, .null],
+        "actorder": [.null, false, true, "group", "dynamic", "weight", "static"],
+      ])
     bits = try weights.integer("num_bits", in: 1...64) ?? 8
     let type = weights["type"]?.string ?? "int"
     isFloat = type == "float"
     isSymmetric = try weights.bool("symmetric") ?? true
     isReordered =
       ["group", "dynamic"].contains(weights["actorder"]?.string) || weights["actorder"] == true
-    try weights.require(
-      "actorder", [.null, false, true, "group", "dynamic", "weight", "static"])
     strategy = try Self.strategy(weights)
     let known = kind == .packed ? [1, 2, 4, 8] : kind == .mxfp4 ? [4] : [8]
     guard type == "int" || isFloat && isSymmetric, known.contains(bits) else {

@@ -5,6 +5,14 @@ import Tensors
 /// What the library compressed-tensors writes (QT-20 to QT-27).
 enum CompressedTensorsFormat: QuantisedFormat {
   static let method = "compressed-tensors"
+  static let fields = """
+    quant_method format config_groups ignore quantization_status kv_cache_scheme
+    global_compression_ratio version sparsity_config transform_config moe_sparsity_config
+    """
+  static let only: [String: [JSONValue]] = [
+    "quantization_status": ["compressed"], "transform_config": [.null, [:]],
+    "moe_sparsity_config": [.null, [:]],
+  ]
 
   static func weights(
     _ settings: QuantisationSettings, _ stored: StoredTensors
@@ -36,15 +44,8 @@ enum CompressedTensorsFormat: QuantisedFormat {
 
   /// The scheme of each group that has weights, each once.
   private static func schemes(_ settings: QuantisationSettings) throws -> [CodeScheme] {
-    try settings.allow(
-      """
-      quant_method format config_groups ignore quantization_status kv_cache_scheme
-      global_compression_ratio version sparsity_config transform_config moe_sparsity_config
-      """)
-    try settings.require("quantization_status", ["compressed"])
-    for field in ["transform_config", "moe_sparsity_config", "sparsity_config"] {
-      let isDense = field == "sparsity_config" && settings[field]?["format"] == "dense"
-      if !isDense { try settings.require(field, [.null, [:]]) }
+    if let sparsity = settings["sparsity_config"], sparsity != [:], sparsity["format"] != "dense" {
+      throw UnreadVariant("sparsity_config \(sparsity.text())")
     }
     guard let groups = settings["config_groups"]?.object else {
       throw settings.malformed("config_groups", "an object of groups")
@@ -56,7 +57,7 @@ enum CompressedTensorsFormat: QuantisedFormat {
       }
       var group = QuantisationSettings(fields, path: settings.path, modelType: settings.modelType)
       group.place = "config_groups.\(name)."
-      try group.allow("targets weights input_activations output_activations format")
+      try group.check("targets weights input_activations output_activations format")
       guard let weights = group["weights"] else { continue }
       guard let fields = weights.object else { throw group.malformed("weights", "an object") }
       var inner = QuantisationSettings(fields, path: settings.path, modelType: settings.modelType)

@@ -6,18 +6,18 @@ import Tensors
 /// reads them: `NAME` in E4M3 beside `NAME_scale_inv` (QT-10 to QT-13).
 enum FP8Format: QuantisedFormat {
   static let method = "fp8"
+  static let fields = """
+    quant_method fmt activation_scheme weight_block_size modules_to_not_convert ignored_layers
+    scale_fmt dequantize
+    """
+  static let only: [String: [JSONValue]] = [
+    "fmt": ["e4m3", .null], "activation_scheme": ["dynamic", "static", .null],
+    "scale_fmt": ["ue8m0", "float", .null],
+  ]
 
   static func weights(
     _ settings: QuantisationSettings, _ stored: StoredTensors
   ) throws -> QuantisedTensors {
-    try settings.allow(
-      """
-      quant_method fmt activation_scheme weight_block_size modules_to_not_convert ignored_layers
-      scale_fmt dequantize
-      """)
-    try settings.require("fmt", ["e4m3", .null])
-    try settings.require("activation_scheme", ["dynamic", "static", .null])
-    try settings.require("scale_fmt", ["ue8m0", "float", .null])
     // The default of transformers' FineGrainedFP8Config; null says one scale for all.
     let block =
       settings.fields["weight_block_size"] == nil

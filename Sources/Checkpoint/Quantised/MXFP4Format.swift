@@ -6,11 +6,12 @@ import Tensors
 /// a scale (QT-30 to QT-32).
 enum MXFP4Format: QuantisedFormat {
   static let method = "mxfp4"
+  static let fields = "quant_method modules_to_not_convert dequantize"
+  static let only: [String: [JSONValue]] = [:]
 
   static func weights(
     _ settings: QuantisationSettings, _ stored: StoredTensors
   ) throws -> QuantisedTensors {
-    try settings.allow("quant_method modules_to_not_convert dequantize")
     var found = QuantisedTensors()
     found.leftOut = try settings.modules("modules_to_not_convert")
     for record in stored.records {

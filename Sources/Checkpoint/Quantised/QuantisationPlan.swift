@@ -6,9 +6,14 @@ import Tensors
 protocol QuantisedFormat {
   /// Its `quant_method`.
   static var method: String { get }
+  /// Fields that a configuration may have, separated by spaces.
+  static var fields: String { get }
+  /// The only values of some of them, where they are there.
+  static var only: [String: [JSONValue]] { get }
 
   /// Finds the weights among the stored tensors, and checks types and shapes of all they need.
   ///
+  /// - Parameter settings: With no other fields and values than these.
   /// - Throws: `UnreadVariant` for what is not decoded, `QuantisationError` where configuration and
   ///   tensors do not fit.
   static func weights(
@@ -60,6 +65,7 @@ struct QuantisationPlan {
     let settings = QuantisationSettings(
       fields, path: stored.path, modelType: stated?.string.flatMap(ElementType.init(torch:)))
     do {
+      try settings.check(format.fields, only: format.only)
       try take(try format.weights(settings, stored), method, stored)
     } catch let unread as UnreadVariant {
       refused = Quantisation(method: method, tensor: unread.tensor, variant: unread.variant)

@@ -17,18 +17,17 @@ struct QuantisationSettings {
     self.modelType = modelType
   }
 
-  /// Refuses fields outside of `known`, separated by spaces: they may change what codes mean.
-  func allow(_ known: String) throws(UnreadVariant) {
+  /// Refuses fields outside of `known`, separated by spaces, since they may change what codes mean; and of
+  /// some fields any value that is there and not among the `only` ones.
+  func check(_ known: String, only: [String: [JSONValue]] = [:]) throws(UnreadVariant) {
     let names = known.split(whereSeparator: \.isWhitespace).map(String.init)
     for member in fields.members where !names.contains(member.key) {
       throw UnreadVariant("the field \(place + member.key)")
     }
-  }
-
-  /// Refuses any value of `field` that is there and not among `known`.
-  func require(_ field: String, _ known: [JSONValue]) throws(UnreadVariant) {
-    guard let value = fields[field], !known.contains(value) else { return }
-    throw UnreadVariant("\(place + field) \(value.text())")
+    for member in fields.members {
+      guard let values = only[member.key], !values.contains(member.value) else { continue }
+      throw UnreadVariant("\(place + member.key) \(member.value.text())")
+    }
   }
 
   /// The value of `field`; nil where it is missing or null.

@@ -97,7 +97,8 @@ struct Verify: Verb {
     if selfTest { checks += try verifier.selfTest(note) }
     progress.finish()
     let report = VerifyReport(
-      path: package, root: proven.map { "\($0.manifest.root)" }, checks: checks,
+      path: package, root: proven.map { "\($0.manifest.root)" },
+      canBePackage: !(opened.graph.recurrence?.meetsFinalNorm ?? false), checks: checks,
       notes: proven == nil ? opened.checkpoint.warnings + opened.graph.notes : [])
     let value = document(
       command: VerifyReport.command, isOK: report.isOK, fields: report.json,

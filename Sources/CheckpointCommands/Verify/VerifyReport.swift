@@ -10,6 +10,8 @@ struct VerifyReport: Report {
   var path: String
   /// Root digest of the package; nil where no manifest says one.
   var root: String?
+  /// Whether a package can be made of the model.
+  var canBePackage = true
   var checks: [Check]
   /// What is unusual about a model without a manifest.
   var notes: [Warning]
@@ -24,8 +26,9 @@ struct VerifyReport: Report {
     return notes + [
       Warning(
         "verify.no_manifest",
-        "no manifest.json: what was written, and from what, was not checked; "
-          + "`ckpt retrofit \(path) -o PACKAGE --head keep` makes a package with one")
+        "no manifest.json: what was written, and from what, was not checked"
+          + (canBePackage
+            ? "; `ckpt retrofit \(path) -o PACKAGE --head keep` makes a package with one" : ""))
     ]
   }
 

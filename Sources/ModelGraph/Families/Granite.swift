@@ -17,7 +17,7 @@ extension Family {
   /// Granite 4 where it has neither experts nor state-space layers: gate and up lie in one tensor,
   /// and positions are known only where the configuration says `rope`.
   static let graniteHybrid = Family(
-    modelType: "granitemoehybrid", className: "GraniteMoeHybridForCausalLM", gguf: nil,
+    modelType: "granitemoehybrid", className: "GraniteMoeHybridForCausalLM", gguf: .graniteHybrid,
     names: [
       .gateUp: "shared_mlp.input_linear.weight", .down: "shared_mlp.output_linear.weight",
     ], fused: [.gateUp, .gateUpBias], intermediateField: "shared_intermediate_size",

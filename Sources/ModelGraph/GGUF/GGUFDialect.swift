@@ -13,7 +13,7 @@ struct GGUFDialect {
       Family.all.last {
         $0.gguf?.architecture == architecture && $0.gguf?.claims(metadata) ?? false
       } ?? Family.named(architecture)
-    guard let family = found, var facts = family.gguf else { return nil }
+    guard let family = found, var facts = family.gguf, facts.isRead else { return nil }
     facts.architecture = architecture
     self.family = family
     self.facts = facts
@@ -21,9 +21,7 @@ struct GGUFDialect {
 
   /// The dialect in which a model of the family `modelType` is written; nil where none is.
   init?(modelType: String) {
-    guard let family = Family.named(modelType), let facts = family.gguf, facts.isWritten else {
-      return nil
-    }
+    guard let family = Family.named(modelType), let facts = family.gguf else { return nil }
     self.family = family
     self.facts = facts
   }
@@ -35,7 +33,7 @@ struct GGUFDialect {
 
   /// Families that are written.
   static var written: [String] {
-    Family.all.filter { $0.gguf?.isWritten ?? false }.map(\.modelType).sorted()
+    Family.all.filter { $0.gguf != nil }.map(\.modelType).sorted()
   }
 
   /// Value of `general.architecture`, and the prefix of the hyper-parameters' keys.
@@ -70,23 +68,21 @@ struct GGUFDialect {
       let pieces = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
       guard pieces.count == 3, pieces[0] == "blk", let index = Int(pieces[1]), index >= 0,
         String(index) == pieces[1],
-        let role = roles.first(where: { $0.facts.gguf == pieces[2] }) ?? Self.stacked[pieces[2]]
+        let role = roles.first(where: { $0.facts.gguf == pieces[2] })
       else { return nil }
       return .block(index, role)
     }
   }
 
-  /// Matrices that are one tensor for all experts, where folders have one for each: `[E, rows, columns]`.
-  private static let stacked: [Substring: BlockRole] = [
-    "ffn_gate_exps.weight": .expertGate, "ffn_up_exps.weight": .expertUp,
-    "ffn_down_exps.weight": .expertDown,
-  ]
+  /// Projections that are one tensor. A family that is read as another has those of that.
+  var fused: Set<BlockRole> { facts.isRead ? family.fused : [] }
 
-  /// The roles that the file may have names for.
+  /// The roles that the file may have names for. Matrices of experts are one tensor for all of them,
+  /// `[E, rows, columns]`, where folders have one for each, or gate and up together.
   private var roles: [BlockRole] {
     BlockRole.allCases.filter { role in
-      if let whole = role.facts.fusedInto { return !family.fused.contains(whole) }
-      return !role.facts.isPacked && (!role.facts.isFused || family.fused.contains(role))
+      if let whole = role.facts.fusedInto { return !fused.contains(whole) }
+      return !role.facts.isPacked && (!role.facts.isFused || fused.contains(role))
     }
   }
 

@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 package import JSON
 package import Tensors
 
@@ -8,50 +8,167 @@ package struct GGUFExport: Sendable {
   /// Keys and values without the tokenizer; numbers with a fraction or exponent are float32, others
   /// unsigned.
   package let metadata: JSONObject
-  /// Tensors in file order. Vectors are float32, as readers of GGUF expect.
-  package let parameters: [Parameter]
-  /// Float32 tensors that come from no source: the factors of Llama 3.1's frequencies.
+  /// Tensors in file order.
+  package let tensors: [Tensor]
+  /// Float32 tensors that come from no source: factors of rotary frequencies.
   package let constants: [Constant]
+  /// What some readers do not know.
+  package let warnings: [Warning]
+
+  package struct Tensor: Equatable, Sendable {
+    /// What it is made of, a row of it a row of matrices.
+    package var parameter: Parameter
+    /// As the file has it: `[E, rows, columns]` for the matrices of all experts.
+    package var shape: [Int]
+    /// Whether readers want float32, whatever the matrices are: vectors, and what chooses experts.
+    package var isSingle: Bool
+  }
 
   package struct Constant: Equatable, Sendable {
     package var name: TensorName
     package var values: [Float]
   }
 
-  /// - Throws: `ModelGraphError` for a recurrent model, which no reader of GGUF knows.
-  package init(_ graph: ModelGraph) throws(ModelGraphError) {
+  /// What is written is read again, and must be the same model up to float32; what has no words in the
+  /// family's files is found so.
+  ///
+  /// - Throws: `ModelGraphError` for a recurrent model, which no reader of GGUF knows, and for one that
+  ///   computes what its family's files cannot say.
+  package init(_ graph: ModelGraph) throws {
     guard case .plain(let blocks) = graph.body else {
       throw ModelGraphError(.notInGGUF("a core that recurs"))
     }
     guard let dialect = GGUFDialect(modelType: graph.family) else {
       throw ModelGraphError(.notWrittenAsGGUF(graph.config["model_type"]?.string ?? graph.family))
     }
-    var parameters = [Self.renamed(graph.embedding, GGUFDialect.embedding)]
+    guard graph.head == nil || dialect.facts.hasHead else {
+      throw ModelGraphError(
+        .notInGGUF("a head that is not the embedding, in a model of \(dialect.architecture)"))
+    }
+    let model = GGUFModel(graph: graph, blocks: blocks)
+    var tensors = [try dialect.tensor(graph.embedding, GGUFDialect.embedding)]
     for (index, block) in blocks.enumerated() {
-      for item in block.parameters {
-        var parameter = Self.renamed(item.parameter, "blk.\(index).\(item.role.facts.gguf)")
-        if dialect.isInterleaved(item.role) {
-          parameter.recipe = try Self.interleaved(parameter, headSize: graph.sizes.headSize)
-        }
-        parameters.append(parameter)
+      for role in block.spec.roles(fused: dialect.fused) {
+        tensors.append(try dialect.tensor(role, of: block, index, graph.sizes))
       }
     }
-    parameters.append(Self.renamed(graph.finalNorm, GGUFDialect.finalNorm))
-    if let head = graph.head { parameters.append(Self.renamed(head, GGUFDialect.head)) }
-    self.parameters = parameters
-    let form = try Form(graph, blocks)
-    constants = Self.constants(form, graph.sizes)
-    metadata = Self.metadata(graph, form, dialect, layers: blocks.count)
+    tensors.append(try dialect.tensor(graph.finalNorm, GGUFDialect.finalNorm, isNorm: true))
+    if let head = graph.head { tensors.append(try dialect.tensor(head, GGUFDialect.head)) }
+    self.tensors = tensors
+    constants = Self.constants(model)
+    var entries = GGUFEntries(stated: dialect.facts.stated)
+    for field in GGUFField.common + dialect.facts.fields { field.write(model, &entries) }
+    warnings = entries.warnings
+    metadata = Self.metadata(model, entries.members, dialect.architecture)
+    try check(model)
   }
 
-  private static func renamed(_ parameter: Parameter, _ name: String) -> Parameter {
-    var result = parameter
-    result.name = TensorName(name)
-    if parameter.shape.count == 1 {
-      result.type = .f32
-      result.recipe.type = .f32
+  private static func constants(_ model: GGUFModel) -> [Constant] {
+    func constant(_ name: String, _ values: [Double]) -> Constant {
+      Constant(name: TensorName(name), values: values.map { Float($0) })
     }
-    return result
+    guard let rotary = model.rotary else { return [] }
+    switch rotary.scaling {
+    case .llama3:
+      let factors = GGUFRotary.factors(rotary, headSize: model.sizes.headSize)
+      return [constant(GGUFDialect.rotaryFactors, factors)]
+    case .longRoPE(let rope):
+      return [
+        constant(GGUFDialect.longFactors, rope.long),
+        constant(GGUFDialect.shortFactors, rope.short),
+      ]
+    default: return []
+    }
+  }
+
+  private static func metadata(
+    _ model: GGUFModel, _ hyperparameters: JSONObject, _ architecture: String
+  ) -> JSONObject {
+    var metadata: JSONObject = [
+      "general.architecture": .string(architecture), "general.type": "model",
+    ]
+    for member in hyperparameters.members {
+      metadata[architecture + "." + member.key] = member.value
+    }
+    for (name, key) in GGUFHyperparameters.specialTokens {
+      guard let value = model.graph.config[name] else { continue }
+      // Several end tokens are a list in a configuration; GGUF has room for one.
+      if let id = (value.array?.first ?? value).integer {
+        metadata["tokenizer.ggml." + key] = JSONValue(id)
+      }
+    }
+    return metadata
+  }
+
+  /// Reads all of it as a file would be read, and compares what is computed.
+  private func check(_ model: GGUFModel) throws {
+    let stored =
+      tensors.map { ($0.parameter.name, $0.shape) } + constants.map { ($0.name, [$0.values.count]) }
+    let records = stored.map { name, shape in
+      TensorRecord(
+        name: name, type: .element(.f32), shape: shape, byteCount: 4 * shape.reduce(1, &*),
+        file: "", offset: nil)
+    }
+    let again: Architecture
+    do {
+      let translation = try GGUFTranslation(metadata: metadata, tensors: records) { name in
+        constants.first { $0.name == name }?.values ?? []
+      }
+      var reader = GraphReader(
+        table: try TensorTable(translation.parameters), ignored: [], otherParts: [])
+      again = try reader.architecture(translation.config, tensorCount: records.count)
+    } catch let error as ModelGraphError {
+      throw ModelGraphError(.notInGGUF("this model of \(model.graph.family): \(error.message)"))
+    }
+    if let difference = again.difference(from: model) {
+      throw ModelGraphError(
+        .notInGGUF(
+          "\(difference.path) = \(difference.wanted?.text() ?? "nothing") in a model of "
+            + "\(model.graph.family); its files mean \(difference.stated?.text() ?? "nothing")"))
+    }
+  }
+}
+
+// MARK: Tensors
+
+extension GGUFDialect {
+  /// A tensor of its own under the name that the file has for it.
+  fileprivate func tensor(
+    _ parameter: Parameter, _ name: String, isNorm: Bool = false
+  ) throws(ModelGraphError) -> GGUFExport.Tensor {
+    var tensor = GGUFExport.Tensor(
+      parameter: parameter, shape: parameter.shape, isSingle: parameter.shape.count == 1)
+    tensor.parameter.name = TensorName(name)
+    if isNorm { tensor.parameter.recipe.offset += facts.normOffset }
+    if tensor.isSingle {
+      tensor.parameter.type = .f32
+      tensor.parameter.recipe.type = .f32
+    }
+    return tensor
+  }
+
+  /// The tensor that plays `role` in block `index` of the file.
+  fileprivate func tensor(
+    _ role: BlockRole, of block: Block, _ index: Int, _ sizes: ModelSizes
+  ) throws(ModelGraphError) -> GGUFExport.Tensor {
+    guard let parameter = role.isOfExperts ? block.stacked(role) : block.part(role, sizes) else {
+      throw ModelGraphError(.notInGGUF("\(role.rawValue) of layer \(index), as it is made"))
+    }
+    var tensor = try tensor(
+      parameter, "blk.\(index).\(role.facts.gguf)", isNorm: role.facts.isNorm)
+    if role.isOfExperts, let experts = block.spec.mlp.experts {
+      tensor.shape = [experts.count] + block.spec.shape(of: role, sizes)
+    }
+    if role == .router {
+      tensor.isSingle = true
+      tensor.parameter.type = .f32
+      tensor.parameter.recipe.type = .f32
+    }
+    if isInterleaved(role) {
+      tensor.parameter.recipe = try Self.interleaved(parameter, headSize: sizes.headSize)
+      if tensor.isSingle { tensor.parameter.recipe.type = .f32 }
+    }
+    return tensor
   }
 
   /// The same rows in the order of interleaved RoPE.
@@ -72,79 +189,54 @@ package struct GGUFExport: Sendable {
     }
     return Recipe(.rows(result), as: parameter.recipe.type)
   }
+}
 
-  /// What the files' hyper-parameters have one value of, for all blocks together.
-  private struct Form {
-    let rotary: RotaryEmbedding
-    let epsilon: Double
-
-    /// - Throws: For blocks that differ, or compute what no hyper-parameter says.
-    init(_ graph: ModelGraph, _ blocks: [Block]) throws(ModelGraphError) {
-      guard let spec = blocks.first?.spec, let rotary = spec.attention.rotary else {
-        throw ModelGraphError(.notInGGUF("a block without positions"))
-      }
-      guard blocks.allSatisfy({ $0.spec == spec }) else {
-        throw ModelGraphError(.notInGGUF("blocks that differ from one another"))
-      }
-      guard spec.attention.visible == .all else {
-        throw ModelGraphError(.notInGGUF("a window of attention"))
-      }
-      switch rotary.scaling {
-      case .none, .linear, .llama3: break
-      default: throw ModelGraphError(.notInGGUF("this scaling of the rotary embedding"))
-      }
-      guard spec.mlp.activation == .silu else {
-        throw ModelGraphError(.notInGGUF("an activation other than SiLU in this family"))
-      }
-      self.rotary = rotary
-      epsilon = graph.spec.finalNorm.epsilon
+extension Block {
+  /// The tensor that plays `role`: as it is, as rows of a fused one, or made of its parts.
+  fileprivate func part(_ role: BlockRole, _ sizes: ModelSizes) -> Parameter? {
+    if let whole = self[role] { return whole }
+    guard let fused = role.facts.fusedInto, let whole = self[fused] else {
+      let parts = role.parts.compactMap { self[$0] }
+      return parts.count == role.parts.count ? Parameter.joined(parts) : nil
     }
+    var start = 0
+    for part in fused.parts {
+      let count = spec.shape(of: part, sizes)[0]
+      if part == role { return whole.rows(start..<(start + count)) }
+      start += count
+    }
+    return nil
   }
 
-  private static func constants(_ form: Form, _ sizes: ModelSizes) -> [Constant] {
-    guard case .llama3 = form.rotary.scaling else { return [] }
-    let factors = GGUFRotary.factors(form.rotary, headSize: sizes.headSize)
-    return [
-      Constant(name: TensorName(GGUFDialect.rotaryFactors), values: factors.map { Float($0) })
-    ]
+  /// The matrices of all experts that play `role`, one below another.
+  fileprivate func stacked(_ role: BlockRole) -> Parameter? {
+    guard let packed = role.facts.fusedInto, let whole = self[packed] else {
+      let matrices = parameters.filter { $0.role == role }
+      return Parameter.joined(
+        matrices.sorted { ($0.expert ?? 0) < ($1.expert ?? 0) }.map(\.parameter))
+    }
+    guard let place = packed.parts.firstIndex(of: role),
+      let matrices = whole.separated(into: packed.parts.count)
+    else { return nil }
+    return Parameter.joined(
+      stride(from: place, to: matrices.count, by: packed.parts.count).map { matrices[$0] })
   }
+}
 
-  private static func metadata(
-    _ graph: ModelGraph, _ form: Form, _ dialect: GGUFDialect, layers: Int
-  ) -> JSONObject {
-    let sizes = graph.sizes
-    var metadata: JSONObject = [
-      "general.architecture": .string(dialect.architecture), "general.type": "model",
-    ]
-    func set(_ key: String, _ value: JSONValue) {
-      metadata[dialect.architecture + "." + key] = value
+extension Architecture {
+  /// What `model` computes otherwise than this, up to float32. The loss that balances experts is
+  /// training's alone.
+  fileprivate func difference(from model: GGUFModel) -> JSONValue.Difference? {
+    for (layer, (stated, block)) in zip(blocks, model.blocks).enumerated() {
+      var wanted = block.spec
+      wanted.mlp.experts?.balance = stated.mlp.experts?.balance ?? 0
+      let path = "layers.\(layer)"
+      if let difference = wanted.difference(from: stated, sizes, at: path) { return difference }
     }
-    set("block_count", JSONValue(layers))
-    set("context_length", JSONValue(sizes.context))
-    set("embedding_length", JSONValue(sizes.hidden))
-    set("feed_forward_length", JSONValue(sizes.intermediate))
-    set("attention.head_count", JSONValue(sizes.heads))
-    set("attention.head_count_kv", JSONValue(sizes.keyValueHeads))
-    set("attention.key_length", JSONValue(sizes.headSize))
-    set("attention.value_length", JSONValue(sizes.headSize))
-    set("attention.layer_norm_rms_epsilon", JSONValue(form.epsilon))
-    set("rope.dimension_count", JSONValue(sizes.headSize))
-    set("rope.freq_base", JSONValue(form.rotary.theta))
-    set("vocab_size", JSONValue(sizes.vocabulary))
-    if case .linear(let factor) = form.rotary.scaling {
-      set("rope.scaling.type", "linear")
-      set("rope.scaling.factor", JSONValue(factor))
+    if let difference = model.graph.spec.difference(from: spec, at: "model") { return difference }
+    guard sizes == model.sizes, blocks.count == model.blocks.count else {
+      return .init(path: "sizes", wanted: .string("\(model.sizes)"), stated: .string("\(sizes)"))
     }
-    if case .llama3(_, _, _, let context) = form.rotary.scaling {
-      set("rope.scaling.original_context_length", JSONValue(context))
-    }
-    for (name, key) in GGUFHyperparameters.specialTokens {
-      guard let value = graph.config[name] else { continue }
-      // Several end tokens are a list in a configuration; GGUF has room for one.
-      if let id = (value.array?.first ?? value).integer {
-        metadata["tokenizer.ggml." + key] = JSONValue(id)
-      }
-    }
-    return metadata
+    return nil
   }
 }

@@ -11,21 +11,27 @@ struct GGUFFamily: Sendable {
   /// A hyper-parameter whose value, if it is not zero, tells the family from others of its
   /// architecture.
   var mark: String?
-  /// Whether such files are written, too; only those that need no more than `fields` of Llama.
-  var isWritten = false
-  /// Reads what there is beside Llama's hyper-parameters into the configuration. What nobody reads is
-  /// refused.
-  var fields:
-    @Sendable (inout GGUFHyperparameters, inout JSONObject) throws(ModelGraphError) -> Void = {
-      _, _ throws(ModelGraphError) in
-    }
+  /// Whether files are read as the family; not where another one computes the same.
+  var isRead = true
+  /// Whether a head that is not the embedding may be stored.
+  var hasHead = true
+  /// Keys that its files have even where they say what their absence would.
+  var stated: Set<String> = ["rope.freq_base"]
+  /// What there is beside the hyper-parameters of all families. What nobody reads is refused.
+  var fields: [GGUFField] = []
 
   /// Whether a file with these hyper-parameters may be of the family.
   func claims(_ metadata: JSONObject) -> Bool {
-    guard let mark else { return true }
+    guard let mark else { return isRead }
     let value = metadata[architecture + "." + mark]?.double ?? 0
-    return value != 0
+    return isRead && value != 0
   }
+}
+
+extension Set<String> {
+  /// What llama.cpp's converter of Llama states always, and those that are made of it.
+  fileprivate static let llama: Self = ["rope.freq_base", "rope.dimension_count", "vocab_size"]
+  fileprivate static let headSize: Self = ["attention.key_length", "attention.value_length"]
 }
 
 // What llama.cpp's own converter writes for each architecture, and what its loader takes for granted
@@ -33,113 +39,92 @@ struct GGUFFamily: Sendable {
 
 extension GGUFFamily {
   /// Llama and what llama.cpp computes like it.
-  static let llama = GGUFFamily(architecture: "llama", isInterleaved: true, isWritten: true)
+  static let llama = GGUFFamily(architecture: "llama", isInterleaved: true, stated: .llama)
 
   /// Mistral's windows, where a writer states one.
   static let mistral = GGUFFamily(
-    architecture: "llama", isInterleaved: true, mark: "attention.sliding_window", isWritten: true,
-    fields: { keys, config throws(ModelGraphError) in
-      config["sliding_window"] = JSONValue(try keys.window())
-    })
+    architecture: "llama", isInterleaved: true, mark: GGUFField.windowKey, stated: .llama,
+    fields: [.window(isWritten: false)])
 
   /// Llama's files with experts.
   static let mixtral = GGUFFamily(
-    architecture: "llama", isInterleaved: true, mark: "expert_count",
-    fields: { keys, config throws(ModelGraphError) in
-      config["sliding_window"] = JSONValue(try keys.window())
-      try keys.experts(&config, count: "num_local_experts")
-    })
+    architecture: "llama", isInterleaved: true, mark: "expert_count", stated: .llama,
+    fields: [.window(isWritten: false), .experts("num_local_experts")])
 
-  /// A family with an architecture of its own, and nothing beside Llama's hyper-parameters.
-  static func of(_ architecture: String) -> GGUFFamily {
-    GGUFFamily(architecture: architecture, isWritten: true)
-  }
+  /// A family with an architecture of its own, and nothing beside the hyper-parameters of all.
+  static func of(_ architecture: String) -> GGUFFamily { GGUFFamily(architecture: architecture) }
 
-  /// OLMo-2's architecture with windows; the windowed layers' frequencies are never scaled.
+  /// OLMo-2's architecture with windows.
   static let olmo3 = GGUFFamily(
-    architecture: "olmo2", mark: "attention.sliding_window",
-    fields: { keys, config throws(ModelGraphError) in
-      config["sliding_window"] = JSONValue(try keys.window())
-      config["layer_types"] = try keys.layerTypes(pattern: 4)
-      var full = config["rope_scaling"]?.object ?? ["rope_type": "default"]
-      full["rope_theta"] = config["rope_theta"]
-      let local = try keys.positive("rope.freq_base_swa")
-      config["rope_parameters"] = [
-        "full_attention": .object(full),
-        "sliding_attention": [
-          "rope_type": "default",
-          "rope_theta": local.map { JSONValue($0) } ?? config["rope_theta"] ?? .null,
-        ],
-      ]
-      config["rope_scaling"] = nil
-      config["rope_theta"] = nil
-    })
+    architecture: "olmo2", mark: GGUFField.windowKey,
+    fields: [.windows(butEvery: 4, statesLayers: true), .positionsByKind])
 
   /// Every fourth layer knows no positions: no file says so.
-  static let smollm3 = GGUFFamily(architecture: "smollm3", isInterleaved: true)
+  static let smollm3 = GGUFFamily(architecture: "smollm3", isInterleaved: true, stated: .llama)
 
   static let gemma = GGUFFamily(
-    architecture: "gemma", normOffset: 1,
-    fields: { _, config throws(ModelGraphError) in config["hidden_act"] = "gelu_pytorch_tanh" })
+    architecture: "gemma", normOffset: 1, hasHead: false, stated: .headSize,
+    fields: [.implied("hidden_act", "gelu_pytorch_tanh")])
 
   static let gemma2 = GGUFFamily(
-    architecture: "gemma2", normOffset: 1,
-    fields: { keys, config throws(ModelGraphError) in
-      config["sliding_window"] = JSONValue(try keys.window() ?? 4096)
-      config["layer_types"] = try keys.layerTypes(pattern: 2)
-      // The 27B model is known by its number of layers.
-      try keys.gemma(&config, scaledByWidth: 46)
-    })
+    architecture: "gemma2", normOffset: 1, hasHead: false, stated: .headSize,
+    // The 27B model is known by its number of layers.
+    fields: [
+      .windows(butEvery: 2, isImplied: true), .headScale(byWidthAt: 46),
+      .implied("hidden_activation", "gelu_pytorch_tanh"),
+      .softcap("attn_logit_softcapping", silent: 50) { $0.first?.attention.softcap },
+      .softcap("final_logit_softcapping", silent: 30) { $0.graph.spec.logitSoftcap },
+    ])
 
   static let gemma3 = GGUFFamily(
-    architecture: "gemma3", normOffset: 1,
-    fields: { keys, config throws(ModelGraphError) in
-      let window = try keys.window()
-      config["sliding_window"] = JSONValue(window ?? 4096)
-      config["layer_types"] = try keys.layerTypes(pattern: window == nil ? 1 : 6)
-      config["rope_local_base_freq"] = JSONValue(
-        try keys.positive("rope.freq_base_swa") ?? 10_000)
-      try keys.gemma(&config, scaledByWidth: 62)
-    })
+    architecture: "gemma3", normOffset: 1, stated: .headSize.union(["rope.freq_base"]),
+    fields: [
+      .windows(butEvery: 6), .localBase, .headScale(byWidthAt: 62),
+      .implied("hidden_activation", "gelu_pytorch_tanh"),
+      .softcap("final_logit_softcapping") { $0.graph.spec.logitSoftcap },
+    ])
 
   /// Granite 3, and Granite 4 without experts and state-space layers.
   static let granite = GGUFFamily(
     architecture: "granite", isInterleaved: true,
-    fields: { keys, config throws(ModelGraphError) in
-      try keys.graniteFactors(&config)
-      // What the converter leaves of layers that such a model does not have.
-      keys.pass(over: [
-        "ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.inner_size",
-        "ssm.time_step_rank", "expert_used_count",
-      ])
-      if let width = try keys.extent("expert_shared_feed_forward_length") {
-        config["intermediate_size"] = JSONValue(width)
-      }
-      guard try keys.bool("rope.scaling.finetuned") ?? true else {
-        throw ModelGraphError(
-          .unsupportedField("granite.rope.scaling.finetuned", value: "false"))
-      }
-    })
+    stated: .llama.union([
+      "attention.scale", "embedding_scale", "residual_scale", "logit_scale",
+    ]),
+    fields: [
+      .factor(
+        "attention.scale", "attention_multiplier", silent: { 1 / Double($0).squareRoot() },
+        { $0.first?.attention.scale ?? 1 }),
+      .factor(
+        "embedding_scale", "embedding_multiplier", silent: { _ in 1 },
+        { $0.graph.spec.embeddingMultiplier }),
+      .factor(
+        "residual_scale", "residual_multiplier", silent: { _ in 1 },
+        { $0.first?.residualMultiplier ?? 1 }),
+      .factor(
+        "logit_scale", "logits_scaling", silent: { _ in 1 }, { $0.graph.spec.logitsDivisor }),
+      .graniteRest,
+    ])
+
+  /// Written as Granite 3, which computes the same, and read as that.
+  static let graniteHybrid = {
+    var facts = granite
+    facts.isRead = false
+    return facts
+  }()
 
   static let phi3 = GGUFFamily(
     architecture: "phi3",
-    fields: { keys, config throws(ModelGraphError) in
-      config["sliding_window"] = JSONValue(try keys.window())
-      try keys.longRoPE(&config)
-    })
+    stated: ["rope.freq_base", "rope.dimension_count", GGUFField.windowKey],
+    fields: [.window(), .longRoPE])
 
   /// The chosen weights always sum to one.
   static let qwen3MoE = GGUFFamily(
     architecture: "qwen3moe",
-    fields: { keys, config throws(ModelGraphError) in
-      try keys.experts(&config, count: "num_experts", width: "moe_intermediate_size")
-      config["norm_topk_prob"] = true
-    })
+    fields: [
+      .experts("num_experts", width: "moe_intermediate_size"), .implied("norm_topk_prob", true),
+    ])
 
   static let olmoe = GGUFFamily(
     architecture: "olmoe",
-    fields: { keys, config throws(ModelGraphError) in
-      try keys.experts(&config, count: "num_experts")
-      config["norm_topk_prob"] = false
-    })
+    fields: [.experts("num_experts"), .implied("norm_topk_prob", false)])
 }

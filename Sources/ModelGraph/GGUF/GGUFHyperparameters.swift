@@ -24,40 +24,11 @@ struct GGUFHyperparameters {
   var prefix: String { dialect.architecture + "." }
 
   mutating func config() throws(ModelGraphError) -> JSONObject {
-    let family = dialect.family
-    let hidden = try needed("embedding_length")
-    let heads = try needed("attention.head_count")
-    headSize = try extent("attention.key_length") ?? max(1, hidden / heads)
-    let theta = try positive("rope.freq_base") ?? 10_000
-    guard let epsilon = try positive("attention.layer_norm_rms_epsilon") else {
-      throw reader.missing(prefix + "attention.layer_norm_rms_epsilon")
-    }
     var config: JSONObject = [
-      "architectures": [.string(family.className)],
-      "model_type": .string(family.modelType), "hidden_act": "silu",
-      "hidden_size": JSONValue(hidden),
-      family.intermediateField: JSONValue(try needed("feed_forward_length")),
-      "num_hidden_layers": JSONValue(try needed("block_count")),
-      "num_attention_heads": JSONValue(heads),
-      "num_key_value_heads": JSONValue(try keyValueHeads() ?? heads),
-      "head_dim": JSONValue(headSize), "vocab_size": JSONValue(try vocabulary()),
-      "max_position_embeddings": JSONValue(try needed("context_length")),
-      "rms_norm_eps": JSONValue(epsilon), "rope_theta": JSONValue(theta),
-      "tie_word_embeddings": .bool(!has(GGUFDialect.head)),
+      "architectures": [.string(dialect.family.className)],
+      "model_type": .string(dialect.family.modelType), "hidden_act": "silu",
     ]
-    try readDimensions(&config)
-    config["rope_scaling"] = try GGUFRotary.scaling(
-      &reader, prefix: prefix, factors: constants[GGUFDialect.rotaryFactors], theta: theta,
-      headSize: headSize
-    ).map(JSONValue.object)
-    // Stated, since a field that is left out has its family's default.
-    if family.fields["attention_bias"] != nil {
-      config["attention_bias"] = .bool(has("blk.0.attn_q.bias"))
-    }
-    if family.fields["mlp_bias"] != nil {
-      config["mlp_bias"] = .bool(has("blk.0.ffn_gate.bias"))
-    }
-    try dialect.facts.fields(&self, &config)
+    for field in GGUFField.common + dialect.facts.fields { try field.read(&self, &config) }
     for (name, key) in GGUFHyperparameters.specialTokens {
       if let id = try reader.value("tokenizer.ggml." + key)?.value.integer {
         config[name] = JSONValue(id)
@@ -73,10 +44,10 @@ struct GGUFHyperparameters {
     ("pad_token_id", "padding_token_id"), ("unk_token_id", "unknown_token_id"),
   ]
 
-  private func has(_ name: String) -> Bool { tensors.contains { $0.name.string == name } }
+  func has(_ name: String) -> Bool { tensors.contains { $0.name.string == name } }
 
   /// One number, or the same one for each layer.
-  private mutating func keyValueHeads() throws(ModelGraphError) -> Int? {
+  mutating func keyValueHeads() throws(ModelGraphError) -> Int? {
     let key = "attention.head_count_kv"
     guard let list = try value(key)?.value.array else { return try extent(key) }
     guard let first = list.first?.integer, first > 0, first <= ConfigReader.largestExtent,
@@ -88,19 +59,35 @@ struct GGUFHyperparameters {
     return first
   }
 
-  /// Refuses values of another width than keys, and heads of which a part is turned, where the family
-  /// has none.
-  private mutating func readDimensions(_ config: inout JSONObject) throws(ModelGraphError) {
-    for key in ["attention.value_length", "rope.dimension_count"] {
-      guard let other = try extent(key), other != headSize else { continue }
-      guard key == "rope.dimension_count", dialect.family.turnsPartOfHeads, other < headSize else {
-        throw ModelGraphError(.unsupportedField(prefix + key, value: String(other)))
-      }
-      config["partial_rotary_factor"] = JSONValue(Double(other) / Double(headSize))
+  /// Refuses values of another width than keys.
+  mutating func readHeadSize() throws(ModelGraphError) -> Int {
+    let share = try needed("embedding_length") / needed("attention.head_count")
+    headSize = try extent("attention.key_length") ?? max(1, share)
+    let key = "attention.value_length"
+    if let other = try extent(key), other != headSize {
+      throw ModelGraphError(.unsupportedField(prefix + key, value: String(other)))
     }
+    return headSize
   }
 
-  private mutating func vocabulary() throws(ModelGraphError) -> Int {
+  /// Refuses heads of which a part is turned, where the family has none.
+  mutating func readTurnedPart(_ config: inout JSONObject) throws(ModelGraphError) {
+    let key = "rope.dimension_count"
+    guard let part = try extent(key), part != headSize else { return }
+    guard dialect.family.turnsPartOfHeads, part < headSize else {
+      throw ModelGraphError(.unsupportedField(prefix + key, value: String(part)))
+    }
+    config["partial_rotary_factor"] = JSONValue(Double(part) / Double(headSize))
+  }
+
+  mutating func readScaling(_ config: inout JSONObject) throws(ModelGraphError) {
+    config["rope_scaling"] = try GGUFRotary.scaling(
+      &reader, prefix: prefix, factors: constants[GGUFDialect.rotaryFactors],
+      theta: config["rope_theta"]?.double ?? 10_000, headSize: headSize
+    ).map(JSONValue.object)
+  }
+
+  mutating func vocabulary() throws(ModelGraphError) -> Int {
     let stated = try extent("vocab_size")
     let rows = tensors.first { $0.name.string == GGUFDialect.embedding }?.shape.first
     guard let count = rows ?? stated else { throw reader.missing(prefix + "vocab_size") }
@@ -149,6 +136,12 @@ extension GGUFHyperparameters {
   /// An extent that must be stated.
   mutating func needed(_ key: String) throws(ModelGraphError) -> Int {
     guard let value = try extent(key) else { throw reader.missing(prefix + key) }
+    return value
+  }
+
+  /// A number greater than zero that must be stated.
+  mutating func neededPositive(_ key: String) throws(ModelGraphError) -> Double {
+    guard let value = try positive(key) else { throw reader.missing(prefix + key) }
     return value
   }
 

@@ -7,6 +7,12 @@ import Tensors
 /// Llama 3.1's scaling is stored as its result alone, a factor for each frequency. Its parameters
 /// are found again by trying the published ones, and accepted only when they give these factors.
 enum GGUFRotary {
+  private static let kind = "rope.scaling.type"
+  private static let factor = "rope.scaling.factor"
+  static let originalContext = "rope.scaling.original_context_length"
+  private static let fast = "rope.scaling.yarn_beta_fast"
+  private static let slow = "rope.scaling.yarn_beta_slow"
+
   /// - Parameters:
   ///   - metadata: The hyper-parameters; what is read is noted there.
   ///   - prefix: The architecture with a dot.
@@ -14,9 +20,9 @@ enum GGUFRotary {
   static func scaling(
     _ metadata: inout ConfigReader, prefix: String, factors: [Float]?, theta: Double, headSize: Int
   ) throws(ModelGraphError) -> JSONObject? {
-    let kind = try metadata.string(prefix + "rope.scaling.type")
-    let stated = try metadata.positive(prefix + "rope.scaling.factor", prefix + "rope.scale_linear")
-    let original = try metadata.extent(prefix + "rope.scaling.original_context_length")
+    let kind = try metadata.string(prefix + kind)
+    let stated = try metadata.positive(prefix + factor, prefix + "rope.scale_linear")
+    let original = try metadata.extent(prefix + originalContext)
     if let factors, factors.contains(where: { $0 != 1 }) {
       let fitted = fit(factors, theta: theta, headSize: headSize, stated: original)
       guard let fitted, kind == nil || kind == "none", stated == nil else {
@@ -28,17 +34,33 @@ enum GGUFRotary {
     guard let kind = kind ?? (stated == nil ? nil : "linear"), kind != "none" else { return nil }
     guard kind == "linear" || kind == "yarn" else {
       throw ModelGraphError(
-        .unsupportedField(prefix + "rope.scaling.type", value: JSONValue.string(kind).text()))
+        .unsupportedField(prefix + Self.kind, value: JSONValue.string(kind).text()))
     }
     var scaling: JSONObject = ["rope_type": .string(kind)]
     if let stated { scaling["factor"] = JSONValue(stated) }
     guard kind == "yarn" else { return scaling }
     if let original { scaling["original_max_position_embeddings"] = JSONValue(original) }
-    for key in ["beta_fast", "beta_slow"] {
-      let value = try metadata.positive(prefix + "rope.scaling.yarn_" + key)
-      if let value { scaling[key] = JSONValue(value) }
+    for (field, key) in [("beta_fast", fast), ("beta_slow", slow)] {
+      if let value = try metadata.positive(prefix + key) { scaling[field] = JSONValue(value) }
     }
     return scaling
+  }
+
+  /// What is not stated here is a tensor, or cannot be said.
+  static func write(_ scaling: RotaryEmbedding.Scaling, to entries: inout GGUFEntries) {
+    switch scaling {
+    case .linear(let factor):
+      entries.set(kind, "linear")
+      entries.set(self.factor, factor)
+    case .llama3(_, _, _, let context): entries.set(originalContext, context)
+    case .yarn(let yarn):
+      entries.set(kind, "yarn")
+      entries.set(factor, yarn.factor)
+      entries.set(originalContext, yarn.originalContext)
+      entries.set(fast, yarn.betaFast, unless: RotaryEmbedding.YaRN.usualFast)
+      entries.set(slow, yarn.betaSlow, unless: RotaryEmbedding.YaRN.usualSlow)
+    case .none, .dynamic, .longRoPE: break
+    }
   }
 
   /// Tries the context that is stated, the published one, and then every power of two: contexts

@@ -98,7 +98,7 @@ struct GraphReader {
   }
 
   /// Reads every field; looks at tensors only where they tell what the fields leave open.
-  private mutating func architecture(
+  mutating func architecture(
     _ object: JSONObject, tensorCount: Int
   ) throws(ModelGraphError) -> Architecture {
     let (family, kind) = try identity(object)

@@ -164,8 +164,8 @@ extension FamilyReader {
     return .yarn(
       RotaryEmbedding.YaRN(
         factor: factor, originalContext: try originalContext(&reader),
-        betaFast: try reader.positive("beta_fast") ?? 32,
-        betaSlow: try reader.positive("beta_slow") ?? 1,
+        betaFast: try reader.positive("beta_fast") ?? RotaryEmbedding.YaRN.usualFast,
+        betaSlow: try reader.positive("beta_slow") ?? RotaryEmbedding.YaRN.usualSlow,
         isTruncated: try reader.bool("truncate") ?? true,
         magnitude: stated
           ?? (isRatio ? magnitude(numerator) / magnitude(denominator) : magnitude(1))))

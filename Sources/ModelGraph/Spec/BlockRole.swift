@@ -119,11 +119,16 @@ package enum BlockRole: String, CaseIterable, Sendable {
         gguf: "ffn_gate_inp.weight", .experts)
     case .expertGate:
       .expert(
-        .expertsGateUp, .expertWidth, .hidden, "gate_proj.weight", gguf: "ffn_gate.*.weight")
+        .expertsGateUp, .expertWidth, .hidden, "gate_proj.weight", gguf: "ffn_gate_exps.weight",
+        lowRank: 20)
     case .expertUp:
-      .expert(.expertsGateUp, .expertWidth, .hidden, "up_proj.weight", gguf: "ffn_up.*.weight")
+      .expert(
+        .expertsGateUp, .expertWidth, .hidden, "up_proj.weight", gguf: "ffn_up_exps.weight",
+        lowRank: 21)
     case .expertDown:
-      .expert(.expertsDown, .hidden, .expertWidth, "down_proj.weight", gguf: "ffn_down.*.weight")
+      .expert(
+        .expertsDown, .hidden, .expertWidth, "down_proj.weight", gguf: "ffn_down_exps.weight",
+        lowRank: 22)
     case .expertsGateUp:
       .packed(.twoExpertWidths, .hidden, "gate_up_proj", gguf: "ffn_gate_up_exps.weight")
     case .expertsDown:

@@ -54,6 +54,23 @@ extension ModelGraph {
   }
 }
 
+extension BlockSpec {
+  /// Where another spec first says something else, up to float32.
+  func difference(
+    from other: BlockSpec, _ sizes: ModelSizes, at path: String
+  ) -> JSONValue.Difference? {
+    JSONValue.object(json(sizes)).difference(
+      from: .object(other.json(sizes)), at: path, asFloats: true)
+  }
+}
+
+extension ModelSpec {
+  /// Where another spec first says something else, up to float32.
+  func difference(from other: ModelSpec, at path: String) -> JSONValue.Difference? {
+    JSONValue.object(json).difference(from: .object(other.json), at: path, asFloats: true)
+  }
+}
+
 extension ModelSpec {
   fileprivate var json: JSONObject {
     [

@@ -105,12 +105,13 @@ extension RoleFacts {
 
   /// A matrix of one expert; its number stands for the mark in the names.
   static func expert(
-    _ packed: BlockRole, _ rows: Extent, _ columns: Extent, _ name: String, gguf: String
+    _ packed: BlockRole, _ rows: Extent, _ columns: Extent, _ name: String, gguf: String,
+    lowRank: Int
   ) -> RoleFacts {
     let native = "mlp.experts.\(BlockRole.expertMark)." + name
     return RoleFacts(
       rows: rows, columns: columns, presence: .experts, native: native, raven: native, gguf: gguf,
-      fusedInto: packed, isFused: false, lowRank: nil)
+      fusedInto: packed, isFused: false, lowRank: lowRank)
   }
 
   /// The matrices of all experts.

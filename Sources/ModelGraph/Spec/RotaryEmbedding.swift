@@ -26,6 +26,10 @@ package struct RotaryEmbedding: Hashable, Sendable {
     package var isTruncated: Bool
     /// Factor on cosines and sines.
     package var magnitude: Double
+
+    /// The paper's, which a configuration means that does not say.
+    static let usualFast = 32.0
+    static let usualSlow = 1.0
   }
 
   /// Ding et al. 2024: a divisor for each frequency, one list within the original context and one

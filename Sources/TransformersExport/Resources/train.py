@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True  # the model's folder stays as its manifest says
 from transformers import AutoConfig  # noqa: E402
 
 from train_data import Dataset  # noqa: E402
-from train_errors import INPUT_OUTPUT, UNSUPPORTED, USAGE, RecipeError, RunError  # noqa: E402
+from train_errors import INPUT_OUTPUT, USAGE, RecipeError, RunError  # noqa: E402
 from train_group import Group  # noqa: E402
 from train_loop import TYPES, Trainer  # noqa: E402
 from train_metrics import SINKS  # noqa: E402
@@ -107,11 +107,6 @@ def train(options: argparse.Namespace, group: Group) -> None:
     run = RunFolder(options.output)
     recipe, resumes = group.by_first(lambda: prepared(options, run))
     config = AutoConfig.from_pretrained(options.model, trust_remote_code=True)
-    specs = config.block_specs["distinct"]
-    if any((spec["mlp"].get("experts") or {}).get("balance") for spec in specs):
-        raise RunError("this script does not add the loss that balances experts; train the package "
-                       "with `ckpt train`, or export it with router_aux_loss_coef 0",
-                       "train.not_trainable", UNSUPPORTED)
     if recipe["sequence_length"] > config.max_position_embeddings:
         raise RunError(f"sequences of {recipe['sequence_length']} tokens, the model's context has "
                        f"{config.max_position_embeddings}; lower sequence_length",

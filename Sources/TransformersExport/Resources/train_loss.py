@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train_balance import Balance
 from train_teacher import Teacher
 
 IGNORED = -100
@@ -20,6 +21,7 @@ class Objective(nn.Module):
     def __init__(self, model: nn.Module, is_bf16: bool):
         super().__init__()
         self.model, self.is_bf16 = model, is_bf16
+        self.balance = Balance(model.transformer)
         if is_bf16:
             # The stream between blocks is float32, also where FSDP gathers weights in bfloat16.
             model.get_input_embeddings().register_forward_hook(lambda _, __, x: x.float())
@@ -30,8 +32,13 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Sums over the labels of rows: what is minimised, cross-entropy, divergence.
 
-        tokens, labels, positions: [B, S]. Only the first sum has a gradient.
+        tokens, labels, positions: [B, S]. Only the first sum has a gradient; experts are balanced by it
+        too, with the weight of these labels.
         """
+        with self.balance.counting(tokens.device):
+            return self._sums(tokens, labels, positions, passes, seed, teacher)
+
+    def _sums(self, tokens, labels, positions, passes, seed, teacher):
         with self.precision(tokens.device):
             hidden = self.model.transformer(
                 input_ids=tokens, position_ids=positions, num_steps=passes, state_seed=seed,
@@ -39,9 +46,12 @@ class Objective(nn.Module):
             taught = teacher.logits(tokens, positions) if teacher else None
         head = self.model.lm_head.weight
         kind = torch.bfloat16 if self.is_bf16 else torch.float32
-        return ChunkedLoss.apply(
+        total, loss, divergence = ChunkedLoss.apply(
             hidden.flatten(0, 1), head, labels.flatten(), self.model.finished, kind,
             teacher, None if taught is None else taught.flatten(0, 1), torch.is_grad_enabled())
+        if self.balance.coefficient and torch.is_grad_enabled():
+            total = total + self.balance.loss * (labels != IGNORED).sum()
+        return total, loss, divergence
 
     def precision(self, device: torch.device):
         """Products in bfloat16 where that is asked for; weights and sums stay float32."""

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from train_errors import INPUT_OUTPUT, MALFORMED, RunError
 from train_loss import Objective
 from train_parallel import Layout, local, rows_here
+from train_parameters import blocks_of
 
 MEMORY = ("none", "recurrence", "block")
 
@@ -71,10 +72,6 @@ def _places(folder: Path) -> dict[str, Path]:
         raise RunError(f"{folder}: no model.safetensors", "io.missing", INPUT_OUTPUT)
     with safe_open(path, "pt") as file:
         return {name: path for name in file.keys()}
-
-
-def blocks_of(body: nn.Module) -> list[nn.Module]:
-    return [*body.prelude, *body.core_block, *body.coda]
 
 
 def compile_blocks(body: nn.Module, backend: str) -> None:

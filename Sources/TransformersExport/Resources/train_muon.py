@@ -1,5 +1,7 @@
 """Muon's orthogonalisation, dealt out: each matrix is whole on one process, once, for a moment."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -14,23 +16,44 @@ LEAST_NORM = 1e-7
 class Dealer:
     """Orthogonalises matrices that lie in shards, or whole, on the processes of a group."""
 
-    def __init__(self, shapes: list[torch.Size], layout: Layout, precision: torch.dtype):
+    def __init__(
+        self, shapes: list[torch.Size], joins: list[bool], layout: Layout, precision: torch.dtype,
+    ):
+        """`joins`: whether a matrix is more rows of the one before it, so that both are one."""
         self.shapes, self.precision = shapes, precision
+        self.wholes = []
+        for index, is_joined in enumerate(joins):
+            if is_joined:
+                self.wholes[-1].append(index)
+            else:
+                self.wholes.append([index])
         self.is_sharded, self.group = layout.is_sharded, layout.shard_group
         self.size = dist.get_world_size(self.group)
         self.rank = dist.get_rank(self.group)
-        self.owned = _dealt(shapes, self.size)
+        self.owned = [[i for whole in owned for i in self.wholes[whole]]
+                      for owned in _dealt(self.whole_shapes, self.size)]
         self.mine = self.owned[self.rank]
+
+    @property
+    def whole_shapes(self) -> list[tuple[int, int]]:
+        return [(sum(self.shapes[i][0] for i in whole), self.shapes[whole[0]][1])
+                for whole in self.wholes]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Rows over columns of what each matrix is part of."""
+        return [rows / columns for whole, (rows, columns) in zip(self.wholes, self.whole_shapes)
+                for _ in whole]
 
     def __call__(self, parts: list[Tensor]) -> list[Tensor]:
         """Of matrices whose `parts` here lie as their parameters do, those parts made orthogonal."""
         if self.size == 1:
-            return orthogonalised(parts, self.precision)
+            return self._orthogonalised(parts, range(len(parts)))
         return self._of_shards(parts) if self.is_sharded else self._of_copies(parts)
 
     def _of_copies(self, matrices: list[Tensor]) -> list[Tensor]:
         """Every process does its own, and all gather the results."""
-        results = orthogonalised([matrices[i] for i in self.mine], self.precision)
+        results = self._orthogonalised([matrices[i] for i in self.mine], self.mine)
         counts = [sum(self.shapes[i].numel() for i in owned) for owned in self.owned]
         sent = matrices[0].new_zeros(max(counts), dtype=self.precision)
         torch.cat([x.flatten() for x in results] or [sent[:0]], out=sent[:counts[self.rank]])
@@ -53,7 +76,7 @@ class Dealer:
                   for place in places]
         received = self._exchanged(sent, shapes, shards[0])
         wholes = [torch.cat(pieces) for pieces in zip(*received)]
-        results = orthogonalised(wholes, self.precision)
+        results = self._orthogonalised(wholes, self.mine)
         back = [[x[rows] for x, rows in zip(results, place)] for place in places]
         shapes = [[shards[i].shape for i in owned] for owned in self.owned]
         updates, like = list(shards), shards[0].to(self.precision)
@@ -61,6 +84,19 @@ class Dealer:
             for i, piece in zip(owned, pieces):
                 updates[i] = piece
         return updates
+
+    def _orthogonalised(self, matrices: list[Tensor], indices: Sequence[int]) -> list[Tensor]:
+        """The matrices of these `indices`, those that are one as one."""
+        place = {index: i for i, index in enumerate(indices)}
+        wholes = [[place[i] for i in whole] for whole in self.wholes if whole[0] in place]
+        joined = orthogonalised(
+            [matrices[whole[0]] if len(whole) == 1 else torch.cat([matrices[i] for i in whole])
+             for whole in wholes], self.precision)
+        results = list(matrices)
+        for whole, result in zip(wholes, joined):
+            for i, part in zip(whole, result.split([len(matrices[i]) for i in whole])):
+                results[i] = part
+        return results
 
     def _rows(self, index: int, rank: int) -> slice:
         """What FSDP2 gives a process of a matrix."""
@@ -88,7 +124,7 @@ class Dealer:
         return received
 
 
-def _dealt(shapes: list[torch.Size], hands: int) -> list[list[int]]:
+def _dealt(shapes: list[tuple[int, int]], hands: int) -> list[list[int]]:
     """Which matrices each process orthogonalises: the next costly one goes to who has least."""
     def cost(index: int) -> int:
         return min(shapes[index]) ** 2 * max(shapes[index])

@@ -58,7 +58,9 @@ class Optimizer:
         # Of tensors with few rows, some processes hold nothing.
         self.others = [slot for slot in self.slots if slot.second is not None]
         precision = torch.bfloat16 if recipe["precision"] == "bf16" else torch.float32
-        self.dealer = Dealer([slot.parameter.shape for slot in self.matrices], layout, precision)
+        self.dealer = Dealer(
+            [slot.parameter.shape for slot in self.matrices],
+            [slot.tensor.joins for slot in self.matrices], layout, precision)
 
     def clear(self) -> None:
         for slot in self.slots:
@@ -145,7 +147,6 @@ class Optimizer:
                       else firsts)
         updates = [update.float() for update in self.dealer(list(directions))]
         learning_rate = self.muon["learning_rate"] * rate
-        factors = [learning_rate * math.sqrt(max(1, rows / columns))
-                   for rows, columns in self.dealer.shapes]
+        factors = [learning_rate * math.sqrt(max(1, ratio)) for ratio in self.dealer.ratios]
         torch._foreach_mul_(values, 1 - learning_rate * self.muon["weight_decay"])
         torch._foreach_sub_(values, torch._foreach_mul(updates, factors))

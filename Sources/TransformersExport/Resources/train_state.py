@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from train_errors import MALFORMED, RunError
-from train_optimizer import Optimizer
+from train_optimizer import Optimizer, Slot
 from train_parallel import full, local, rows_here
 
 Piece = tuple[int, Tensor, Parameter]  # offset in the flat tensor, values here, whole
-ALIGNMENT = 16  # each tensor of `parameters` starts at a multiple of so many elements
+ALIGNMENT = 16  # each matrix of `parameters` starts at a multiple of so many elements
 
 
 def new_progress(sources: int) -> dict:
@@ -77,18 +77,20 @@ def read_state(path: Path, optimizer: Optimizer) -> dict:
 def _flats(optimizer: Optimizer) -> dict[str, tuple[int, list[Piece]]]:
     """Elements, and pieces, of each flat tensor of the file."""
 
-    def flat(items: list[tuple[Tensor, Parameter]], alignment: int) -> tuple[int, list[Piece]]:
+    def flat(items: list[tuple[Tensor, Slot]], alignment: int) -> tuple[int, list[Piece]]:
         pieces, offset = [], 0
-        for values, parameter in items:
-            pieces.append((offset, values, parameter))
-            offset += -(-parameter.numel() // alignment) * alignment
-        return offset, pieces
+        for values, slot in items:
+            if not slot.tensor.is_later:
+                offset = -(-offset // alignment) * alignment
+            pieces.append((offset, values, slot.parameter))
+            offset += slot.parameter.numel()
+        return -(-offset // alignment) * alignment, pieces
 
     slots = optimizer.slots
     return {
         "parameters": flat(
-            [(local(slot.parameter.detach()), slot.parameter) for slot in slots], ALIGNMENT),
-        "first_moments": flat([(slot.first, slot.parameter) for slot in slots], 1),
+            [(local(slot.parameter.detach()), slot) for slot in slots], ALIGNMENT),
+        "first_moments": flat([(slot.first, slot) for slot in slots], 1),
         "second_moments": flat(
-            [(slot.second, slot.parameter) for slot in slots if slot.second is not None], 1),
+            [(slot.second, slot) for slot in slots if slot.second is not None], 1),
     }
