@@ -31,19 +31,31 @@ struct GGUFOutput {
     tokenizer: [(key: String, value: GGUFValue)] = []
   ) throws {
     let export = try GGUFExport(graph)
-    self.source = RecipeReader(source)
-    var tensors = export.constants.map {
-      GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
-    }
-    tensors += export.parameters.map {
-      GGUFLayout.Tensor(name: $0.name, type: Self.type($0, wanted: type), shape: $0.shape)
-    }
-    contents = export.constants.map { .constant($0.values) } + export.parameters.map { .recipe($0) }
-    var metadata: [(key: String, value: GGUFValue)] = export.metadata.members.compactMap { member in
+    let metadata: [(key: String, value: GGUFValue)] = export.metadata.members.compactMap { member in
       if tokenizer.contains(where: { $0.key == member.key }) { return nil }
       return GGUFValue(member.value).map { (member.key, $0) }
     }
-    metadata += tokenizer
+    try self.init(
+      export.parameters, constants: export.constants, from: source, metadata: metadata + tokenizer,
+      as: type)
+  }
+
+  /// - Parameter keepsTypes: Whether every tensor keeps its type, vectors too.
+  init(
+    _ parameters: [Parameter], constants: [GGUFExport.Constant] = [],
+    from source: any RecipeSource, metadata: [(key: String, value: GGUFValue)],
+    keeping keepsTypes: Bool = false, as type: StorageType?
+  ) throws {
+    self.source = RecipeReader(source)
+    var tensors = constants.map {
+      GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
+    }
+    tensors += parameters.map {
+      let stored = keepsTypes ? .element($0.type) : Self.type($0, wanted: type)
+      return GGUFLayout.Tensor(name: $0.name, type: stored, shape: $0.shape)
+    }
+    contents = constants.map { .constant($0.values) } + parameters.map { .recipe($0) }
+    var metadata = metadata
     if let number = Self.fileType(tensors) {
       metadata.append(("general.file_type", .uint32(number)))
     }
