@@ -7,7 +7,6 @@ import Models
 import Tensors
 import TestSupport
 import Testing
-import Tokenizers
 
 @testable import Conversion
 
