@@ -88,7 +88,7 @@ def shortened(command):
         return command
     command, count = re.subn(r"--steps \d+", f"--steps {STEPS}", command)
     if count == 0 and "--resume" not in command:
-        command += f" --steps {STEPS}"
+        command += f" --set steps={STEPS}" if "train.py" in command else f" --steps {STEPS}"
     return re.sub(r"(--(?:eval|checkpoint)-every) \d+", r"\1 3", command)
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Tests that engines serve exported folders with the tokens of `ckpt generate`: vLLM and mlx-lm, on the
-# CPU. Downloads SmolLM2 (98 MB), and installs each engine into an environment under build/python.
-# CKPT=FILE tests a built ckpt, PYTHON=FILE names the interpreter, ENGINES="vllm mlx" those to test;
+# Tests that engines serve exported folders with the tokens of `ckpt generate`: vLLM, mlx-lm and llama.cpp,
+# on the CPU. Downloads SmolLM2 (98 MB), and installs each engine into an environment under build/python.
+# CKPT=FILE tests a built ckpt, PYTHON=FILE names the interpreter, ENGINES="vllm mlx llamacpp" those to test;
 # arguments go to pytest.
 set -eu
 cd "$(dirname "$0")/.."
@@ -31,7 +31,7 @@ CKPT=$(Scripts/release.sh)
 export CKPT
 Scripts/smollm2.sh fetch
 failed=0
-for engine in ${ENGINES:-vllm mlx}; do
+for engine in ${ENGINES:-vllm mlx llamacpp}; do
   environment "$engine"
   say "Tests of $engine"
   "build/python/$engine/bin/python" -m pytest "$tests/test_$engine.py" "$@" || failed=1

@@ -19,7 +19,10 @@ extension Checkpoint {
       let sibling = slash == nil ? name : folder + "/" + name
       return try pathKind(sibling) == .file ? ByteRegion(path: sibling) : nil
     }
-    return try Checkpoint(path: path, layout: .file, weights: weights)
+    let files = try PackedFiles.read(weights.format == .gguf ? weights.metadata : nil, path: path)
+    let config = try files?.first { $0.name == "config.json" }.map { try Self.object($0.region) }
+    return try Checkpoint(
+      path: path, layout: .file, weights: weights, config: config, sideFiles: files ?? [])
   }
 
   /// Opens the checkpoint in `folder`, on disk or inside an archive.

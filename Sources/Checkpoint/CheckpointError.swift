@@ -24,6 +24,8 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case tensorMissing
     /// The elements are no real numbers.
     case notNumeric(StorageType)
+    /// A GGUF file that says it is a package is none.
+    case badPackage(String)
   }
 
   package var problem: Problem
@@ -58,6 +60,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case .shardMissing: "checkpoint.shard_missing"
     case .tensorMissing: "checkpoint.tensor_missing"
     case .notNumeric: "checkpoint.not_numeric"
+    case .badPackage: "gguf.bad_package"
     }
   }
 
@@ -75,6 +78,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
     case .shardMissing(let name): "the files are a numbered set, of which \(name) is missing"
     case .tensorMissing: "there is no such tensor"
     case .notNumeric(let type): "\(type) elements cannot be read as numbers"
+    case .badPackage(let reason): "not a package in GGUF: \(reason)"
     }
   }
 

@@ -12,6 +12,8 @@ package enum Codec: String, CaseIterable, Sendable {
   case lz4Block = "lz4 block"
   /// An LZ4 frame.
   case lz4Frame = "lz4 frame"
+  /// Bare LZ4 blocks in the frames of Hadoop's codec, or one without.
+  case lz4Hadoop = "lz4"
   /// A Brotli stream (RFC 7932).
   case brotli
 
@@ -43,6 +45,7 @@ package enum Codec: String, CaseIterable, Sendable {
     case .snappy: decompressSnappy(input, into: &output)
     case .lz4Block: decompressLZ4Block(input, into: &output)
     case .lz4Frame: decompressLZ4Frame(input, into: &output)
+    case .lz4Hadoop: decompressHadoopLZ4(input, into: &output)
     case .brotli: decompressBrotli(input, into: &output)
     }
   }

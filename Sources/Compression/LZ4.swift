@@ -1,3 +1,4 @@
+import ByteIO
 import CLZ4
 
 /// Decodes a bare LZ4 block; bytes written, or nil for anything else.
@@ -13,6 +14,34 @@ func decompressLZ4Block(_ input: RawSpan, into output: inout MutableRawSpan) -> 
     }
   }
   return made >= 0 ? Int(made) : nil
+}
+
+/// Decodes what Hadoop's codec writes; bytes written, or nil for anything else.
+///
+/// A frame says how many bytes it makes, in 32 bits, the highest first; blocks that make them follow, each
+/// after its own size, likewise. One bare block is taken as well: Arrow once called it by the same name.
+func decompressHadoopLZ4(_ input: RawSpan, into output: inout MutableRawSpan) -> Int? {
+  decompressHadoopFrames(input, into: &output) ?? decompressLZ4Block(input, into: &output)
+}
+
+private func decompressHadoopFrames(_ input: RawSpan, into output: inout MutableRawSpan) -> Int? {
+  var reader = ByteReader(input)
+  var made = 0
+  func size() -> Int? { (try? reader.read(UInt32.self)).map { Int($0.byteSwapped) } }
+  while reader.remaining > 0 {
+    guard let frame = size(), frame > 0, frame <= output.byteCount - made else { return nil }
+    let end = made + frame
+    while made < end {
+      guard let block = size(), block > 0, block <= reader.remaining else { return nil }
+      let next = reader.offset + block
+      var room = output._mutatingExtracting(made..<end)
+      guard let count = decompressLZ4Block(input.extracting(reader.offset..<next), into: &room),
+        (try? reader.seek(to: next)) != nil
+      else { return nil }
+      made += count
+    }
+  }
+  return made
 }
 
 /// Decodes an LZ4 frame; bytes written, or nil for anything else.

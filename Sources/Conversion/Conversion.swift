@@ -100,10 +100,19 @@ private struct Job {
       throw try source.checkpoint.knownObstacle()
         ?? ModelError(source.checkpoint.path, .noConfig)
     }
+    if graph.recurrence != nil {
+      return try write(
+        GGUFOutput(package: source, graph, as: conversion.type),
+        warnings: hasTokenizer ? [] : [noTokenizer])
+    }
     let tokenizer = try source.checkpoint.tokenizerMetadata(
       rows: graph.embedding.shape.first ?? 0)
-    let file = try GGUFOutput(
-      graph, from: source.checkpoint, as: conversion.type, tokenizer: tokenizer.entries)
+    return try write(
+      GGUFOutput(graph, from: source.checkpoint, as: conversion.type, tokenizer: tokenizer.entries),
+      warnings: tokenizer.warnings + (tokenizer.entries.isEmpty ? [noTokenizer] : []))
+  }
+
+  private func write(_ file: GGUFOutput, warnings: [Warning]) throws -> Staged {
     let staged = try stage(needed: file.layout.byteCount)
     let written = try file.write(
       to: staged.temporary, allowOverflow: conversion.allowOverflow, progress: progress)
@@ -112,8 +121,7 @@ private struct Job {
       Conversion.Result(
         tensors: file.layout.entries.count,
         files: [Conversion.File(name: destination, written)],
-        warnings: file.warnings + tokenizer.warnings
-          + (tokenizer.entries.isEmpty ? [noTokenizer] : []))
+        warnings: file.warnings + warnings)
     )
   }
 
@@ -156,8 +164,11 @@ private struct Job {
 
   /// Whether a folder that is written has a tokenizer; of a file, nobody expects one.
   private var isComplete: Bool {
-    !conversion.target.isFolder
-      || source.checkpoint.sideFiles.contains { $0.name.hasPrefix("tokenizer") }
+    !conversion.target.isFolder || hasTokenizer
+  }
+
+  private var hasTokenizer: Bool {
+    source.checkpoint.sideFiles.contains { $0.name.hasPrefix("tokenizer") }
   }
 
   private func stage(needed: Int) throws(FileError) -> StagedOutput {

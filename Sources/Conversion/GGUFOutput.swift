@@ -34,29 +34,41 @@ struct GGUFOutput {
     tokenizer: [(key: String, value: GGUFValue)] = []
   ) throws {
     let export = try GGUFExport(graph)
-    self.source = RecipeReader(source)
-    warnings = export.warnings
-    var tensors = export.constants.map {
-      GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
-    }
-    tensors += export.tensors.map {
-      GGUFLayout.Tensor(
-        name: $0.parameter.name, type: Self.type($0, wanted: type), shape: $0.shape)
-    }
-    contents =
-      export.constants.map { .constant($0.values) } + export.tensors.map { .recipe($0.parameter) }
-    var metadata: [(key: String, value: GGUFValue)] = export.metadata.members.compactMap { member in
+    let metadata: [(key: String, value: GGUFValue)] = export.metadata.members.compactMap { member in
       if tokenizer.contains(where: { $0.key == member.key }) { return nil }
       return GGUFValue(member.value).map { (member.key, $0) }
     }
-    metadata += tokenizer
-    if let number = Self.fileType(tensors) {
+    try self.init(
+      export.tensors, constants: export.constants, from: source, metadata: metadata + tokenizer,
+      as: type, warnings: export.warnings)
+  }
+
+  /// - Parameter keepsTypes: Whether every tensor keeps its type, vectors too.
+  init(
+    _ tensors: [GGUFExport.Tensor], constants: [GGUFExport.Constant] = [],
+    from source: any RecipeSource, metadata: [(key: String, value: GGUFValue)],
+    keeping keepsTypes: Bool = false, as type: StorageType?, warnings: [Warning] = []
+  ) throws {
+    self.source = RecipeReader(source)
+    self.warnings = warnings
+    var stored = constants.map {
+      GGUFLayout.Tensor(name: $0.name, type: .element(.f32), shape: [$0.values.count])
+    }
+    stored += tensors.map { tensor in
+      GGUFLayout.Tensor(
+        name: tensor.parameter.name,
+        type: keepsTypes ? .element(tensor.parameter.type) : Self.type(tensor, wanted: type),
+        shape: tensor.shape)
+    }
+    contents = constants.map { .constant($0.values) } + tensors.map { .recipe($0.parameter) }
+    var metadata = metadata
+    if let number = Self.fileType(stored) {
       metadata.append(("general.file_type", .uint32(number)))
     }
-    if tensors.contains(where: { $0.type == .block(.q80) }) {
+    if stored.contains(where: { $0.type == .block(.q80) }) {
       metadata.append(("general.quantization_version", .uint32(2)))
     }
-    layout = try GGUFLayout(tensors, metadata: metadata)
+    layout = try GGUFLayout(stored, metadata: metadata)
   }
 
   private static func type(_ tensor: GGUFExport.Tensor, wanted: StorageType?) -> StorageType {

@@ -62,6 +62,11 @@ package struct Visibility: Sendable {
 
   package var rows: Int { sequences * queries }
 
+  /// Position of query `t` of sequence `b` in its document; padding before it does not count.
+  package func position(_ b: Int, _ t: Int) -> Int {
+    max(0, past + t - (first.map { Int($0[b * queries + t]) } ?? 0))
+  }
+
   /// First key that query `t` of sequence `b` sees; at most its own position.
   func firstKey(_ b: Int, _ t: Int) -> Int {
     let start = window.map { max(0, past + t + 1 - $0) } ?? 0

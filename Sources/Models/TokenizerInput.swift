@@ -49,7 +49,9 @@ extension Tokenizer {
     switch try region.bytes(0..<min(4, region.byteCount)) {
     case let start where start.first == UInt8(ascii: "{"):
       try self.init(tokenizerJSON: region.contents(limit: Self.fileLimit), path: path)
-    case Array("GGUF".utf8): try self.init(gguf: path) { _ in nil }
+    case Array("GGUF".utf8):
+      let file = try GGUFFile(region)
+      try self.init(gguf: path) { file.packedFile($0) }
     default: try self.init(of: Checkpoint.opening(path))
     }
   }

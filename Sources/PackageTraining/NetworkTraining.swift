@@ -156,12 +156,12 @@ package final class NetworkTraining: TrainingModel {
     guard let teacher else {
       let sum = try network.lossAndGradient(
         rows, labels: batch.labels, noGradSteps: without, gradSteps: with,
-        state: .seeded(stateSeed), scale: scale)
+        state: .drawn(stateSeed), scale: scale)
       return MicroBatchLoss(sum.mean)
     }
     let sums = try network.lossAndGradient(
       rows, labels: batch.labels, from: teacher, noGradSteps: without, gradSteps: with,
-      state: .seeded(stateSeed), scale: scale)
+      state: .drawn(stateSeed), scale: scale)
     return MicroBatchLoss(sums.labels.mean, divergence: sums.teacher.mean)
   }
 

@@ -40,7 +40,9 @@ struct PageReader {
       guard chunk.type == leaf.physical.rawValue else {
         throw .chunkType(chunk.type, schema: leaf.physical.rawValue)
       }
-      let codecs: [Int: Codec] = [1: .snappy, 2: .gzip, 4: .brotli, 6: .zstd, 7: .lz4Block]
+      let codecs: [Int: Codec] = [
+        1: .snappy, 2: .gzip, 4: .brotli, 5: .lz4Hadoop, 6: .zstd, 7: .lz4Block,
+      ]
       codec = codecs[chunk.codecNumber]
       guard codec != nil || chunk.codecNumber == 0 else { throw .codec(chunk.codecName) }
     } catch {

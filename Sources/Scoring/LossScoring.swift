@@ -32,9 +32,7 @@ package struct LossScoring {
         tokens: part.flatMap(\.tokens), sequences: part.count,
         firstVisible: isPacked
           ? part.flatMap { $0.firstVisible ?? [Int32](repeating: 0, count: windows.length) } : nil)
-      // A window's start state depends on its place in the batch: the seed sets batches apart.
-      let options = ForwardOptions(
-        recurrence: depth, state: .seeded(seed &+ UInt64(start) << 32))
+      let options = ForwardOptions(recurrence: depth, state: .seeded(seed))
       sum += try model.loss(batch, labels: part.flatMap(\.labels), options)
       progress(part.count)
     }

@@ -12,8 +12,8 @@ package struct Batch: Equatable, Sendable {
   /// documents begin at their own first token, sequences padded on the left at the first that
   /// counts; padding on the right needs nothing.
   package let firstVisible: [Int32]?
-  /// Number of the first sequence: random initial states depend on it, and on nothing else that the
-  /// grouping into batches changes.
+  /// Number of the first sequence: the random initial states of training depend on it, and on nothing
+  /// else that the grouping into batches changes.
   package let firstSequence: Int
 
   package init(

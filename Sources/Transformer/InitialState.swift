@@ -5,9 +5,11 @@ import Tensors
 /// Where the state s₀ of a recurrent model comes from.
 package enum InitialState: Equatable, Sendable {
   /// As the model says; random states are drawn with this seed. The value at a token depends on the
-  /// seed, its sequence's number, its position and the channel alone, so that decoding with a cache
-  /// meets the states of the full pass.
+  /// seed, its position in its document and the channel alone, so that decoding with a cache, padding,
+  /// packing and whatever runs beside it meet the same states.
   case seeded(UInt64)
+  /// The same for training, where it depends on its sequence's number too: sequences differ.
+  case drawn(UInt64)
   /// `[B, S, h]`.
   case given([Float])
 
@@ -35,19 +37,33 @@ package enum InitialState: Equatable, Sendable {
           .stateSize(found: values.count, expected: state.rows * state.columns))
       }
       state.assign(values)
-    case (.seeded, .zero): clear(state, on: compute)
-    case (.seeded, .embedding): copy(state, embedded, on: compute)
+    case (_, .zero): clear(state, on: compute)
+    case (_, .embedding): copy(state, embedded, on: compute)
     case (.seeded(let seed), .normal(let deviation)):
-      let (width, count) = (state.columns, visibility.queries)
-      compute.divide(state.rows) { _, rows in
-        for row in rows {
-          let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
-          let stream = RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
-          let first = (visibility.past + query) * width
-          for channel in 0..<width {
-            let value = stream.truncatedNormal(at: UInt64(first + channel))
-            state[row, channel] = Float(value * deviation)
-          }
+      Self.draw(state, visibility, deviation, on: compute) { _ in
+        RandomStream(seed: seed, stream: 0)
+      }
+    case (.drawn(let seed), .normal(let deviation)):
+      Self.draw(state, visibility, deviation, on: compute) { sequence in
+        RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
+      }
+    }
+  }
+
+  /// - Parameter stream: The numbers of a sequence.
+  private static func draw(
+    _ state: Matrix, _ visibility: Visibility, _ deviation: Double, on compute: Compute,
+    stream: (_ sequence: Int) -> RandomStream
+  ) {
+    let width = state.columns
+    compute.divide(state.rows) { _, rows in
+      for row in rows {
+        let (sequence, query) = row.quotientAndRemainder(dividingBy: visibility.queries)
+        let numbers = stream(sequence)
+        let first = visibility.position(sequence, query) * width
+        for channel in 0..<width {
+          let value = numbers.truncatedNormal(at: UInt64(first + channel))
+          state[row, channel] = Float(value * deviation)
         }
       }
     }

@@ -73,11 +73,4 @@ struct GGUFOutputTests {
     #expect(throws: GGUFError.self) { _ = try written(source, as: .element(.f8E4M3)) }
   }
 
-  @Test("gguf.not_expressible: a recurrent model, with what to do")
-  func recurrent() throws {
-    let model = try OpenedModel(Fixtures.path("golden/tiny-llama/retrofit"))
-    let error = #expect(throws: ModelGraphError.self) { _ = try written(model) }
-    #expect(error?.code == "gguf.not_expressible")
-    #expect(error?.hint?.contains("--to unrolled") == true)
-  }
 }

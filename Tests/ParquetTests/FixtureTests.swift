@@ -67,7 +67,9 @@ struct FixtureTests {
     #expect(try reader.next()?.rowCount == nil)
   }
 
-  @Test("what other programs write", arguments: ["duckdb", "polars", "fastparquet"])
+  @Test(
+    "what other programs write",
+    arguments: ["duckdb", "polars", "fastparquet", "spark-v1", "spark-v2", "spark-lz4"])
   func others(_ name: String) throws {
     #expect(try fixture("by-" + name).rows() == expectedRows("others"))
   }

@@ -162,7 +162,6 @@ struct RejectionTests {
     },
     .init("2^63 bytes", .chunkRange(start: 4, byteCount: .max, limit: 34)) { $0.chunkSize = .max },
     .init("LZO", .codec("LZO")) { $0.codec = 3 },
-    .init("Hadoop's LZ4", .codec("LZ4")) { $0.codec = 5 },
     .init("codec 9", .codec("9")) { $0.codec = 9 },
     .init("fewer values than rows", .rowCount(1, stated: 2)) { $0.rows = 2 },
   ]

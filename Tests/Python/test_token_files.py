@@ -14,6 +14,7 @@ IDS = [5, 0, 300, 7]
 @pytest.fixture
 def data(monkeypatch):
     monkeypatch.syspath_prepend(str(RESOURCES))
+    import train_kinds  # noqa: F401
     import train_tokens
 
     yield train_tokens
@@ -21,8 +22,14 @@ def data(monkeypatch):
         del sys.modules[name]
 
 
+def opened(data, path, ending):
+    """Tokens of a file, of the kind that its content says."""
+    kind = sys.modules["train_kinds"].kind_of(str(path))
+    return data.opened(str(path), kind, 1000, ending)
+
+
 def ids(data, path) -> list[int]:
-    tokens = data.opened(str(path), "auto", 1000, None)
+    tokens = opened(data, path, None)
     return (tokens[:] & data.IDS).tolist()
 
 
@@ -67,20 +74,25 @@ def test_documents_begin_where_the_index_says(data, tmp_path):
     path.with_suffix(".idx").write_bytes(
         b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, 8, 3, 3) + struct.pack("<3i", 2, 3, 4)
         + struct.pack("<3q", 0, 4, 10) + struct.pack("<3q", 0, 1, 3))
-    tokens = data.opened(str(path.with_suffix(".bin")), "auto", 1000, None)[:]
+    tokens = opened(data, path.with_suffix(".bin"), None)[:]
     assert np.flatnonzero(tokens & data.STARTS_DOCUMENT).tolist() == [0, 2]
 
 
 def test_documents_end_with_a_token(data, tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.array([4, 0, 5, 6, 0, 7], "<u2"))
-    tokens = data.opened(str(path), "auto", 1000, 0)
+    tokens = opened(data, path, 0)
     assert np.flatnonzero(tokens[:] & data.STARTS_DOCUMENT).tolist() == [0, 2, 5]
     assert np.flatnonzero(tokens[2:6] & data.STARTS_DOCUMENT).tolist() == [0, 3]
-    assert not data.opened(str(path), "auto", 1000, None).marks_documents
+    assert not opened(data, path, None).marks_documents
 
 
-def test_other_files_are_left_to_others(data, tmp_path):
-    path = tmp_path / "a.parquet"
-    path.write_bytes(b"PAR1")
-    assert data.opened(str(path), "auto", 1000, None) is None
+def test_files_are_joined(data, tmp_path):
+    parts = [[4, 0, 5], [6], [0, 7, 8]]
+    for index, part in enumerate(parts):
+        np.save(tmp_path / f"{index}.npy", np.array(part, "<u2"))
+    one = data.joined([opened(data, tmp_path / f"{index}.npy", 0) for index in range(3)])
+    assert len(one) == 7 and one.marks_documents
+    for start in range(8):
+        for end in range(start, 8):
+            assert (one[start:end] & data.IDS).tolist() == [4, 0, 5, 6, 0, 7, 8][start:end]

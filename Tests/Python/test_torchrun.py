@@ -25,6 +25,10 @@ evaluation: {rows: 3, recurrences: [1, 3]}
 checkpoints: {every: 10}
 """
 TEACHER = Path(__file__).resolve().parents[2] / "fixtures/tiny-arithmetic"
+# Three shards that are read more than once, and token ids beside them.
+STREAMED = [
+    "data.stream=true", "data.shuffle_buffer=30", "data.attention=document", "data.format=auto",
+    "data.sources={folder}/shards:0.7,{folder}/data/0-heldout.txt.tokens:0.3", "data.held_out=0.1"]
 # Over how many processes the script trains (0 is without torchrun), its options, and settings.
 CASES = {
     "muon": (0, [], []),
@@ -39,6 +43,7 @@ CASES = {
     "recurrent teacher": (0, [], ["distillation.teacher={model}", "mode=adapter"]),
     "documents apart, teacher": (2, ["--parallel", "fsdp"], [
         "data.attention=document", f"distillation.teacher={TEACHER}"]),
+    "streamed": (2, [], STREAMED),
     "adapter": (2, ["--parallel", "fsdp"], [
         "mode=adapter", "recurrence.fixed=3", "optimizer.clip=0.1"]),
 }
@@ -94,6 +99,11 @@ def trainers(ckpt, package, root, tmp_path_factory):
     with open(folder / "sums.jsonl", "w") as file:
         for i in range(400):
             print(json.dumps({"prompt": f"{i}+1=", "completion": f"{i + 1}."}), file=file)
+    (folder / "shards").mkdir()
+    for part, count in enumerate([70, 5, 90]):
+        with open(folder / f"shards/{part}.jsonl", "w") as file:
+            for i in range(count):
+                print(json.dumps({"prompt": f"{part}.{i}+1=", "completion": f"{part}.{i + 1}."}), file=file)
     ckpt("train", package, "--recipe", folder / "recipe.yaml", "--data",
          root / "fixtures/text/heldout.txt", f"{folder / 'sums.jsonl'}:0.5",
          "--cache", folder / "cache", "--prepare", "-o", folder / "data")
@@ -109,7 +119,8 @@ def runs(trainers):
     def make(case):
         if case not in made:
             processes, more, settings = CASES[case]
-            settings = [part.format(model=trainers.model) for part in settings]
+            settings = [
+                part.format(model=trainers.model, folder=trainers.folder) for part in settings]
             options = [part for setting in settings for part in ("--set", setting)]
             name, key = case.replace(" ", "-"), tuple(settings)
             if key not in bundled:
@@ -212,10 +223,11 @@ def test_a_stopped_run_goes_on_bit_for_bit(trainers, runs):
     assert (run / weights).read_bytes() == (whole / weights).read_bytes()
 
 
+@pytest.mark.parametrize("case", ["muon", "streamed"])
 @pytest.mark.parametrize("goes_on", ["bundled", "script"])
-def test_either_trainer_goes_on_with_a_run_of_the_other(trainers, runs, goes_on):
-    bundled, script = runs("muon")
-    run = trainers.folder / f"other-{goes_on}"
+def test_either_trainer_goes_on_with_a_run_of_the_other(trainers, runs, goes_on, case):
+    bundled, script = runs(case)
+    run = trainers.folder / f"other-{case}-{goes_on}"
     shutil.copytree(script if goes_on == "bundled" else bundled, run)
     shutil.rmtree(run / "package")
     shutil.rmtree(run / "checkpoints/step-20")
@@ -224,6 +236,21 @@ def test_either_trainer_goes_on_with_a_run_of_the_other(trainers, runs, goes_on)
     else:
         trainers.script(run.name, 2, "--resume", "--parallel", "fsdp")
     assert_same_losses(run, bundled)
+    assert progress_of(run) == progress_of(bundled)
+
+
+def progress_of(run):
+    """Where the last checkpoint goes on reading."""
+    with safe_open(run / "checkpoints/step-20/trainer_state.safetensors", "np") as file:
+        progress = json.loads(file.metadata()["ckpt.trainer"])
+    return progress["rows_read"], progress["streams"]
+
+
+def test_both_trainers_have_read_as_far(runs):
+    bundled, script = runs("streamed")
+    rows, (streamed, stored) = progress_of(bundled)
+    assert progress_of(script) == (rows, [streamed, stored]) and stored is None
+    assert sum(rows) == 80 and streamed[0] > 0  # in a later epoch
 
 
 def test_shards_serve_any_number_of_processes_and_become_one_file(trainers, runs):
@@ -424,7 +451,6 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
     refused = {
         "mode=lora": "mode is lora",
         "memory_budget=16GiB": "--memory recurrence",
-        "data.stream=true": "--prepare",
     }
     for setting, words in refused.items():
         other = module.Recipe()
@@ -445,7 +471,7 @@ def test_data_that_cannot_be_used_is_refused(script, tmp_path):
         recipe.set("data.sources", [str(tmp_path / source)] if source else [])
         with pytest.raises(module.DataError) as error:
             data = module.Dataset(recipe, vocabulary)
-            data.batch([data.next_row([0])])
+            data.batch([data.next_row(data.start)])
         return str(error.value)
 
     recipe.apply("sequence_length: 4")
@@ -454,7 +480,7 @@ def test_data_that_cannot_be_used_is_refused(script, tmp_path):
     numpy.save(tmp_path / "c.npy", numpy.zeros(9, dtype=numpy.float32))
     numpy.save(tmp_path / "d.npy", numpy.full(40, 100))
     numpy.save(tmp_path / "e.npy", numpy.arange(9))
-    assert "--prepare" in refusal("a.gz")
+    assert "binary data of no known kind" in refusal("a.gz")
     assert "88 bytes for 0 tokens" in refusal("b.tokens")
     assert "not an array of token ids" in refusal("c.npy")
     assert "token id 100" in refusal("d.npy")
@@ -504,67 +530,6 @@ def test_what_a_machine_lacks_is_said(script, tmp_path):
     assert known.exit_code == 5 and "a/b: the disk is full" in known.line()
     lost = errors.known(RuntimeError("[gloo/pair.cc] Connection closed by peer"))
     assert lost.code == "train.lost_process"
-
-
-TEXTS = ["One.\n\nTwo: caf\u00e9 \u4e2d\u6587 \U0001f600", "  leading and trailing  ", "<eos>x", "a\tb"]
-
-
-def test_text_and_records_become_the_tokens_of_prepare(trainers, script, root, tmp_path):
-    """Ids and marks of every format that is read here, with each kind of record in it."""
-    import numpy
-    import pyarrow
-    from pyarrow import ipc, parquet
-
-    rows = [{"text": text} for text in TEXTS] + [
-        {"prompt": f"{i} + 1 =", "completion": f" {i + 1}."} for i in range(20)] + [
-        {"prompt": "caf\u00e9", "completion": "\u00e9\U0001f600"}, {"content": "content"}]
-    tokens = [{"input_ids": [5, 6, 7, 8], "labels": [-100, 6, 7, 8], "attention_mask": [1, 1, 1, 0]},
-              {"input_ids": [9, 10]}]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    table = pyarrow.Table.from_pylist(
-        [{**dict.fromkeys(["text", "prompt", "completion", "content", "more"]), **row}
-         for row in rows])
-    parquet.write_table(table, tmp_path / "b.parquet", row_group_size=7)
-    with ipc.new_file(str(tmp_path / "c.arrow"), table.schema) as file:
-        file.write_table(table, max_chunksize=5)
-    with ipc.new_stream(str(tmp_path / "d.arrow"), table.schema) as file:
-        file.write_table(table, max_chunksize=5)
-    parquet.write_table(pyarrow.Table.from_pylist(tokens * 20), tmp_path / "e.parquet")
-    long = (root / "fixtures/text/corpus.txt").read_text()
-    (tmp_path / "f.txt").write_text("\ufeff" + long[:20_000] + "\u4e2d\u6587" * 999)
-    (tmp_path / "g.txt").write_text(long * (1 + (9 << 19) // len(long)))
-    names = ["a.jsonl", "b.parquet", "c.arrow", "d.arrow", "e.parquet", "f.txt", "g.txt"]
-    trainers.ckpt(
-        "train", trainers.package, "--data", *(tmp_path / name for name in names), "--cache",
-        tmp_path / "cache", "--set", "sequence_length=8", "--prepare", "-o", tmp_path / "data")
-    recipe = script("recipe").Recipe()
-    data, tokens_of = script("data"), script("tokens").opened
-    recipe.set("data.sources", [str(tmp_path / name) for name in names])
-    recipe.set("sequence_length", "8")
-    made = data.Dataset(recipe, 384, 1, trainers.model)
-    for index, name in enumerate(names):
-        [path] = (tmp_path / "data").glob(f"{index}-{name}*.tokens")
-        theirs = tokens_of(str(path), "tokens", 384, 1)
-        numpy.testing.assert_array_equal(made.tokens[index].ids, theirs.ids, name)
-    assert made.tokens[1].ids[-30:].tolist() == made.tokens[0].ids[-30:].tolist()
-
-
-def test_what_only_prepare_reads_is_refused_by_name(script, trainers, tmp_path):
-    recipe = script("recipe").Recipe()
-    for name, text, words in [
-        ("chat.jsonl", '{"messages": [{"role": "user", "content": "x"}]}', "conversations"),
-        ("alpaca.jsonl", '{"instruction": "x", "output": "y"}', "conversations"),
-        ("table.csv", "text,more\na,b\n", "tables"),
-        ("list.json", '[{"text": "a"}]', "arrays"),
-        ("lines.jsonl", '{"text": "a"}\n[1]\n', "line 2: not a JSON object"),
-        ("other.jsonl", '{"words": "a"}', "it has words"),
-        ("number.jsonl", '{"text": 1}', "text is no string"),
-    ]:
-        (tmp_path / name).write_text(text)
-        recipe.set("data.sources", [str(tmp_path / name)])
-        with pytest.raises(script("errors").DataError, match=words) as error:
-            script("data").Dataset(recipe, 384, 1, trainers.model)
-        assert error.value.exit_code == (4 if "--prepare" in str(error.value) else 3)
 
 
 def test_the_script_says_what_is_wrong(trainers, runs):

@@ -22,6 +22,12 @@ package struct GGUFExport: Sendable {
     package var shape: [Int]
     /// Whether readers want float32, whatever the matrices are: vectors, and what chooses experts.
     package var isSingle: Bool
+
+    package init(parameter: Parameter, shape: [Int], isSingle: Bool) {
+      self.parameter = parameter
+      self.shape = shape
+      self.isSingle = isSingle
+    }
   }
 
   package struct Constant: Equatable, Sendable {

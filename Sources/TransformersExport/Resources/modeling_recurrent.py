@@ -13,10 +13,11 @@ transformers takes, `forward` and `generate` take
   to one number of passes.
 - `padded_steps`: a pair (N, K) of passes that are always run, with `num_steps` a tensor [n, k] of
   those that count: compiled, drawn depths then need one graph. `forward` alone takes it.
-- `state_seed`: seed of a start that is drawn. The value at a token depends on the seed, the row of
-  the batch, the position and the channel alone, so a sequence that is decoded with a cache, or
-  padded, meets the same state; `ckpt` draws the same numbers. When it is not given: 0 in
-  evaluation, and in training a new one from torch's generator at every call.
+- `state_seed`: seed of a start that is drawn. The value at a token depends on the seed, its position
+  and the channel alone, so a sequence that is decoded with a cache, padded, packed or in any batch
+  meets the same state; in training it depends on the row of the batch too. `ckpt` draws the same
+  numbers. When it is not given: 0 in evaluation, and in training a new one from torch's generator
+  at every call.
 - `initial_state`: the start itself, [B, S, hidden]; `forward` alone takes it.
 
 Letters in shape comments: B batch, S tokens of a call, K tokens with those in the cache, h hidden,

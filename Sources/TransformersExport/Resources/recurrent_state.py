@@ -32,12 +32,12 @@ def _mixed(z: torch.Tensor) -> torch.Tensor:
 
 
 def _drawn(
-    positions: torch.Tensor, width: int, deviation: float, seed: torch.Tensor
+    positions: torch.Tensor, width: int, deviation: float, seed: torch.Tensor, by_row: bool
 ) -> torch.Tensor:
     """Normal numbers truncated at three standard deviations, [B, S, width], float32.
 
-    The numbers are those of SplitMix64 at a counter: seeded by `seed` and the row of the batch, and
-    read at position · width + channel.
+    The numbers are those of SplitMix64 at a counter: seeded by `seed`, and `by_row` by the row of the
+    batch too, and read at position · width + channel.
 
     positions: [B, S], int64. seed: int64, without dimensions.
     """
@@ -46,8 +46,8 @@ def _drawn(
         # It has no float64, in which alone the numbers are those of `ckpt`.
         positions, seed = positions.cpu(), seed.cpu()
     device = positions.device
-    rows = torch.arange(positions.shape[0], device=device).unsqueeze(1)
-    keys = _mixed(_mixed(rows + STEP) + seed.to(device))  # [B, 1]
+    rows = torch.arange(positions.shape[0] if by_row else 1, device=device).unsqueeze(1)
+    keys = _mixed(_mixed(rows + STEP) + seed.to(device))  # [B or 1, 1]
     channels = torch.arange(1, width + 1, device=device)
     counters = positions.unsqueeze(-1) * width + channels  # [B, S, width]
     bits = (_mixed(keys.unsqueeze(-1) + counters * STEP) >> 11) & ((1 << 53) - 1)
@@ -61,18 +61,18 @@ def _operator():
 
     Every folder brings this file, and the operator is made once a process.
     """
-    name = "ckpt_recurrent::random_state"
-    if not hasattr(torch.ops.ckpt_recurrent, "random_state"):
+    name = "ckpt_recurrent::drawn_state"
+    if not hasattr(torch.ops.ckpt_recurrent, "drawn_state"):
         made = torch.library.custom_op(name, _drawn, mutates_args=())
         made.register_fake(
-            lambda positions, width, deviation, seed: positions.new_empty(
+            lambda positions, width, deviation, seed, by_row: positions.new_empty(
                 (*positions.shape, width), dtype=torch.float32
             )
         )
-    return torch.ops.ckpt_recurrent.random_state
+    return torch.ops.ckpt_recurrent.drawn_state
 
 
-random_state = _operator()
+drawn_state = _operator()
 
 
 def seed_of(state_seed, training: bool) -> torch.Tensor:
@@ -95,7 +95,11 @@ def start(
     state_seed: Optional[int],
     training: bool,
 ) -> torch.Tensor:
-    """The state before the first pass, [B, S, h]."""
+    """The state before the first pass, [B, S, h].
+
+    What is drawn follows from a token's position alone, so that batches, padding and packing change
+    nothing; where a model is trained, rows differ.
+    """
     if initial_state is not None:
         if initial_state.shape != embedded.shape:
             raise ValueError(
@@ -108,4 +112,5 @@ def start(
     if deviation == 0:
         return torch.zeros_like(embedded)
     seed = seed_of(state_seed, training)
-    return random_state(positions, config.n_embd, deviation, seed).to(embedded.dtype)
+    by_row = training and torch.is_grad_enabled()
+    return drawn_state(positions, config.n_embd, deviation, seed, by_row).to(embedded.dtype)

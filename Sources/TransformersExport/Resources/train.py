@@ -3,9 +3,9 @@
     python train.py --recipe data/recipe.yaml -o run
     torchrun --nproc-per-node 8 train.py --recipe data/recipe.yaml -o run --parallel fsdp
 
-`ckpt train PACKAGE --recipe RECIPE --prepare -o data` makes tokens of any data, with a recipe that
-names them. The run folder is that of `ckpt train`: `ckpt runs` compares both, and --resume goes on
-with a run of either.
+Data are read as they lie: files, folders and patterns of every format of `ckpt train`, of which it
+makes the same tokens; those that --prepare made need no tokenizer. The run folder is that of `ckpt
+train`: `ckpt runs` compares both, and --resume goes on with a run of either.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from transformers import AutoConfig  # noqa: E402
 
 from train_data import Dataset  # noqa: E402
 from train_errors import INPUT_OUTPUT, USAGE, RecipeError, RunError  # noqa: E402
-from train_group import Group  # noqa: E402
+from train_group import Group, say  # noqa: E402
 from train_loop import TYPES, Trainer  # noqa: E402
 from train_metrics import SINKS  # noqa: E402
 from train_model import MEMORY  # noqa: E402
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     add("--set", action="append", default=[], metavar="KEY=VALUE",
         help="any setting of a recipe, such as optimizer.clip=0.5")
     add("--data", nargs="+", metavar="FILE",
-        help="token files, text, JSON lines, Parquet or Arrow; FILE:WEIGHT mixes several")
+        help="files, folders or patterns of text, records or token ids; FILE:WEIGHT mixes several")
     add("--parallel", choices=["ddp", "fsdp", "hsdp"], default="ddp",
         help="whole copies of the model, shards of it, or copies that are shards of a machine")
     add("--shard", type=int, default=0, metavar="N",
@@ -114,6 +114,8 @@ def train(options: argparse.Namespace, group: Group) -> None:
     ending = config.eos_token_id
     data = Dataset(recipe, config.padded_vocab_size,
                    ending[0] if isinstance(ending, list) else ending, options.model)
+    for warning in data.warnings if group.is_first else []:
+        say(f"warning: {warning} [data.other_kind]")
     data.require_learned(recipe["evaluation.rows"])
     trainer = Trainer(options, recipe, data, run, group)
     group.by_first(lambda: run.hold() if resumes else run.create(recipe))

@@ -29,8 +29,20 @@ class RecipeError(TrainError):
 class DataError(TrainError):
     """Training data that cannot be used."""
 
-    def __init__(self, message: str, code: str = "data.malformed", exit_code: int = MALFORMED):
+    def __init__(
+        self, message: str, code: str = "data.malformed", exit_code: int = MALFORMED,
+        is_of_one_record: bool = False,
+    ):
+        """`is_of_one_record`: leaving a record out helps."""
         super().__init__(message, code, exit_code)
+        self.is_of_one_record = is_of_one_record
+
+
+class BadRecord(DataError):
+    """A record that cannot be used, among others that can."""
+
+    def __init__(self, message: str, code: str):
+        super().__init__(message, code, MALFORMED, is_of_one_record=True)
 
 
 class RunError(TrainError):

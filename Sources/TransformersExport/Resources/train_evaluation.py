@@ -15,8 +15,8 @@ def held_out_losses(
     callable: torch.nn.Module, data: Dataset, recipe: Recipe, group: Group
 ) -> list[dict]:
     """`{"recurrence": r, "loss": nats}` of each recurrence that the recipe names."""
-    places, size = data.held_out(recipe["evaluation.rows"]), recipe.micro_batch_size
-    batches = [places[i:i + size] for i in range(0, len(places), size)]
+    held, size = data.held_out(recipe["evaluation.rows"]), recipe.micro_batch_size
+    batches = [held[i:i + size] for i in range(0, len(held), size)]
     results = []
     for recurrence in recipe["evaluation.recurrences"]:
         sums = torch.zeros(2, dtype=torch.float64, device=group.device)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train_data import IGNORED, Dataset, Place
+from train_data import IGNORED, Cursor, Dataset, Row
 from train_group import Group
 from train_recipe import Recipe
 
@@ -22,7 +22,7 @@ Rows = tuple[Tensor, Tensor, Tensor | None]  # inputs, labels, positions
 class MicroBatch:
     """Rows that run at once."""
 
-    places: list[Place]
+    rows: list[Row]
     draw: tuple[int, int]  # passes without gradient, and with
     seed: int  # of the state
     label_count: int
@@ -35,7 +35,7 @@ class StepWork:
     plan: list[MicroBatch]
     mine: list[tuple[MicroBatch, Rows]]
     labels: int  # of all micro-batches
-    rows_read: list[int]  # after the step, one number a source
+    cursor: Cursor  # after the step
     micro_batches: int  # of the run, likewise
 
 
@@ -46,7 +46,7 @@ class Loader:
         self.data, self.recipe, self.group = data, recipe, group
         self.size = recipe.micro_batch_size
         self.count = recipe["batch_size"] // self.size
-        self.rows_read = list(progress["rows_read"])
+        self.cursor = cursor_of(data, progress)
         self.micro_batches = progress["micro_batches"]
         self.first = progress["step"]
         self.ready = queue.Queue(AHEAD)
@@ -70,22 +70,32 @@ class Loader:
     def _work(self, step: int) -> StepWork:
         plan, sampler = [], self.recipe.sampler
         for _ in range(self.count):
-            places = [self.data.next_row(self.rows_read) for _ in range(self.size)]
+            rows = [self.data.next_row(self.cursor) for _ in range(self.size)]
             number = self.micro_batches
             plan.append(MicroBatch(
-                places, sampler.draw(number, step, self.recipe["steps"]),
-                sampler.state_seed(number), self.data.label_count(places)))
+                rows, sampler.draw(number, step, self.recipe["steps"]),
+                sampler.state_seed(number), self.data.label_count(rows)))
             self.micro_batches += 1
         mine = dealt(plan, self.group.size)[self.group.rank]
         return StepWork(
-            plan, [(batch, rows_of(self.data, batch.places, self.group)) for batch in mine],
-            sum(batch.label_count for batch in plan), list(self.rows_read), self.micro_batches)
+            plan, [(batch, rows_of(self.data, batch.rows, self.group)) for batch in mine],
+            sum(batch.label_count for batch in plan), self.cursor.copy(), self.micro_batches)
 
 
-def rows_of(data: Dataset, places: list[Place], group: Group, size: int = 0) -> Rows:
+def cursor_of(data: Dataset, progress: dict) -> Cursor:
+    """Where a run stands; a source that is not streamed has no place."""
+    cursor = data.start
+    cursor.rows_read = list(progress["rows_read"])
+    for index, place in enumerate(progress.get("streams", [])[:len(cursor.streams)]):
+        if cursor.streams[index] is not None and place is not None:
+            cursor.streams[index] = list(place)
+    return cursor
+
+
+def rows_of(data: Dataset, rows: list[Row], group: Group, size: int = 0) -> Rows:
     """Rows as tensors, from which a GPU can copy by itself; up to `size`, rows that count nothing."""
-    missing = max(size - len(places), 0)
-    tokens, labels, positions = data.batch(places + places[-1:] * missing)
+    missing = max(size - len(rows), 0)
+    tokens, labels, positions = data.batch(rows + rows[-1:] * missing)
     if missing:
         labels = labels.copy()
         labels[-missing:] = IGNORED

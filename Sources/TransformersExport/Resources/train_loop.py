@@ -64,7 +64,7 @@ class Trainer:
         trained = [t for t in self.tensors if t.parameter.requires_grad]
         self.optimizer = Optimizer(recipe, trained, layout)
         self.saver = Saver(options, recipe, run, layout, self.tensors, self.optimizer)
-        self.progress = new_progress(len(data.tokens))
+        self.progress = new_progress(len(data.sources))
         self.peak = peak_of(group, options.peak_flops, is_bf16)
         self.metrics = self.loader = None
         self.is_stopping = False  # set when a signal comes to this process
@@ -185,7 +185,8 @@ class Trainer:
         progress["flops_full"] += executed
         progress["step"] += 1
         progress["tokens"] += tokens
-        progress["rows_read"], progress["micro_batches"] = work.rows_read, work.micro_batches
+        progress["rows_read"], progress["streams"] = work.cursor.rows_read, work.cursor.streams
+        progress["micro_batches"] = work.micro_batches
         return executed
 
     def _diverged(self) -> RunError:

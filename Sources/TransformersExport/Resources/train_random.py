@@ -28,6 +28,28 @@ class RandomStream:
         return NormalDist().inv_cdf(((self[index] >> 11) + 0.5) * 2.0**-53)
 
 
+class Permutation:
+    """A random order of 0..<count in which the place of any element is computed alone.
+
+    Four Feistel rounds over the next even number of bits, repeated until the result is below count.
+    """
+
+    def __init__(self, count: int, seed: int, stream: int):
+        self.count = count
+        self.half = (max(count - 1, 1).bit_length() + 1) // 2
+        self.random = RandomStream(seed, stream)
+
+    def __getitem__(self, index: int) -> int:
+        mask, value = (1 << self.half) - 1, index
+        while True:
+            left, right = value >> self.half, value & mask
+            for turn in range(4):
+                left, right = right, left ^ (self.random[right << 2 | turn] & mask)
+            value = left << self.half | right
+            if value < self.count:
+                return value
+
+
 def _mix(z: int) -> int:
     """SplitMix64's output function (Steele, Lea, Flood 2014)."""
     z &= MASK

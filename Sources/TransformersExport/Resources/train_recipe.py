@@ -74,9 +74,6 @@ class Recipe:
             raise RecipeError("memory_budget is set, and plans the memory of ckpt train alone; set "
                               "it to auto, and pass --memory recurrence to save memory here",
                               "train.memory_budget", UNSUPPORTED)
-        if self["data.stream"]:
-            raise RecipeError("data.stream is true, which ckpt train does and this script does not; "
-                              "make tokens with ckpt train --prepare", "data.not_here", UNSUPPORTED)
 
     def text(self) -> str:
         """YAML that gives these settings back."""

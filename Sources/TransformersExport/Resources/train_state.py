@@ -20,7 +20,7 @@ def new_progress(sources: int) -> dict:
     return {
         "step": 0, "micro_batches": 0, "tokens": 0, "skipped": 0, "skipped_in_a_row": 0,
         "updates": 0, "flops": 0.0, "flops_full": 0.0, "seconds": 0.0,
-        "rows_read": [0] * sources, "best_loss": None, "best_step": None,
+        "rows_read": [0] * sources, "streams": [None] * sources, "best_loss": None, "best_step": None,
     }
 
 

@@ -1,12 +1,10 @@
 """Files of token ids, as they are read in place."""
 
-import errno
-import glob
 import os
 
 import numpy as np
 
-from train_errors import DataError
+from train_errors import UNSUPPORTED, DataError
 
 NOT_A_TARGET = 1 << 31  # marks tokens that are read but not learned: prompts
 STARTS_DOCUMENT = 1 << 30  # marks the first token of a document
@@ -16,7 +14,6 @@ HEADER = 40  # magic, and a key of 32 bytes
 TRAILER = 24  # counts of tokens, documents, and records left out
 SHARDS = {20240520: "<u2", 20240801: "<u4"}  # llm.c's magic numbers: 1024 bytes, then ids
 INDEX_MAGIC = b"MMIDIDX\0\0"  # of the index that Megatron-LM writes beside ids
-FORMS = ("tokens", "npy", "shard", "megatron", "bin")
 INDEX_TYPES = {1: "u1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
 
 
@@ -68,51 +65,50 @@ class IndexedIds(Ids):
         return tokens
 
 
-def opened(path: str, form: str, vocabulary: int, ending: int | None) -> Ids | None:
-    """The tokens of a file, mapped; None where it holds something else."""
-    if not os.path.exists(path) and not glob.has_magic(path):
-        raise FileNotFoundError(errno.ENOENT, "", path)
-    if form == "auto":
-        form = _form(path)
-    if form not in FORMS:
-        return None
-    if form == "tokens":
+class JoinedIds(Ids):
+    """The ids of several files, one after another."""
+
+    def __init__(self, parts: list[Ids]):
+        self.parts = parts
+        self.ends = np.cumsum([len(part) for part in parts])
+        self.marks_documents = all(part.marks_documents for part in parts)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, end, _ = part.indices(len(self))
+        pieces, first = [np.zeros(0, np.int64)], 0
+        for ids, last in zip(self.parts, self.ends.tolist()):
+            if start < last and first < end:
+                pieces.append(ids[max(start - first, 0):min(end, last) - first])
+            first = last
+        return np.concatenate(pieces)
+
+
+def joined(parts: list[Ids]) -> Ids:
+    return parts[0] if len(parts) == 1 else JoinedIds(parts)
+
+
+def opened(path: str, kind: str, vocabulary: int, ending: int | None) -> Ids:
+    """The tokens of a file of one of the kinds that hold ids, mapped."""
+    if kind == "tokens":
         return _cached(path)
-    if form == "megatron":
+    if kind == "megatron":
         return _megatron(path)
     openers = {"npy": _array, "shard": _shard}
-    if form in openers:
-        return PlainIds(openers[form](path), ending)
-    ids = np.memmap(path, dtype="<u4" if vocabulary > 1 << 16 else "<u2", mode="r")
+    if kind in openers:
+        return PlainIds(openers[kind](path), ending)
+    dtype = np.dtype("<u4" if vocabulary > 1 << 16 else "<u2")
+    size = os.path.getsize(path)
+    if size == 0 or size % dtype.itemsize:
+        raise DataError(f"{path}: {size} bytes are no whole number of tokens of {dtype.itemsize} "
+                        "bytes", "data.partial_token" if size else "data.empty")
+    ids = np.memmap(path, dtype=dtype, mode="r")
     if len(ids) > 3 and not ids[1::2].any():
         raise DataError(f"{path}: every second of its ids of {ids.itemsize} bytes is 0: they seem "
-                        f"to have {2 * ids.itemsize} bytes")
+                        f"to have {2 * ids.itemsize} bytes", "data.ambiguous", UNSUPPORTED)
     return PlainIds(ids, ending)
-
-
-def _form(path: str) -> str:
-    """What a file holds, as `ckpt` decides it: by its content, and by its name where that is mute."""
-    if not os.path.isfile(path):
-        return "text"
-    head = _head(path)
-    if head.startswith(MAGIC):
-        return "tokens"
-    if head.startswith(b"\x93NUMPY"):
-        return "npy"
-    if int.from_bytes(head[:4], "little") in SHARDS:
-        return "shard"
-    base, ending = os.path.splitext(path)
-    if head.startswith(INDEX_MAGIC):
-        return "megatron"
-    if ending.lower() != ".bin":
-        return "text"
-    index = base + ".idx"
-    return "megatron" if os.path.isfile(index) and _head(index) == INDEX_MAGIC else "bin"
-
-
-def _head(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(len(INDEX_MAGIC))
 
 
 def _array(path: str) -> np.ndarray:

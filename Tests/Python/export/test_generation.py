@@ -25,8 +25,7 @@ def test_padding_changes_nothing(side, attention, folder, load, tokens, distance
         together = model(padded, attention_mask=mask, num_steps=3).logits
         assert together.isfinite().all()
         for row, length in enumerate(lengths):
-            # The start depends on the row's number, so that the others stay.
-            alone = model(ids[:, :length], num_steps=3).logits[row]
+            alone = model(ids[row : row + 1, :length], num_steps=3).logits[0]
             assert distance(together[row][mask[row].bool()], alone) < CLOSE
 
 
@@ -116,11 +115,34 @@ def test_greedy_text_is_that_of_ckpt(ckpt, export, load, package, trained):
             assert found.rstrip("\n") == text.rstrip("\n")
 
 
+def test_a_row_is_what_it_is_in_any_batch(folder, load, tokens, distance):
+    """The start is drawn by position: beside other rows, packed, and where rows are alike."""
+    model = load(folder("tiny-llama"))
+    ids = tokens(model, batch=3)
+    with torch.no_grad():
+        alone = [model(row[None], num_steps=3).logits[0] for row in ids]
+        together = model(ids, num_steps=3).logits
+        packed = model(
+            ids.reshape(1, -1), position_ids=torch.arange(12).repeat(1, 3), num_steps=3).logits
+        for row in range(3):
+            assert distance(together[row], alone[row]) < CLOSE
+            assert distance(packed[0, 12 * row : 12 * row + 12], alone[row]) < CLOSE
+        alike = model(ids[:1].expand(3, -1), num_steps=3).logits
+        assert distance(alike[2], alike[0]) < CLOSE
+
+
 def test_starts_of_the_state(folder, load, tokens):
-    """0 in evaluation; in training a new seed from torch's generator; a start that is given."""
+    """0 in evaluation; in training a new seed from torch's generator, and rows differ, but not where
+    the loss is measured; a start that is given."""
     model = load(folder("tiny-llama"))
     ids = tokens(model)
+    alike = ids[:1].expand(2, -1)
+    model.train()
+    first, second = model(alike, state_seed=0).logits.detach()
+    assert not torch.allclose(first, second, rtol=1e-3)
     with torch.no_grad():
+        assert torch.allclose(*model(alike, state_seed=0).logits, rtol=1e-4)
+        model.eval()
         first = model(ids).logits
         assert torch.equal(first, model(ids, state_seed=0).logits)
         assert not torch.equal(first, model(ids, state_seed=2**63 + 1).logits)
