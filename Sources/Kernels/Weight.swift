@@ -107,7 +107,8 @@ package struct Weight: Sendable {
     }
   }
 
-  /// `y[:, range] = x · w[range]ᵀ` for a few rows of x, reading the weights once.
+  /// `y[:, range] = x · w[range]ᵀ` for a few rows of x, reading the weights once. A row of y is the
+  /// same bits whatever rows stand beside it.
   fileprivate func multiplyFew(_ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool) {
     let w = unsafe address(range.lowerBound)
     let target = unsafe y.pointer + range.lowerBound
@@ -146,10 +147,16 @@ package struct Weight: Sendable {
   }
 }
 
-/// Rows of x up to which a product is bound by reading the weights.
+/// Rows of x up to which each gets a result of its own, the same bits in any company: what is decoded
+/// in a batch is what would be decoded alone.
+package let independentRows = 64
+
+/// With bf16 operands, rows up to which a product is bound by reading the weights.
 private let fewRows = 4
 
 /// `y = x · wᵀ`, or `y += x · wᵀ` when `adding`: a linear layer over weights in their stored type.
+///
+/// In float32, a row's result does not depend on the others of up to `independentRows` rows.
 ///
 /// - Parameters:
 ///   - y: `[rows, out]`.
@@ -159,7 +166,7 @@ package func linear(
   _ y: Matrix, _ x: Matrix, _ w: Weight, adding: Bool = false, on compute: Compute
 ) {
   precondition(y.rows == x.rows && x.columns == w.columns && y.columns == w.rows, "extents agree")
-  if x.rows <= fewRows {
+  if x.rows <= (compute.precision == .bf16 ? fewRows : independentRows) {
     compute.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
   } else if let matrix = w.matrix {
     multiply(y, Operand(x), matrix.transposed, adding: adding, on: compute)

@@ -28,24 +28,39 @@ package enum InitialState: Equatable, Sendable {
     _ state: Matrix, embedded: Matrix, _ start: StateStart, _ visibility: Visibility,
     firstSequence: Int = 0, on compute: Compute
   ) throws(TransformerError) {
-    switch (self, start) {
-    case (.given(let values), _):
+    if case .given(let values) = self {
       guard values.count == state.rows * state.columns else {
         throw TransformerError(
           .stateSize(found: values.count, expected: state.rows * state.columns))
       }
-      state.assign(values)
-    case (.seeded, .zero): clear(state, on: compute)
-    case (.seeded, .embedding): copy(state, embedded, on: compute)
-    case (.seeded(let seed), .normal(let deviation)):
-      let (width, count) = (state.columns, visibility.queries)
+      return state.assign(values)
+    }
+    guard case .seeded(let seed) = self else { return }
+    let count = visibility.queries
+    Self.fill(state, embedded: embedded, start, on: compute) { row in
+      let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
+      let stream = RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
+      return (stream, visibility.past + query)
+    }
+  }
+
+  /// Fills the state as the model says.
+  ///
+  /// - Parameter place: The random stream of a row's sequence, and the row's position in it.
+  static func fill(
+    _ state: Matrix, embedded: Matrix, _ start: StateStart, on compute: Compute,
+    place: (_ row: Int) -> (stream: RandomStream, position: Int)
+  ) {
+    switch start {
+    case .zero: clear(state, on: compute)
+    case .embedding: copy(state, embedded, on: compute)
+    case .normal(let deviation):
+      let width = state.columns
       compute.divide(state.rows) { _, rows in
         for row in rows {
-          let (sequence, query) = row.quotientAndRemainder(dividingBy: count)
-          let stream = RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
-          let first = (visibility.past + query) * width
+          let (stream, position) = place(row)
           for channel in 0..<width {
-            let value = stream.truncatedNormal(at: UInt64(first + channel))
+            let value = stream.truncatedNormal(at: UInt64(position * width + channel))
             state[row, channel] = Float(value * deviation)
           }
         }

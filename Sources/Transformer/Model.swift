@@ -13,6 +13,8 @@ package final class Model {
   private let weights: [Field.Role: Weight]
   private var rotation = RotationTables()
   private var room: Room?
+  /// Where rooms are, one at a time.
+  private var roomBuffer: Buffer?
 
   /// Loads every weight of the graph.
   ///
@@ -69,11 +71,18 @@ package final class Model {
     return rotation.tables
   }
 
-  /// Buffers for `rows` tokens, kept for the next call of the same size.
+  /// Buffers for `rows` tokens, kept for the next call of the same size; another size takes their
+  /// memory, and with it what they held.
   func room(_ rows: Int) throws(MemoryError) -> Room {
     if let room, room.rows == rows { return room }
     room = nil
-    let new = try Room(network, rows: rows)
+    let needed = Room.floatCount(network, rows: rows)
+    if roomBuffer.map({ $0.floatCount < needed }) ?? true {
+      roomBuffer = nil
+      roomBuffer = try Buffer(floats: needed)
+    }
+    guard let roomBuffer else { preconditionFailure("made above") }
+    let new = Room(network, rows: rows, in: roomBuffer)
     room = new
     return new
   }
@@ -109,11 +118,15 @@ struct Room {
   let kept: Activations
   let work: Workspace
 
-  init(_ network: Network, rows: Int) throws(MemoryError) {
+  static func floatCount(_ network: Network, rows: Int) -> Int {
+    4 * Arena.rounded(rows * network.sizes.hidden)
+      + Activations.floatCount(network, rows: rows) + Workspace.floatCount(network, rows: rows)
+  }
+
+  /// - Parameter buffer: Of at least `floatCount` floats.
+  init(_ network: Network, rows: Int, in buffer: Buffer) {
     let hidden = network.sizes.hidden
-    var arena = try Arena(
-      floats: 4 * Arena.rounded(rows * hidden)
-        + Activations.floatCount(network, rows: rows) + Workspace.floatCount(network, rows: rows))
+    var arena = Arena(buffer)
     self.rows = rows
     stream = arena.matrix(rows, hidden)
     embedded = arena.matrix(rows, hidden)

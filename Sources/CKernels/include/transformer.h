@@ -92,13 +92,17 @@ double ck_softmax_divergence(const float *x, const float *y, size_t count);
 
 // MARK: gemv.c
 
-// y[v, r] = dot(w[r, :], x[v, :]) for 1 to 4 vectors, or += (`add`).
+// y[v, r] = dot(w[r, :], x[v, :]), or += (`add`): the weights are read once, and the bits of a result
+// depend on its own row and vector alone.
 void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x,
                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+
+// MARK: attend.c
+
 // Attention of `queries` heads of one token, which share keys and values, over cached positions
 // [first, last). `scores` has room for queries * last floats; a `cap` not 0 caps them.
 void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,

@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import Charts
 import ChatTemplates
+import Generation
 import JSON
 import ModelGraph
 import Models
@@ -55,7 +56,7 @@ struct Eval: Verb {
 
   @Option(help: "Most windows; all of the text by default.") var windows: Int?
 
-  @Option(help: "Windows that run together.") var batchSize = 4
+  @Option(help: "Windows, or questions answered in words, that run together.") var batchSize = 4
 
   @Option(help: "Number of different start states to average over.") var seeds = 1
 
@@ -161,7 +162,7 @@ struct Eval: Verb {
     } else {
       scores = try AnswerScoring(
         records, prompts: prompts, tokenizer: tokenizer, match: questions.match,
-        stops: questions.stops, ends: tokenizer.ends(opened.graph),
+        endings: Endings(texts: questions.stops, tokens: tokenizer.ends(opened.graph)),
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
@@ -175,7 +176,9 @@ struct Eval: Verb {
     var lines = ""
     for depth in depths {
       let results = try seeds.map { seed in
-        try scores(Decoder(model, recurrence: depth, seed: seed)) { sample in
+        let decoder = try Decoder(
+          model, sequences: min(batchSize, records.count), recurrence: depth, seed: seed)
+        return try scores(decoder) { sample in
           var sample = sample
           sample["recurrence"] = JSONValue(depth)
           sample["seed"] = .number(JSONNumber(text: "\(seed)"))
