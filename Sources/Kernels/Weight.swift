@@ -23,7 +23,7 @@ package struct Weight: Sendable {
     _ buffer: Buffer, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil, form: Form
   ) {
     let stride = stride ?? columns
-    let end = rows == 0 ? offset : offset + (rows - 1) * stride + columns
+    let end = rows == 0 ? 0 : offset + (rows - 1) * stride + columns
     precondition(rows >= 0 && columns >= 0 && offset >= 0, "a weight's extents")
     precondition(end * form.byteCount <= buffer.byteCount, "the weight lies in its buffer")
     self.buffer = buffer

@@ -38,12 +38,8 @@ struct TrainingPass {
 
   /// Fills `room.final`.
   func forward(_ state: InitialState) throws(TransformerError) {
-    let output = network.recurrence == nil ? room.final : room.embedded
-    let first = room.preludeInputs.first ?? output
-    network.embed(first, batch.tokens, on: compute)
-    run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
+    runPrelude()
     guard let recurrence = network.recurrence else { return }
-    recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
       firstSequence: batch.firstSequence, on: compute)
@@ -55,6 +51,15 @@ struct TrainingPass {
     let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: compute) }
     run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
+  }
+
+  /// Runs all blocks of a plain network; else the prelude, and prepares what it injects.
+  func runPrelude() {
+    let output = network.recurrence == nil ? room.final : room.embedded
+    let first = room.preludeInputs.first ?? output
+    network.embed(first, batch.tokens, on: compute)
+    run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
+    network.recurrence?.injector.prepare(room.injected, room.embedded, on: compute)
   }
 
   /// Runs blocks, each from its input to the next one's, the last to `output`.
@@ -82,7 +87,8 @@ struct TrainingPass {
     finish(room.states[0], room.stream, recurrence)
   }
 
-  private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
+  /// The pass `step` with gradient, from `room.states[step]` to the next.
+  func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
     recurrence.injector.inject(
       inputs[0], room.states[step], room.injected, isFirst: isFirst(step), on: compute)
@@ -193,9 +199,8 @@ struct TrainingPass {
     }
   }
 
-  private func passBackward(
-    _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
-  ) {
+  /// Takes `room.d` from the state after a pass to what was injected into the core.
+  func coreBackward(_ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]) {
     if let norm = recurrence.coreNorm {
       norm.backward(
         room.d,
@@ -206,6 +211,12 @@ struct TrainingPass {
     backward(
       recurrence.core, room.coreInputs[step], from: execution(core: step, 0), balance,
       completes: step == 0)
+  }
+
+  private func passBackward(
+    _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
+  ) {
+    coreBackward(recurrence, step, balance)
     if step == gradSteps - 1 {
       copy(room.dInjected, room.d, on: compute)
     } else {
