@@ -146,8 +146,10 @@ struct TrainingPass {
 
   /// Takes `room.d` from the last block's output to the embedding, adding to all gradients.
   ///
-  /// - Parameter weight: Of the loss that balances experts, beside its coefficient.
-  func backward(balanceWeight weight: Double) {
+  /// - Parameters:
+  ///   - weight: Of the loss that balances experts, beside its coefficient.
+  ///   - settling: What `SettlingPenalty` says of each row; nil where nothing is penalised.
+  func backward(balanceWeight weight: Double, settling: [Float]? = nil) {
     let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
@@ -159,7 +161,13 @@ struct TrainingPass {
           room.d, room.states[gradSteps], on: compute)
       }
       if gradSteps == 0 { return }
-      for step in (0..<gradSteps).reversed() { passBackward(recurrence, step, balance) }
+      for step in (0..<gradSteps).reversed() {
+        let isLast = step == gradSteps - 1
+        if isLast, let settling { addStep(settling, to: step + 1, from: step) }
+        passBackward(recurrence, step, balance)
+        // Where no gradient goes on, the state before is a constant.
+        if isLast, step > 0, let settling { addStep(settling, to: step, from: step + 1) }
+      }
       injectionBackward(recurrence)
       model.stageCompleted?(.injection)
     }
@@ -171,6 +179,13 @@ struct TrainingPass {
       embedBackward(dTable, room.d, tokens: batch.tokens, on: compute)
     }
     model.stageCompleted?(.embedding)
+  }
+
+  /// `room.d`, the gradient of state `place`, gets the penalty's: each row's factor times the way to
+  /// it from the other state.
+  private func addStep(_ factors: [Float], to place: Int, from other: Int) {
+    addDifferences(
+      room.d, room.states[place], room.states[other], factors: factors, on: compute)
   }
 
   /// - Parameter completes: Whether the blocks do not run again before this.

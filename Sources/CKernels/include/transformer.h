@@ -21,6 +21,8 @@ void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t r
 // y += factor * x, by rows.
 void ck_add_scaled(float *y, size_t y_stride, const float *x, size_t x_stride, float factor,
                    size_t rows, size_t width);
+// y += factor * (a - b).
+void ck_add_difference(float *y, const float *a, const float *b, float factor, size_t width);
 // Rows [first, last) of a square matrix right of the diagonal, from the columns below it.
 void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent);
 // sum[c] += over rows of x[r, c].
