@@ -133,24 +133,32 @@ BAND(band_bf16, uint16_t, one_bf16, tile_bf16)
 GEMV(ck_gemv_f32, float, one_f32, band_f32)
 GEMV(ck_gemv_bf16, uint16_t, one_bf16, band_bf16)
 
-// Half precision goes through a tile in the first cache: only some clones can widen it.
-CLONES void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride,
-                        const float *x, size_t x_stride, size_t rows, size_t columns,
-                        size_t vectors, int add) {
-  enum { width = 1024 };
-  float wide[height * width];
-  for (size_t r = 0; r < rows; r += height, w += height * w_stride) {
-    size_t count = rows - r < height ? rows - r : height;
-    for (size_t start = 0; start < columns; start += width) {
-      size_t part = columns - start < width ? columns - start : width;
-      for (size_t i = 0; i < count; i++)
-        ck_decode_f16((const uint8_t *)(w + i * w_stride + start), wide + i * part, part);
-      int adds = add || start > 0;
-      if (count == height)
-        band_f32(y + r, y_stride, wide, part, x + start, x_stride, part, vectors, adds);
-      else
-        for (size_t v = 0; v < vectors; v++)
-          one_f32(y + v * y_stride + r, wide, part, x + v * x_stride + start, part, count, adds);
-    }
+// Weights that only some clones can widen, or that share scales, go through a tile in the first cache.
+// `Stored` counts in `stride`; `at(start)` is where element `start` of a row lies.
+#define TILED_GEMV(name, Stored, at, DECODE)                                                       \
+  CLONES void name(float *y, size_t y_stride, const Stored *w, size_t w_stride, const float *x,    \
+                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
+    enum { width = 1024 };                                                                         \
+    float wide[height * width];                                                                    \
+    for (size_t r = 0; r < rows; r += height, w += height * w_stride) {                            \
+      size_t count = rows - r < height ? rows - r : height;                                        \
+      for (size_t start = 0; start < columns; start += width) {                                    \
+        size_t part = columns - start < width ? columns - start : width;                           \
+        for (size_t i = 0; i < count; i++)                                                         \
+          DECODE((const uint8_t *)(w + i * w_stride + at(start)), wide + i * part, part);          \
+        int adds = add || start > 0;                                                               \
+        if (count == height)                                                                       \
+          band_f32(y + r, y_stride, wide, part, x + start, x_stride, part, vectors, adds);         \
+        else                                                                                       \
+          for (size_t v = 0; v < vectors; v++)                                                     \
+            one_f32(                                                                               \
+                y + v * y_stride + r, wide, part, x + v * x_stride + start, part, count, adds);    \
+      }                                                                                            \
+    }                                                                                              \
   }
-}
+
+#define AT_BLOCK(start) ((start) / 32 * 34)
+#define DECODE_BLOCKS(in, out, count) ck_dequantise_q8_0(in, out, (count) / 32)
+
+TILED_GEMV(ck_gemv_f16, uint16_t, AS_IT_IS, ck_decode_f16)
+TILED_GEMV(ck_gemv_q8_0, uint8_t, AT_BLOCK, DECODE_BLOCKS)

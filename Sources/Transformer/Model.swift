@@ -11,6 +11,7 @@ package final class Model {
   package let network: Network
   package let compute: Compute
   private let weights: [Field.Role: Weight]
+  private let storage: WeightStorage
   private var rotation = RotationTables()
   private var room: Room?
   /// Where rooms are, one at a time.
@@ -21,20 +22,24 @@ package final class Model {
   /// - Parameters:
   ///   - source: Where the graph's recipes read.
   ///   - compute: Threads that compute.
+  ///   - storage: Of the large matrices in memory.
   /// - Throws: `TransformerError` for a weight that is not finite, and what the source throws.
   package convenience init(
-    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute
+    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute,
+    as storage: WeightStorage = .stored
   ) throws {
-    let loader = WeightLoader(source)
+    let loader = WeightLoader(source, as: storage)
     var weights: [Field.Role: Weight] = [:]
     for field in Field.all(of: graph) { weights[field.role] = try loader.load(field) }
-    try self.init(graph, weights, on: compute)
+    try self.init(graph, weights, on: compute, as: storage)
   }
 
   private init(
-    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute
+    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute,
+    as storage: WeightStorage
   ) throws(TransformerError) {
     self.graph = graph
+    self.storage = storage
     self.compute = compute
     self.weights = weights
     network = try Network(graph) { weights[$0] }
@@ -44,25 +49,25 @@ package final class Model {
   package func replacing(
     _ names: Set<TensorName>, from source: any RecipeSource
   ) throws -> Model {
-    let loader = WeightLoader(source)
+    let loader = WeightLoader(source, as: storage)
     var weights = weights
     for field in Field.all(of: graph) where field.parts.contains(where: { names.contains($0.name) })
     {
       weights[field.role] = try loader.load(field)
     }
-    return try Model(graph, weights, on: compute)
+    return try Model(graph, weights, on: compute, as: storage)
   }
 
   /// The same blocks in a straight line, each run once; it shares the weights.
   package func straightened() throws(TransformerError) -> Model {
-    try Model(graph.straightened, weights, on: compute)
+    try Model(graph.straightened, weights, on: compute, as: storage)
   }
 
   /// The same model without a norm on the state; it shares the weights.
   package func withoutCoreNorm() throws(TransformerError) -> Model {
     var weights = weights
     weights[.coreNorm] = nil
-    return try Model(graph.withoutCoreNorm, weights, on: compute)
+    return try Model(graph.withoutCoreNorm, weights, on: compute, as: storage)
   }
 
   /// Cosines and sines for sequences of `length` tokens.

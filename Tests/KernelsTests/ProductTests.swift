@@ -64,7 +64,22 @@ struct ProductTests {
     _ form: Weight.Form, _ outputs: Int, _ inputs: Int
   ) throws -> (Weight, Matrix) {
     let values = try random(outputs, inputs, seed: 5)
-    let buffer = try Buffer(byteCount: outputs * inputs * form.byteCount)
+    if form == .q80 {
+      let weight = try #require(try Weight(quantising: values))
+      // ggml's reference: the largest of 32 is 127 steps, the step a float16.
+      for row in 0..<outputs {
+        for start in stride(from: 0, to: inputs, by: 32) {
+          let block = (start..<start + 32).map { values[row, $0] }
+          let top = block.reduce(0) { max($0, abs($1)) }
+          let (scale, inverse) = (Float(Float16(top / 127)), 1 / (top / 127))
+          for (i, value) in block.enumerated() {
+            values[row, start + i] = scale * (value * inverse).rounded(.toNearestOrAwayFromZero)
+          }
+        }
+      }
+      return (weight, values)
+    }
+    let buffer = try Buffer(byteCount: form.byteCount(outputs * inputs))
     let type: ElementType = form == .f32 ? .f32 : form == .f16 ? .f16 : .bf16
     try buffer.withMutableBytes { bytes in
       _ = try encode(values.floats.span, as: type, into: &bytes)
@@ -78,8 +93,10 @@ struct ProductTests {
 
   @Test(
     "a row of a linear layer is the same bits alone and beside others, on any number of threads",
-    arguments: [Weight.Form.f32, .f16, .bf16], [(70, 1100), (33, 37), (64, 16), (7, 2050)])
+    arguments: [Weight.Form.f32, .f16, .bf16, .q80], [(70, 1120), (33, 37), (64, 16), (7, 2080)])
   func companions(form: Weight.Form, extents: (outputs: Int, inputs: Int)) throws {
+    // Blocks are whole.
+    if extents.inputs % form.blockElements != 0 { return }
     let (weight, _) = try stored(form, extents.outputs, extents.inputs)
     let x = try random(independentRows, extents.inputs, seed: 6)
     let start = try random(independentRows, extents.outputs, seed: 7)
@@ -102,10 +119,10 @@ struct ProductTests {
 
   /// Rows up to 64 go through one kernel, more through another.
   @Test(
-    "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16],
+    "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16, .q80],
     [1, 2, 4, 5, 40, 65])
   func stored(form: Weight.Form, rows: Int) throws {
-    let (outputs, inputs) = (70, 1100)
+    let (outputs, inputs) = (70, 1120)
     let (weight, values) = try stored(form, outputs, inputs)
     let x = try random(rows, inputs, seed: 6)
     let y = try Matrix(rows: rows, columns: outputs)
@@ -115,10 +132,10 @@ struct ProductTests {
     #expect(relativeError(y, want) < 1e-6)
     linear(y, x, weight, adding: true, on: compute)
     #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < 1e-6)
-    let half = weight.columns(500..<1100)
-    linear(y, x.columns(500..<1100), half, on: compute)
+    let half = weight.columns(512..<1120)
+    linear(y, x.columns(512..<1120), half, on: compute)
     let part = product(
-      x.columns(500..<1100).doubles, transpose(values.columns(500..<1100).doubles))
+      x.columns(512..<1120).doubles, transpose(values.columns(512..<1120).doubles))
     #expect(relativeError(y, part) < 1e-6)
   }
 

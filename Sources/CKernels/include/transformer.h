@@ -102,6 +102,9 @@ void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride,
                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+// The same with rows of Q8_0 blocks, whose stride is in bytes; columns are a multiple of 32.
+void ck_gemv_q8_0(float *y, size_t y_stride, const uint8_t *w, size_t w_stride, const float *x,
+                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 
 // MARK: attend.c
 

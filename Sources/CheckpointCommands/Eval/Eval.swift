@@ -69,6 +69,7 @@ struct Eval: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -130,7 +131,7 @@ struct Eval: Verb {
         hint: "give more text, or a smaller --sequence-length")
     }
     let scoring = LossScoring(
-      try opened.load(on: threading.compute()), windows, batchSize: batchSize)
+      try opened.load(on: threading.compute(), as: holding.weights), windows, batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = LossReport(path: opened.path, data: data, windows: windows)
     let total = depths.count * seeds.count * windows.windows.count
@@ -166,7 +167,7 @@ struct Eval: Verb {
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
-    let model = try opened.load(on: threading.compute())
+    let model = try opened.load(on: threading.compute(), as: holding.weights)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,

@@ -72,6 +72,7 @@ struct Generate: Verb {
   var shareCache = false
 
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -135,7 +136,8 @@ struct Generate: Verb {
 
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
-      opened.load(on: threading.compute()), sequences: places, recurrence: recurrence,
+      opened.load(on: threading.compute(), as: holding.weights), sequences: places,
+      recurrence: recurrence,
       sharesCoreCache: shareCache)
   }
 
