@@ -7,7 +7,7 @@ package enum WeightStorage: String, CaseIterable, Sendable {
   /// In the type they are stored in, where products can read it, else as float32.
   case stored
   /// Rounded to ggml's Q8_0, eight bits and a share of a scale: decoding is bound by reading them.
-  case q8_0
+  case q80 = "q8_0"
 }
 
 /// Reads fields through their recipes.
@@ -23,7 +23,7 @@ struct WeightLoader {
   /// The field's weights in their stored type, when products can read it, else as float32; vectors
   /// are always float32.
   func load(_ field: Field) throws -> Weight {
-    if storage == .q8_0, field.isLargeMatrix, let weight = try quantised(field) { return weight }
+    if storage == .q80, field.isLargeMatrix, let weight = try quantised(field) { return weight }
     let form = form(of: field)
     let buffer = try Buffer(byteCount: form.byteCount(field.count))
     if form == .f32 {

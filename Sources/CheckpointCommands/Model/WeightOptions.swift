@@ -8,7 +8,7 @@ struct WeightOptions: ParsableArguments {
   @Option(
     help: """
       How large matrices are held in memory: stored, as the file has them, or q8_0, rounded to eight \
-      bits: faster to decode with, and other numbers.
+      bits: less memory, faster for one text at a time, and other numbers.
       """)
   var weights = WeightStorage.stored
 }
