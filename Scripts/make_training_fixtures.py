@@ -3,8 +3,9 @@
 
 The retrofit of golden case tiny-llama is written out here in torch, from the published layer
 equations, and held against the golden losses first. Then autograd gives the gradients of low-rank
-factors, and of the distillation loss with the golden source model as teacher; some elements of each
-are held against central differences. Values are stored as float32.
+factors, of the distillation loss with the golden source model as teacher, and of the loss with the
+penalty on the last pass's step; some elements of each are held against central differences. Values are
+stored as float32.
 
 Needs: torch, safetensors (see requirements.txt). Usage: Scripts/make_training_fixtures.py
 """
@@ -21,6 +22,7 @@ CASE = ROOT / "golden" / "tiny-llama"
 RANK, ALPHA = 3, 5.0
 TEMPERATURE, MIX = 2.5, 0.3
 WITHOUT, WITH = 1, 2
+SETTLING = 0.7
 torch.set_default_dtype(torch.float64)
 
 
@@ -60,7 +62,7 @@ NAMES = {
 PARTS = [("prelude", 2), ("core_block", 4), ("coda", 2)]
 
 
-def retrofit(weights, tokens, state, without, with_gradient, config):
+def retrofit(weights, tokens, state, without, with_gradient, config, states=None):
     def blocks(x, part, count):
         for i in range(count):
             prefix = f"transformer.{part}.{i}."
@@ -76,7 +78,11 @@ def retrofit(weights, tokens, state, without, with_gradient, config):
         for _ in range(without):
             state = step(state)
     for _ in range(with_gradient):
+        if states is not None:
+            states.append(state)
         state = step(state)
+    if states is not None:
+        states.append(state)
     out = rms(blocks(state, *PARTS[2]), weights["transformer.ln_f.weight"])
     return out @ weights["lm_head.weight"].T
 
@@ -187,6 +193,41 @@ def main():
     out = {"loss": hard.detach().reshape(1), "divergence": divergence.detach().reshape(1)}
     out |= {"grad." + k: v.grad for k, v in leaves.items()}
     save(out, "distillation", {"temperature": f"{TEMPERATURE}", "mix": f"{MIX}"})
+    for leaf in leaves.values():
+        leaf.grad = None
+    settle(leaves, tokens, labels, state, config)
+
+
+def settle(leaves, tokens, labels, state, config):
+    """The loss with the penalty: the mean over learned tokens of the last step's square over the square
+    of the state before it, the latter a constant."""
+
+    def parts(without, with_gradient, sizes=None):
+        states = []
+        out = retrofit(leaves, tokens, state, without, with_gradient, config, states)
+        before, last = (s.flatten(0, 1)[labels >= 0] for s in states[-2:])
+        sizes = before.detach().pow(2).sum(-1) if sizes is None else sizes
+        moved = ((last - before).pow(2).sum(-1) / sizes).mean()
+        return F.cross_entropy(out.reshape(-1, out.shape[-1]), labels), moved, sizes
+
+    with torch.no_grad():
+        sizes = parts(0, WITH)[2]
+
+    def whole():
+        hard, moved, _ = parts(0, WITH, sizes)
+        return hard + SETTLING * moved
+
+    whole().backward()
+    check(whole, leaves, {k: v.grad for k, v in leaves.items()})
+    # With passes before the gradient, and with one pass of it, through which no gradient goes on.
+    for without, with_gradient in [(WITHOUT, WITH), (2, 1)]:
+        for leaf in leaves.values():
+            leaf.grad = None
+        hard, moved, _ = parts(without, with_gradient)
+        (hard + SETTLING * moved).backward()
+        out = {"loss": hard.detach().reshape(1), "settling": moved.detach().reshape(1)}
+        out |= {"grad." + k: v.grad for k, v in leaves.items()}
+        save(out, f"settling-{without}-{with_gradient}", {"weight": f"{SETTLING}"})
 
 
 def save(tensors, name, metadata):

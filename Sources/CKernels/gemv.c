@@ -1,79 +1,89 @@
 #include "CKernels.h"
 #include "clones.h"
-#include "exponential.h"
 #include "floats.h"
-#include "maximum.h"
+#include "lanes.h"
 
-// Sixteen lanes at any alignment: one zmm, two ymm or four xmm, as the clone has them.
-typedef float lanes __attribute__((vector_size(64), aligned(4)));
-typedef uint16_t halves __attribute__((vector_size(32), aligned(2)));
-typedef uint32_t words __attribute__((vector_size(64)));
+// Products with few vectors, for which the weights are read from memory once. Every sum is taken in
+// one order, lane by lane and then the lanes as a tree, however many vectors and rows stand beside
+// it: a sequence gets the same bits alone and in a batch.
 
-// Vectors cross functions by address: by value they would need one instruction set everywhere.
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE float fold(const lanes *a) {
-  RELAXED
-  float sum = 0;
-  for (int i = 0; i < 16; i++) sum += (*a)[i];
-  return sum;
-}
-
-// The sums of four vectors, which meet halfway.
-INLINE void fold4(float *sums, const lanes *a, const lanes *b, const lanes *c, const lanes *d) {
-  RELAXED
-#define INTERLEAVE(x, y, s)                                                                        \
-  __builtin_shufflevector(x, y, s, 16 + s, 2 + s, 18 + s, 4 + s, 20 + s, 6 + s, 22 + s, 8 + s,     \
-                          24 + s, 10 + s, 26 + s, 12 + s, 28 + s, 14 + s, 30 + s)
-#define INTERLEAVE2(x, y, s)                                                                       \
-  __builtin_shufflevector(x, y, s, 1 + s, 16 + s, 17 + s, 4 + s, 5 + s, 20 + s, 21 + s, 8 + s,     \
-                          9 + s, 24 + s, 25 + s, 12 + s, 13 + s, 28 + s, 29 + s)
-  lanes ab = INTERLEAVE(*a, *b, 0) + INTERLEAVE(*a, *b, 1);
-  lanes cd = INTERLEAVE(*c, *d, 0) + INTERLEAVE(*c, *d, 1);
-  lanes all = INTERLEAVE2(ab, cd, 0) + INTERLEAVE2(ab, cd, 2);
-  for (int i = 0; i < 4; i++) sums[i] = (all[i] + all[i + 4]) + (all[i + 8] + all[i + 12]);
-}
+#define FUSED _Pragma("clang fp contract(fast)")
 
 // Bytes between what is read and what is fetched. Processors stop fetching ahead where a page of
 // 4 KiB ends; a core needs that much under way to read memory at its full rate.
 enum { ahead = 4096, line = 64 };
 
-// Sums of products of one row of weights with each of `vectors` vectors: the weights are read once.
-// `vectors` is a constant where this is expanded, so that the sums stay in registers; there is room
-// for four of them in `sums`, but for one where it is 1.
-#define DOTS(name, Element, WIDEN, TAIL)                                                           \
-  INLINE void name(float *sums, const Element *w, const float *x, size_t x_stride, size_t count,   \
-                   size_t vectors) {                                                               \
-    RELAXED                                                                                        \
-    lanes a[4] = {{0}}, b[4] = {{0}}, c = {0}, d = {0}, wide;                                      \
-    size_t i = 0;                                                                                  \
-    for (; vectors == 1 && i + 64 <= count; i += 64) {                                             \
-      for (size_t j = 0; j < 64 * sizeof(Element); j += line)                                      \
-        __builtin_prefetch((const char *)(w + i) + ahead + j);                                     \
-      WIDEN(wide, w + i);                                                                          \
-      a[0] += wide * *(const lanes *)(x + i);                                                      \
-      WIDEN(wide, w + i + 16);                                                                     \
-      b[0] += wide * *(const lanes *)(x + i + 16);                                                 \
-      WIDEN(wide, w + i + 32);                                                                     \
-      c += wide * *(const lanes *)(x + i + 32);                                                    \
-      WIDEN(wide, w + i + 48);                                                                     \
-      d += wide * *(const lanes *)(x + i + 48);                                                    \
+// Rows of weights and vectors whose sums stay in registers together.
+enum { height = 4, breadth = 4 };
+
+// Folds the lanes of `rows` sums with one vector, and adds what is left from `start` on.
+#define FINISH(name, Element, TAIL)                                                                \
+  INLINE void name(float *y, const lanes *sums, const Element *w, size_t w_stride, const float *x, \
+                   size_t start, size_t columns, size_t rows, int add) {                           \
+    FUSED                                                                                          \
+    float folded[height];                                                                          \
+    fold4(folded, &sums[0], &sums[1], &sums[2], &sums[3]);                                         \
+    for (size_t r = 0; r < rows; r++) {                                                            \
+      for (size_t j = start; j < columns; j++)                                                     \
+        folded[r] += TAIL(w[r * w_stride + j]) * x[j];                                             \
+      y[r] = add ? y[r] + folded[r] : folded[r];                                                   \
     }                                                                                              \
-    for (; i + 32 <= count; i += 32) {                                                             \
-      WIDEN(wide, w + i);                                                                          \
-      for (size_t v = 0; v < vectors; v++) a[v] += wide * *(const lanes *)(x + v * x_stride + i);  \
-      WIDEN(wide, w + i + 16);                                                                     \
-      for (size_t v = 0; v < vectors; v++)                                                         \
-        b[v] += wide * *(const lanes *)(x + v * x_stride + i + 16);                                \
+  }
+
+// One vector: `abreast` rows at a time, a constant where this is expanded, in the order of memory. A
+// sum waits for its own additions, so that narrow elements need several rows to keep up with memory.
+#define ONE(name, Element, WIDEN, finish, abreast)                                                 \
+  INLINE void name(float *y, const Element *w, size_t w_stride, const float *x, size_t columns,    \
+                   size_t rows, int add) {                                                         \
+    FUSED                                                                                          \
+    lanes sums[height] = {{0}}, wide;                                                              \
+    size_t i = 0, many = rows == height ? abreast : 1;                                             \
+    for (size_t r = 0; r < rows; r += many) {                                                      \
+      const Element *row = w + r * w_stride;                                                       \
+      lanes sum[abreast] = {{0}};                                                                  \
+      for (i = 0; i + 64 <= columns; i += 64) {                                                    \
+        for (size_t n = 0; n < many; n++)                                                          \
+          for (size_t j = 0; j < 64 * sizeof(Element); j += line)                                  \
+            __builtin_prefetch((const char *)(row + n * w_stride + i) + ahead + j);                \
+        for (size_t j = i; j < i + 64; j += 16) {                                                  \
+          for (size_t n = 0; n < many; n++) {                                                      \
+            WIDEN(wide, row + n * w_stride + j);                                                   \
+            sum[n] += wide * *(const lanes *)(x + j);                                              \
+          }                                                                                        \
+        }                                                                                          \
+      }                                                                                            \
+      for (; i + 16 <= columns; i += 16) {                                                         \
+        for (size_t n = 0; n < many; n++) {                                                        \
+          WIDEN(wide, row + n * w_stride + i);                                                     \
+          sum[n] += wide * *(const lanes *)(x + i);                                                \
+        }                                                                                          \
+      }                                                                                            \
+      for (size_t n = 0; n < many; n++) sums[r + n] = sum[n];                                      \
     }                                                                                              \
-    a[0] += c + d;                                                                                 \
-    for (size_t v = 0; v < vectors; v++) a[v] += b[v];                                             \
-    if (vectors == 1)                                                                              \
-      sums[0] = fold(&a[0]);                                                                       \
-    else                                                                                           \
-      fold4(sums, &a[0], &a[1], &a[2], &a[3]);                                                     \
+    finish(y, sums, w, w_stride, x, i, columns, rows, add);                                        \
+  }
+
+// `height` rows with `vectors` vectors, a constant where this is expanded. Meanwhile some of the next
+// rows, [from, to) of the following `height`, are fetched.
+#define TILE(name, Element, WIDEN, finish)                                                         \
+  INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
+                   size_t x_stride, size_t columns, size_t vectors, size_t from, size_t to,        \
+                   int add) {                                                                      \
+    FUSED                                                                                          \
+    lanes sums[breadth][height], wide[height];                                                     \
     for (size_t v = 0; v < vectors; v++)                                                           \
-      for (size_t j = i; j < count; j++) sums[v] += TAIL(w[j]) * x[v * x_stride + j];              \
+      for (size_t r = 0; r < height; r++) sums[v][r] = (lanes){0};                                 \
+    size_t i = 0;                                                                                  \
+    for (; i + 16 <= columns; i += 16) {                                                           \
+      for (size_t r = 0; r < height; r++) WIDEN(wide[r], w + r * w_stride + i);                    \
+      for (size_t r = from; r < to; r++) __builtin_prefetch(w + (height + r) * w_stride + i);      \
+      for (size_t v = 0; v < vectors; v++) {                                                       \
+        lanes part = *(const lanes *)(x + v * x_stride + i);                                       \
+        for (size_t r = 0; r < height; r++) sums[v][r] += wide[r] * part;                          \
+      }                                                                                            \
+    }                                                                                              \
+    for (size_t v = 0; v < vectors; v++)                                                           \
+      finish(y + v * y_stride, sums[v], w, w_stride, x + v * x_stride, i, columns, height, add);   \
   }
 
 #define WIDEN_F32(wide, w) wide = *(const lanes *)(w)
@@ -82,139 +92,126 @@ enum { ahead = 4096, line = 64 };
 #define AS_IT_IS(w) (w)
 #define OF_BF16(w) float_of((uint32_t)(w) << 16)
 
-DOTS(dots_f32, float, WIDEN_F32, AS_IT_IS)
-DOTS(dots_bf16, uint16_t, WIDEN_BF16, OF_BF16)
+FINISH(finish_f32, float, AS_IT_IS)
+FINISH(finish_bf16, uint16_t, OF_BF16)
+ONE(one_f32, float, WIDEN_F32, finish_f32, 1)
+ONE(one_bf16, uint16_t, WIDEN_BF16, finish_bf16, 4)
+TILE(tile_f32, float, WIDEN_F32, finish_f32)
+TILE(tile_bf16, uint16_t, WIDEN_BF16, finish_bf16)
 
-INLINE void put(float *y, float value, int add) { *y = add ? *y + value : value; }
-
-// Rows of weights times `vectors` vectors, as a constant.
-#define ROWS(dots, vectors)                                                                        \
-  for (size_t r = 0; r < rows; r++, w += w_stride) {                                               \
-    float sums[4];                                                                                 \
-    dots(sums, w, x, x_stride, columns, vectors);                                                  \
-    for (size_t v = 0; v < vectors; v++) put(y + v * y_stride + r, sums[v], add);                  \
-  }
-
-#define GEMV(name, Element, dots)                                                                  \
-  CLONES void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
-                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
-    switch (vectors) {                                                                             \
-    case 1: ROWS(dots, 1) break;                                                                   \
-    case 2: ROWS(dots, 2) break;                                                                   \
-    case 3: ROWS(dots, 3) break;                                                                   \
-    case 4: ROWS(dots, 4) break;                                                                   \
+// `height` rows with all vectors, `breadth` at a time; the tiles share in fetching the next rows.
+#define BAND(name, Element, one, tile)                                                             \
+  INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
+                   size_t x_stride, size_t columns, size_t vectors, int add) {                     \
+    if (vectors == 1) return one(y, w, w_stride, x, columns, height, add);                         \
+    size_t tiles = (vectors + breadth - 1) / breadth;                                              \
+    for (size_t t = 0; t < tiles; t++, y += breadth * y_stride, x += breadth * x_stride) {         \
+      size_t from = height * t / tiles, to = height * (t + 1) / tiles;                             \
+      switch (vectors - breadth * t) {                                                             \
+      case 1: tile(y, y_stride, w, w_stride, x, x_stride, columns, 1, from, to, add); break;       \
+      case 2: tile(y, y_stride, w, w_stride, x, x_stride, columns, 2, from, to, add); break;       \
+      case 3: tile(y, y_stride, w, w_stride, x, x_stride, columns, 3, from, to, add); break;       \
+      default: tile(y, y_stride, w, w_stride, x, x_stride, columns, 4, from, to, add);             \
+      }                                                                                            \
     }                                                                                              \
   }
 
-GEMV(ck_gemv_f32, float, dots_f32)
-GEMV(ck_gemv_bf16, uint16_t, dots_bf16)
+BAND(band_f32, float, one_f32, tile_f32)
+BAND(band_bf16, uint16_t, one_bf16, tile_bf16)
 
-// Half precision goes through a tile in the first cache: only some clones can widen it.
-CLONES void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride,
-                        const float *x, size_t x_stride, size_t rows, size_t columns,
-                        size_t vectors, int add) {
-  enum { tile = 1024 };
-  float wide[tile];
-  for (size_t r = 0; r < rows; r++, w += w_stride) {
-    if (!add)
-      for (size_t v = 0; v < vectors; v++) y[v * y_stride + r] = 0;
-    for (size_t start = 0; start < columns; start += tile) {
-      size_t count = columns - start < tile ? columns - start : tile;
-      ck_decode_f16((const uint8_t *)(w + start), wide, count);
-      for (size_t v = 0; v < vectors; v++) {
-        float sum;
-        dots_f32(&sum, wide, x + v * x_stride + start, 0, count, 1);
-        y[v * y_stride + r] += sum;
-      }
-    }
+#define GEMV(name, Element, one, band)                                                             \
+  CLONES void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
+                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
+    size_t r = 0;                                                                                  \
+    for (; r + height <= rows; r += height, w += height * w_stride)                                \
+      band(y + r, y_stride, w, w_stride, x, x_stride, columns, vectors, add);                      \
+    for (; r < rows; r++, w += w_stride)                                                           \
+      for (size_t v = 0; v < vectors; v++)                                                         \
+        one(y + v * y_stride + r, w, w_stride, x + v * x_stride, columns, 1, add);                 \
   }
+
+GEMV(ck_gemv_f32, float, one_f32, band_f32)
+GEMV(ck_gemv_bf16, uint16_t, one_bf16, band_bf16)
+
+// Weights that only some clones can widen, or that share scales, go through a tile in the first cache.
+// `Stored` counts in `stride`; `at(start)` is where element `start` of a row lies; `ONE` makes the
+// sums of `height` rows with one vector where it has a shorter way to the same bits.
+#define TILED_GEMV(name, Stored, at, DECODE, ONE)                                                  \
+  CLONES void name(float *y, size_t y_stride, const Stored *w, size_t w_stride, const float *x,    \
+                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
+    enum { width = 1024 };                                                                         \
+    float wide[height * width];                                                                    \
+    for (size_t r = 0; r < rows; r += height, w += height * w_stride) {                            \
+      size_t count = rows - r < height ? rows - r : height;                                        \
+      for (size_t start = 0; start < columns; start += width) {                                    \
+        size_t part = columns - start < width ? columns - start : width;                           \
+        if (vectors == 1 && count == height &&                                                     \
+            ONE(y + r, w + at(start), w_stride, x + start, part, add || start > 0))                \
+          continue;                                                                                \
+        for (size_t i = 0; i < count; i++)                                                         \
+          DECODE((const uint8_t *)(w + i * w_stride + at(start)), wide + i * part, part);          \
+        int adds = add || start > 0;                                                               \
+        if (count == height)                                                                       \
+          band_f32(y + r, y_stride, wide, part, x + start, x_stride, part, vectors, adds);         \
+        else                                                                                       \
+          for (size_t v = 0; v < vectors; v++)                                                     \
+            one_f32(                                                                               \
+                y + v * y_stride + r, wide, part, x + v * x_stride + start, part, count, adds);    \
+      }                                                                                            \
+    }                                                                                              \
+  }
+
+#define AT_BLOCK(start) ((start) / 32 * 34)
+
+typedef int8_t codes __attribute__((vector_size(16), aligned(1)));
+typedef int32_t integers __attribute__((vector_size(64)));
+
+#define WIDEN_CODES(wide, scale, in)                                                               \
+  wide = (scale) * __builtin_convertvector(                                                        \
+                       __builtin_convertvector(*(const codes *)(in), integers), lanes)
+
+// The scales of up to 32 blocks of 32 codes behind a float16, widened side by side: one by one they
+// would take longer than the codes.
+INLINE void widen_scales(float *scales, const uint8_t *in, size_t blocks) {
+  uint16_t narrow[32] = {0};
+  for (size_t b = 0; b < blocks; b++) memcpy(&narrow[b], in + 34 * b, sizeof narrow[b]);
+  for (size_t b = 0; b < 32; b++) scales[b] = half_to_float(narrow[b]);
 }
 
-// Keys or values that are taken together: those of one head then stay in the first cache.
-enum { block = 64 };
-
-// Scores of one head's query with the keys [first, last), scaled.
-INLINE void score(float *scores, const float *q, const float *k, size_t k_stride, size_t head_size,
-                  size_t first, size_t last, float scale) {
-  RELAXED
-  size_t j = first;
-  // Four keys at a time, whose sums fold together.
-  for (; j + 4 <= last; j += 4) {
-    const float *row = k + j * k_stride;
-    lanes a = {0}, b = {0}, c = {0}, d = {0};
-    size_t i = 0;
-    for (; i + 16 <= head_size; i += 16) {
-      lanes x = *(const lanes *)(q + i);
-      a += x * *(const lanes *)(row + i);
-      b += x * *(const lanes *)(row + k_stride + i);
-      c += x * *(const lanes *)(row + 2 * k_stride + i);
-      d += x * *(const lanes *)(row + 3 * k_stride + i);
-    }
-    float sums[4];
-    fold4(sums, &a, &b, &c, &d);
-    for (size_t n = 0; n < 4; n++) {
-      for (size_t t = i; t < head_size; t++) sums[n] += q[t] * row[n * k_stride + t];
-      scores[j + n] = scale * sums[n];
-    }
-  }
-  for (; j < last; j++) {
-    float sum;
-    dots_f32(&sum, k + j * k_stride, q, 0, head_size, 1);
-    scores[j] = scale * sum;
-  }
+// The values of `ck_dequantise_q8_0`.
+INLINE void decode_blocks(const uint8_t *in, float *out, size_t count) {
+  float scales[32];
+  widen_scales(scales, in, count / 32);
+  for (size_t i = 0; i < count; i += 16)
+    WIDEN_CODES(*(lanes *)(out + i), scales[i / 32], in + i / 32 * 34 + 2 + i % 32);
 }
 
-// y[width] += sum of scores[j] * v[j, :]; the sums of 64 columns stay in registers.
-INLINE void mix(float *y, const float *scores, const float *v, size_t v_stride, size_t head_size,
-                size_t first, size_t last) {
-  RELAXED
-  size_t i = 0;
-  for (; i + 64 <= head_size; i += 64) {
-    lanes a = *(lanes *)(y + i), b = *(lanes *)(y + i + 16), c = *(lanes *)(y + i + 32),
-          d = *(lanes *)(y + i + 48);
-    for (size_t j = first; j < last; j++) {
-      const float *row = v + j * v_stride + i;
-      float p = scores[j];
-      a += p * *(const lanes *)row;
-      b += p * *(const lanes *)(row + 16);
-      c += p * *(const lanes *)(row + 32);
-      d += p * *(const lanes *)(row + 48);
+// `height` rows with one vector: what `one_f32` makes of the decoded rows, without their detour.
+INLINE void one_of_blocks(float *y, const uint8_t *w, size_t w_stride, const float *x,
+                          size_t columns, int add) {
+  FUSED
+  lanes sums[height], wide;
+  float scales[height][32], folded[height];
+  for (size_t r = 0; r < height; r++) widen_scales(scales[r], w + r * w_stride, columns / 32);
+  for (size_t r = 0; r < height; r++, w += w_stride) {
+    lanes sum = {0};
+    for (size_t b = 0; b < columns / 32; b++) {
+      const uint8_t *block = w + 34 * b + 2;
+      __builtin_prefetch(block + ahead);
+      WIDEN_CODES(wide, scales[r][b], block);
+      sum += wide * *(const lanes *)(x + 32 * b);
+      WIDEN_CODES(wide, scales[r][b], block + 16);
+      sum += wide * *(const lanes *)(x + 32 * b + 16);
     }
-    *(lanes *)(y + i) = a;
-    *(lanes *)(y + i + 16) = b;
-    *(lanes *)(y + i + 32) = c;
-    *(lanes *)(y + i + 48) = d;
+    sums[r] = sum;
   }
-  if (i == head_size) return;
-  for (size_t j = first; j < last; j++)
-    for (size_t t = i; t < head_size; t++) y[t] += scores[j] * v[j * v_stride + t];
+  fold4(folded, &sums[0], &sums[1], &sums[2], &sums[3]);
+  for (size_t r = 0; r < height; r++) y[r] = add ? y[r] + folded[r] : folded[r];
 }
 
-CLONES void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,
-                      size_t v_stride, size_t queries, size_t head_size, size_t first, size_t last,
-                      float scale, float cap, float *scores) {
-  RELAXED
-  for (size_t start = first; start < last; start += block) {
-    size_t end = last - start < block ? last : start + block;
-    for (size_t h = 0; h < queries; h++)
-      score(scores + h * last, q + h * head_size, k, k_stride, head_size, start, end, scale);
-  }
-  if (cap > 0) {
-    for (size_t h = 0; h < queries; h++)
-      ck_softcap(scores + h * last + first, 0, 1, last - first, 1.0f, cap);
-  }
-  for (size_t h = 0; h < queries; h++) {
-    float *row = scores + h * last, top = row_maximum(row + first, last - first), sum = 0;
-    for (size_t j = first; j < last; j++) {
-      row[j] = ck_exp1(row[j] - top);
-      sum += row[j];
-    }
-    for (size_t j = first; j < last; j++) row[j] /= sum;
-    for (size_t i = 0; i < head_size; i++) y[h * head_size + i] = 0;
-  }
-  for (size_t start = first; start < last; start += block) {
-    size_t end = last - start < block ? last : start + block;
-    for (size_t h = 0; h < queries; h++)
-      mix(y + h * head_size, scores + h * last, v, v_stride, head_size, start, end);
-  }
-}
+#define NO_SHORT_WAY(y, w, w_stride, x, columns, add) 0
+#define BLOCKS_SHORT_WAY(y, w, w_stride, x, columns, add)                                          \
+  (one_of_blocks(y, w, w_stride, x, columns, add), 1)
+
+TILED_GEMV(ck_gemv_f16, uint16_t, AS_IT_IS, ck_decode_f16, NO_SHORT_WAY)
+TILED_GEMV(ck_gemv_q8_0, uint8_t, AT_BLOCK, decode_blocks, BLOCKS_SHORT_WAY)

@@ -65,6 +65,12 @@ CLONES void ck_add_scaled(float *y, size_t y_stride, const float *x, size_t x_st
     for (size_t i = 0; i < width; i++) y[i] += factor * x[i];
 }
 
+CLONES void ck_add_difference(float *y, const float *a, const float *b, float factor,
+                              size_t width) {
+#pragma clang fp contract(fast)
+  for (size_t i = 0; i < width; i++) y[i] += factor * (a[i] - b[i]);
+}
+
 CLONES void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent) {
   enum { block = 16 };
   for (size_t i = first; i < last; i += block) {

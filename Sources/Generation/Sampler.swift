@@ -26,6 +26,9 @@ package struct Sampler {
     }
   }
 
+  /// Takes the most likely token.
+  package static let greedy = Sampler(temperature: 0, topK: nil, topP: 1, seed: 0)
+
   package init(temperature: Double, topK: Int?, topP: Double, seed: UInt64) {
     self.temperature = temperature
     self.topK = topK

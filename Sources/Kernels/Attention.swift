@@ -92,7 +92,12 @@ package func attention(
 ) {
   check(y, q, k, v, shape, visibility)
   if visibility.queries == 1, logSums == nil {
-    return attendOne(y, q: q, k: k, v: v, shape, visibility, on: compute)
+    let seen = (0..<visibility.sequences).map { b in
+      let rows = b * visibility.keyRows..<(b + 1) * visibility.keyRows
+      return SeenKeys(
+        k.rows(rows), v.rows(rows), visible: visibility.firstKey(b, 0)..<visibility.past + 1)
+    }
+    return attendEach(y, q: q, seen, shape, on: compute)
   }
   let height = AttentionTile.height(shape, visibility)
   let tiles = (visibility.queries + height - 1) / height
@@ -109,20 +114,50 @@ package func attention(
   }
 }
 
-/// One query a sequence: bound by reading the cache.
-private func attendOne(
-  _ y: Matrix, q: Matrix, k: Matrix, v: Matrix, _ shape: AttentionShape, _ visibility: Visibility,
-  on compute: Compute
+/// The keys and values that one query sees, itself among them.
+package struct SeenKeys {
+  let keys: Matrix  // [rows, keyValueHeads * headSize], rotated
+  let values: Matrix  // [rows, keyValueHeads * headSize]
+  let visible: Range<Int>
+
+  init(_ keys: Matrix, _ values: Matrix, visible: Range<Int>) {
+    precondition(visible.lowerBound >= 0 && visible.upperBound <= keys.rows, "keys of the cache")
+    precondition(values.rows == keys.rows && values.columns == keys.columns, "a value for each")
+    self.keys = keys
+    self.values = values
+    self.visible = visible
+  }
+
+  /// What the query at `position` sees of its sequence: the last `window` keys, or all.
+  package init(_ keys: Matrix, _ values: Matrix, position: Int, window: Int?) {
+    let first = window.map { max(0, position + 1 - $0) } ?? 0
+    self.init(keys, values, visible: first..<position + 1)
+  }
+}
+
+/// Attention of single queries, each over keys and values of its own: bound by reading the cache.
+///
+/// - Parameters:
+///   - y: `[rows, heads * headSize]`, overwritten.
+///   - q: As `y`, rotated.
+///   - seen: Of each row; sequences, or positions of one, have different lengths.
+package func attendEach(
+  _ y: Matrix, q: Matrix, _ seen: [SeenKeys], _ shape: AttentionShape, on compute: Compute
 ) {
-  compute.each(visibility.sequences * shape.keyValueHeads) { worker, task in
-    let (b, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeads)
-    let keys = visibility.past + 1
+  precondition(y.rows == seen.count && q.rows == y.rows, "a query for each row")
+  precondition(q.columns == shape.heads * shape.headSize && y.columns == q.columns, "query width")
+  precondition(
+    seen.allSatisfy { $0.keys.columns == shape.keyValueHeads * shape.headSize }, "key width")
+  compute.each(seen.count * shape.keyValueHeads) { worker, task in
+    let (row, head) = task.quotientAndRemainder(dividingBy: shape.keyValueHeads)
+    let own = seen[row]
+    let end = own.visible.upperBound
     let column = head * shape.headSize
     unsafe ck_attend(
-      y.pointer(b) + column * shape.group, q.pointer(b) + column * shape.group,
-      k.pointer(b * visibility.keyRows) + column, v.pointer(b * visibility.keyRows) + column,
-      k.stride, v.stride, shape.group, shape.headSize, visibility.firstKey(b, 0), keys, shape.scale,
-      shape.softcap, compute.workspace(worker, floats: shape.group * keys))
+      y.pointer(row) + column * shape.group, q.pointer(row) + column * shape.group,
+      own.keys.pointer + column, own.values.pointer + column, own.keys.stride, own.values.stride,
+      shape.group, shape.headSize, own.visible.lowerBound, end, shape.scale, shape.softcap,
+      compute.workspace(worker, floats: shape.group * end))
   }
 }
 

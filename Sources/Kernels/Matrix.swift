@@ -16,7 +16,7 @@ package struct Matrix: Sendable {
     let stride = stride ?? columns
     precondition(
       rows >= 0 && columns >= 0 && stride >= columns && offset >= 0, "a matrix's extents")
-    let end = rows == 0 ? offset : offset + (rows - 1) * stride + columns
+    let end = rows == 0 ? 0 : offset + (rows - 1) * stride + columns
     precondition(end <= buffer.floatCount, "the matrix lies within its buffer")
     self.buffer = buffer
     self.offset = offset

@@ -68,6 +68,20 @@ package func addScaled(_ y: Matrix, _ x: Matrix, by factor: Float, on compute: C
   }
 }
 
+/// `y[i] += factors[i] · (a[i] - b[i])` for each row.
+package func addDifferences(
+  _ y: Matrix, _ a: Matrix, _ b: Matrix, factors: [Float], on compute: Compute
+) {
+  precondition(y.rows == a.rows && a.rows == b.rows && factors.count == y.rows, "extents agree")
+  precondition(y.columns == a.columns && a.columns == b.columns, "extents agree")
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
+    for row in rows where factors[row] != 0 {
+      unsafe ck_add_difference(
+        y.pointer(row), a.pointer(row), b.pointer(row), factors[row], y.columns)
+    }
+  }
+}
+
 /// `x = factor · x`.
 package func scale(_ x: Matrix, by factor: Float, on compute: Compute) {
   compute.divide(x.rows, grain: grain(x)) { _, rows in

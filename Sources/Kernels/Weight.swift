@@ -6,8 +6,20 @@ package struct Weight: Sendable {
   /// The types that products read as they are.
   package enum Form: Sendable {
     case f32, f16, bf16
+    /// ggml's Q8_0: blocks of 32 along a row share a scale.
+    case q80
 
-    package var byteCount: Int { self == .f32 ? 4 : 2 }
+    /// Elements that are stored together; extents and places in a row are multiples of it.
+    package var blockElements: Int { self == .q80 ? 32 : 1 }
+
+    /// Bytes that so many elements take.
+    package func byteCount(_ elements: Int) -> Int {
+      switch self {
+      case .f32: 4 * elements
+      case .f16, .bf16: 2 * elements
+      case .q80: elements / 32 * 34
+      }
+    }
   }
 
   package let buffer: Buffer
@@ -23,9 +35,11 @@ package struct Weight: Sendable {
     _ buffer: Buffer, offset: Int = 0, rows: Int, columns: Int, stride: Int? = nil, form: Form
   ) {
     let stride = stride ?? columns
-    let end = rows == 0 ? offset : offset + (rows - 1) * stride + columns
+    let end = rows == 0 ? 0 : offset + (rows - 1) * stride + columns
     precondition(rows >= 0 && columns >= 0 && offset >= 0, "a weight's extents")
-    precondition(end * form.byteCount <= buffer.byteCount, "the weight lies in its buffer")
+    precondition(
+      [offset, columns, stride].allSatisfy { $0 % form.blockElements == 0 }, "whole blocks")
+    precondition(form.byteCount(end) <= buffer.byteCount, "the weight lies in its buffer")
     self.buffer = buffer
     self.offset = offset
     self.rows = rows
@@ -39,6 +53,21 @@ package struct Weight: Sendable {
     self.init(
       matrix.buffer, offset: matrix.offset, rows: matrix.rows, columns: matrix.columns,
       stride: matrix.stride, form: .f32)
+  }
+
+  /// The same weights rounded to blocks of 32 that share a scale; nil where a row is no whole number of
+  /// blocks, or a value is too large for the scale's type.
+  ///
+  /// - Parameter matrix: In rows one after another.
+  package init?(quantising matrix: Matrix) throws(MemoryError) {
+    guard matrix.columns % 32 == 0, matrix.stride == matrix.columns else { return nil }
+    let count = matrix.rows * matrix.columns
+    let buffer = try Buffer(byteCount: Form.q80.byteCount(count))
+    var top: Float = 0
+    let lost = unsafe ck_quantise_q8_0(
+      matrix.pointer, buffer.address.assumingMemoryBound(to: UInt8.self), count / 32, &top)
+    guard lost == 0 else { return nil }
+    self.init(buffer, rows: matrix.rows, columns: matrix.columns, form: .q80)
   }
 
   /// The weights as a matrix; nil unless they are float32.
@@ -76,13 +105,14 @@ package struct Weight: Sendable {
       case .bf16:
         unsafe ck_has_non_finite_16(start.assumingMemoryBound(to: UInt16.self), columns, 0x7F80)
           == 0
+      case .q80: true  // `Weight(quantising:)` makes no other
       }
     }
   }
 
   // SAFETY: the initialiser has checked the extents; callers pass rows of this weight.
   private func address(_ row: Int) -> UnsafeRawPointer {
-    unsafe UnsafeRawPointer(buffer.address) + (offset + row * stride) * form.byteCount
+    unsafe UnsafeRawPointer(buffer.address) + form.byteCount(offset + row * stride)
   }
 
   /// Rows `range` as float32 into `target`, one after another.
@@ -104,10 +134,12 @@ package struct Weight: Sendable {
     case .f32: unsafe ck_decode_f32(bytes, target, count)
     case .f16: unsafe ck_decode_f16(bytes, target, count)
     case .bf16: unsafe ck_decode_bf16(bytes, target, count)
+    case .q80: unsafe ck_dequantise_q8_0(bytes, target, count / 32)
     }
   }
 
-  /// `y[:, range] = x · w[range]ᵀ` for a few rows of x, reading the weights once.
+  /// `y[:, range] = x · w[range]ᵀ` for a few rows of x, reading the weights once. A row of y is the
+  /// same bits whatever rows stand beside it.
   fileprivate func multiplyFew(_ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool) {
     let w = unsafe address(range.lowerBound)
     let target = unsafe y.pointer + range.lowerBound
@@ -127,6 +159,10 @@ package struct Weight: Sendable {
         target, y.stride, w.assumingMemoryBound(to: UInt16.self), stride, x.pointer, x.stride,
         range.count,
         columns, x.rows, adding ? 1 : 0)
+    case .q80:
+      unsafe ck_gemv_q8_0(
+        target, y.stride, w.assumingMemoryBound(to: UInt8.self), form.byteCount(stride),
+        x.pointer, x.stride, range.count, columns, x.rows, adding ? 1 : 0)
     }
   }
 
@@ -146,10 +182,16 @@ package struct Weight: Sendable {
   }
 }
 
-/// Rows of x up to which a product is bound by reading the weights.
+/// Rows of x up to which each gets a result of its own, the same bits in any company: what is decoded
+/// in a batch is what would be decoded alone.
+package let independentRows = 64
+
+/// With bf16 operands, rows up to which a product is bound by reading the weights.
 private let fewRows = 4
 
 /// `y = x · wᵀ`, or `y += x · wᵀ` when `adding`: a linear layer over weights in their stored type.
+///
+/// In float32, a row's result does not depend on the others of up to `independentRows` rows.
 ///
 /// - Parameters:
 ///   - y: `[rows, out]`.
@@ -159,7 +201,7 @@ package func linear(
   _ y: Matrix, _ x: Matrix, _ w: Weight, adding: Bool = false, on compute: Compute
 ) {
   precondition(y.rows == x.rows && x.columns == w.columns && y.columns == w.rows, "extents agree")
-  if x.rows <= fewRows {
+  if x.rows <= (compute.precision == .bf16 ? fewRows : independentRows) {
     compute.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
   } else if let matrix = w.matrix {
     multiply(y, Operand(x), matrix.transposed, adding: adding, on: compute)

@@ -42,8 +42,8 @@ package struct OpenedModel {
   }
 
   /// Reads all weights into memory, to be run.
-  package func load(on compute: Compute) throws -> Model {
-    try Model(graph, from: checkpoint, on: compute)
+  package func load(on compute: Compute, as storage: WeightStorage = .stored) throws -> Model {
+    try Model(graph, from: checkpoint, on: compute, as: storage)
   }
 
   /// The model's tokenizer. It may have tokens that the embedding has no row for: a text that holds

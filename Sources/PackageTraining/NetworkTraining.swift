@@ -56,6 +56,7 @@ package final class NetworkTraining: TrainingModel {
     let packing = 4 * compute.precision.workspaceFloats * compute.count
     let beside = optimizer.work + (teacher?.byteCount ?? 0) + packing + Self.reserve
     let budget = settings.memoryBudget
+    network.settlingWeight = settings.recurrence.settling
     network.activationBudget =
       budget == 0 ? max(Self.leastActivations, kept / 4 - beside) : budget - kept - beside
     plan = network.plan(
@@ -157,12 +158,13 @@ package final class NetworkTraining: TrainingModel {
       let sum = try network.lossAndGradient(
         rows, labels: batch.labels, noGradSteps: without, gradSteps: with,
         state: .drawn(stateSeed), scale: scale)
-      return MicroBatchLoss(sum.mean)
+      return MicroBatchLoss(sum.mean, settling: network.settlingLoss)
     }
     let sums = try network.lossAndGradient(
       rows, labels: batch.labels, from: teacher, noGradSteps: without, gradSteps: with,
       state: .drawn(stateSeed), scale: scale)
-    return MicroBatchLoss(sums.labels.mean, divergence: sums.teacher.mean)
+    return MicroBatchLoss(
+      sums.labels.mean, divergence: sums.teacher.mean, settling: network.settlingLoss)
   }
 
   package func parametersChanged() throws { try network.parametersChanged() }

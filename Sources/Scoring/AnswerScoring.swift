@@ -1,5 +1,5 @@
 import ByteIO
-import Generation
+package import Generation
 package import JSON
 package import Tokenizers
 import Training
@@ -23,10 +23,9 @@ package struct AnswerScoring {
     let match: AnswerMatch
   }
 
-  package let tokenizer: Tokenizer
-  package let stops: [[UInt8]]
-  package let ends: Set<Int32>
-  package let maxTokens: Int
+  private let tokenizer: Tokenizer
+  private let endings: Endings
+  private let maxTokens: Int
   private var items: [Item] = []
 
   /// - Parameters:
@@ -35,11 +34,10 @@ package struct AnswerScoring {
   ///   - context: Tokens that the model takes.
   package init(
     _ records: [EvalRecord], prompts: [String], tokenizer: Tokenizer, match: AnswerMatch?,
-    stops: [String], ends: Set<Int32>, maxTokens: Int, context: Int
+    endings: Endings, maxTokens: Int, context: Int
   ) throws {
     self.tokenizer = tokenizer
-    self.stops = stops.filter { !$0.isEmpty }.map { Array($0.utf8) }
-    self.ends = ends
+    self.endings = endings
     self.maxTokens = maxTokens
     for (record, prompt) in zip(records, prompts) {
       let tokens = try tokenizer.encode(prompt, addSpecialTokens: true)
@@ -59,30 +57,31 @@ package struct AnswerScoring {
     return reference.contains("####") || Double(plain) != nil ? .number : .text
   }
 
-  /// Answers every question greedily.
+  /// Answers every question greedily, as many at a time as the decoder has places.
   ///
-  /// - Parameter sample: Gets what a file of samples says of each.
+  /// - Parameter sample: Gets what a file of samples says of each, in their order.
   /// - Returns: 1 or 0 for each question, under the measure's name.
   package func scores(_ decoder: Decoder, _ sample: (JSONObject) -> Void) throws -> [[String:
     Double]]
   {
-    try items.map { item in
-      try Interruption.check()
-      decoder.rewind()
-      var session = GenerationSession(
-        decoder: decoder, tokenizer: tokenizer, stops: stops, ends: ends)
-      var greedy = Sampler(temperature: 0, topK: nil, topP: 1, seed: 0)
-      let room = decoder.contextLength - item.tokens.count
-      try session.run(
-        item.tokens, limit: min(maxTokens, room), exit: nil, sampler: &greedy, show: { _ in })
-      try Interruption.check()
-      let isRight = Self.agrees(session.text, item.reference, item.match)
-      sample([
-        "line": JSONValue(item.line), "answer": .string(session.text),
-        "reference": .string(item.reference), "correct": .bool(isRight),
-      ])
-      return ["exact_match": isRight ? 1 : 0]
+    let prompts = items.map { item in
+      Prompt(item.tokens, limit: min(maxTokens, decoder.contextLength - item.tokens.count))
     }
+    var samples = InOrder<JSONObject>()
+    var scores = [[String: Double]](repeating: [:], count: items.count)
+    try Generator(decoder, tokenizer, endings).run(prompts) { answer in
+      try Interruption.check()
+      let item = items[answer.number]
+      let isRight = Self.agrees(answer.text, item.reference, item.match)
+      scores[answer.number] = ["exact_match": isRight ? 1 : 0]
+      let object: JSONObject = [
+        "line": JSONValue(item.line), "answer": .string(answer.text),
+        "reference": .string(item.reference), "correct": .bool(isRight),
+      ]
+      for object in samples.add(object, at: answer.number) { sample(object) }
+    }
+    try Interruption.check()
+    return scores
   }
 
   private static func agrees(_ answer: String, _ reference: String, _ match: AnswerMatch) -> Bool {

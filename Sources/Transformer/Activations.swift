@@ -75,7 +75,9 @@ struct Arena {
   private let buffer: Buffer
   private var used = 0
 
-  init(floats: Int) throws(MemoryError) { buffer = try Buffer(floats: floats) }
+  init(floats: Int) throws(MemoryError) { self.init(try Buffer(floats: floats)) }
+
+  init(_ buffer: Buffer) { self.buffer = buffer }
 
   /// Floats that a matrix of `count` takes here: whole cache lines.
   static func rounded(_ count: Int) -> Int { (count + 15) & ~15 }

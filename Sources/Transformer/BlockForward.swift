@@ -13,12 +13,6 @@ struct BlockContext {
   let compute: Compute
 }
 
-/// Keys and values of one execution of a block, for all tokens so far.
-struct CacheEntry: Sendable {
-  let keys: Matrix  // [B * capacity, keyValueWidth], rotated
-  let values: Matrix  // [B * capacity, keyValueWidth]
-}
-
 extension BlockContext {
   /// One block: `y = x + attention + MLP`, as its spec says.
   ///
@@ -29,7 +23,7 @@ extension BlockContext {
   ///   - cache: Where keys and values go and are read; nil to attend to the batch's own.
   func forward(
     _ block: BlockWeights, _ y: Matrix, _ x: Matrix, keeping kept: Activations,
-    _ work: Workspace, cache: CacheEntry? = nil
+    _ work: Workspace, cache: StepCache? = nil
   ) {
     attend(block, x, keeping: kept, work, cache: cache)
     feed(block, y, keeping: kept, work)
@@ -38,7 +32,7 @@ extension BlockContext {
   /// Attention half: fills `kept` up to `middle`.
   func attend(
     _ block: BlockWeights, _ x: Matrix, keeping kept: Activations, _ work: Workspace,
-    cache: CacheEntry? = nil
+    cache: StepCache? = nil
   ) {
     let source = preNormed(work.normed, x, block.attentionNorm)
     linear(kept.fused, source, block.queryKeyValue, on: compute)
@@ -47,15 +41,25 @@ extension BlockContext {
       addBias(kept.fused.columns(0..<network.rotatedWidth), bias, on: compute)
     }
     let rotated = rotateQueriesAndKeys(block, kept.fused, work)
-    var (keys, values) = (keys(rotated), values(kept.fused))
-    if let cache {
-      store(keys, in: cache.keys)
-      store(values, in: cache.values)
-      (keys, values) = (cache.keys, cache.values)
+    let (keys, values) = (keys(rotated), values(kept.fused))
+    cache?.store(keys, values, at: positions, on: compute)
+    switch cache {
+    case nil:
+      attention(
+        work.mixed, logSums: kept.logSums, q: queries(rotated), k: keys, v: values, block.shape,
+        visible(block), on: compute)
+    case .run(let entry):
+      attention(
+        work.mixed, logSums: nil, q: queries(rotated), k: entry.keys, v: entry.values,
+        block.shape, visible(block), on: compute)
+    case .each(let entries):
+      attendEach(
+        work.mixed, q: queries(rotated),
+        zip(entries, positions).map { entry, position in
+          SeenKeys(
+            entry.keys, entry.values, position: Int(position), window: block.window)
+        }, block.shape, on: compute)
     }
-    attention(
-      work.mixed, logSums: cache == nil ? kept.logSums : nil, q: queries(rotated), k: keys,
-      v: values, block.shape, visible(block), on: compute)
     let norms = (block.attentionOutputNorm, block.attentionSumNorm)
     join(block, kept.middle, x, norms, kept.attended, work) {
       linear($0, work.mixed, block.output, adding: $1, on: compute)
@@ -175,14 +179,4 @@ extension BlockContext {
   func keys(_ x: Matrix) -> Matrix { x.columns(network.queryWidth..<network.rotatedWidth) }
 
   func values(_ x: Matrix) -> Matrix { x.columns(network.rotatedWidth..<network.fusedWidth) }
-
-  /// Rows of the batch to their places in the cache.
-  private func store(_ x: Matrix, in cache: Matrix) {
-    let count = visibility.queries
-    for b in 0..<visibility.sequences {
-      let start = b * visibility.keyRows + visibility.past
-      copy(
-        cache.rows(start..<(start + count)), x.rows(b * count..<(b + 1) * count), on: compute)
-    }
-  }
 }

@@ -30,40 +30,49 @@ package enum InitialState: Equatable, Sendable {
     _ state: Matrix, embedded: Matrix, _ start: StateStart, _ visibility: Visibility,
     firstSequence: Int = 0, on compute: Compute
   ) throws(TransformerError) {
-    switch (self, start) {
-    case (.given(let values), _):
+    if case .given(let values) = self {
       guard values.count == state.rows * state.columns else {
         throw TransformerError(
           .stateSize(found: values.count, expected: state.rows * state.columns))
       }
-      state.assign(values)
-    case (_, .zero): clear(state, on: compute)
-    case (_, .embedding): copy(state, embedded, on: compute)
-    case (.seeded(let seed), .normal(let deviation)):
-      Self.draw(state, visibility, deviation, on: compute) { _ in
-        RandomStream(seed: seed, stream: 0)
-      }
-    case (.drawn(let seed), .normal(let deviation)):
-      Self.draw(state, visibility, deviation, on: compute) { sequence in
-        RandomStream(seed: seed, stream: UInt64(firstSequence + sequence))
-      }
+      return state.assign(values)
+    }
+    Self.fill(state, embedded: embedded, start, on: compute) { row in
+      let (sequence, query) = row.quotientAndRemainder(dividingBy: visibility.queries)
+      return (
+        self.stream(of: firstSequence + sequence), visibility.position(sequence, query)
+      )
     }
   }
 
-  /// - Parameter stream: The numbers of a sequence.
-  private static func draw(
-    _ state: Matrix, _ visibility: Visibility, _ deviation: Double, on compute: Compute,
-    stream: (_ sequence: Int) -> RandomStream
+  /// The numbers of a sequence.
+  private func stream(of sequence: Int) -> RandomStream {
+    switch self {
+    case .seeded(let seed): RandomStream(seed: seed, stream: 0)
+    case .drawn(let seed): RandomStream(seed: seed, stream: UInt64(sequence))
+    case .given: RandomStream(seed: 0)
+    }
+  }
+
+  /// Fills the state as the model says.
+  ///
+  /// - Parameter place: The random stream of a row's sequence, and the row's position in it.
+  static func fill(
+    _ state: Matrix, embedded: Matrix, _ start: StateStart, on compute: Compute,
+    place: (_ row: Int) -> (stream: RandomStream, position: Int)
   ) {
-    let width = state.columns
-    compute.divide(state.rows) { _, rows in
-      for row in rows {
-        let (sequence, query) = row.quotientAndRemainder(dividingBy: visibility.queries)
-        let numbers = stream(sequence)
-        let first = visibility.position(sequence, query) * width
-        for channel in 0..<width {
-          let value = numbers.truncatedNormal(at: UInt64(first + channel))
-          state[row, channel] = Float(value * deviation)
+    switch start {
+    case .zero: clear(state, on: compute)
+    case .embedding: copy(state, embedded, on: compute)
+    case .normal(let deviation):
+      let width = state.columns
+      compute.divide(state.rows) { _, rows in
+        for row in rows {
+          let (stream, position) = place(row)
+          for channel in 0..<width {
+            let value = stream.truncatedNormal(at: UInt64(position * width + channel))
+            state[row, channel] = Float(value * deviation)
+          }
         }
       }
     }

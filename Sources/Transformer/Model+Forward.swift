@@ -154,11 +154,9 @@ extension Model {
 
 extension BlockContext {
   /// Runs blocks over the stream, one after another.
-  func run(_ blocks: [Int], _ room: Room, caches: [CacheEntry]? = nil, trace: inout Trace?) {
-    for (i, block) in blocks.enumerated() {
-      forward(
-        network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work,
-        cache: caches?[i])
+  func run(_ blocks: [Int], _ room: Room, trace: inout Trace?) {
+    for block in blocks {
+      forward(network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work)
       trace?.append(room.stream, on: compute)
     }
   }

@@ -11,28 +11,35 @@ package final class Model {
   package let network: Network
   package let compute: Compute
   private let weights: [Field.Role: Weight]
+  private let storage: WeightStorage
   private var rotation = RotationTables()
   private var room: Room?
+  /// Where rooms are, one at a time.
+  private var roomBuffer: Buffer?
 
   /// Loads every weight of the graph.
   ///
   /// - Parameters:
   ///   - source: Where the graph's recipes read.
   ///   - compute: Threads that compute.
+  ///   - storage: Of the large matrices in memory.
   /// - Throws: `TransformerError` for a weight that is not finite, and what the source throws.
   package convenience init(
-    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute
+    _ graph: ModelGraph, from source: any RecipeSource, on compute: Compute,
+    as storage: WeightStorage = .stored
   ) throws {
-    let loader = WeightLoader(source)
+    let loader = WeightLoader(source, as: storage)
     var weights: [Field.Role: Weight] = [:]
     for field in Field.all(of: graph) { weights[field.role] = try loader.load(field) }
-    try self.init(graph, weights, on: compute)
+    try self.init(graph, weights, on: compute, as: storage)
   }
 
   private init(
-    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute
+    _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute,
+    as storage: WeightStorage
   ) throws(TransformerError) {
     self.graph = graph
+    self.storage = storage
     self.compute = compute
     self.weights = weights
     network = try Network(graph) { weights[$0] }
@@ -42,25 +49,25 @@ package final class Model {
   package func replacing(
     _ names: Set<TensorName>, from source: any RecipeSource
   ) throws -> Model {
-    let loader = WeightLoader(source)
+    let loader = WeightLoader(source, as: storage)
     var weights = weights
     for field in Field.all(of: graph) where field.parts.contains(where: { names.contains($0.name) })
     {
       weights[field.role] = try loader.load(field)
     }
-    return try Model(graph, weights, on: compute)
+    return try Model(graph, weights, on: compute, as: storage)
   }
 
   /// The same blocks in a straight line, each run once; it shares the weights.
   package func straightened() throws(TransformerError) -> Model {
-    try Model(graph.straightened, weights, on: compute)
+    try Model(graph.straightened, weights, on: compute, as: storage)
   }
 
   /// The same model without a norm on the state; it shares the weights.
   package func withoutCoreNorm() throws(TransformerError) -> Model {
     var weights = weights
     weights[.coreNorm] = nil
-    return try Model(graph.withoutCoreNorm, weights, on: compute)
+    return try Model(graph.withoutCoreNorm, weights, on: compute, as: storage)
   }
 
   /// Cosines and sines for sequences of `length` tokens.
@@ -69,11 +76,18 @@ package final class Model {
     return rotation.tables
   }
 
-  /// Buffers for `rows` tokens, kept for the next call of the same size.
+  /// Buffers for `rows` tokens, kept for the next call of the same size; another size takes their
+  /// memory, and with it what they held.
   func room(_ rows: Int) throws(MemoryError) -> Room {
     if let room, room.rows == rows { return room }
     room = nil
-    let new = try Room(network, rows: rows)
+    let needed = Room.floatCount(network, rows: rows)
+    if roomBuffer.map({ $0.floatCount < needed }) ?? true {
+      roomBuffer = nil
+      roomBuffer = try Buffer(floats: needed)
+    }
+    guard let roomBuffer else { preconditionFailure("made above") }
+    let new = Room(network, rows: rows, in: roomBuffer)
     room = new
     return new
   }
@@ -109,11 +123,15 @@ struct Room {
   let kept: Activations
   let work: Workspace
 
-  init(_ network: Network, rows: Int) throws(MemoryError) {
+  static func floatCount(_ network: Network, rows: Int) -> Int {
+    4 * Arena.rounded(rows * network.sizes.hidden)
+      + Activations.floatCount(network, rows: rows) + Workspace.floatCount(network, rows: rows)
+  }
+
+  /// - Parameter buffer: Of at least `floatCount` floats.
+  init(_ network: Network, rows: Int, in buffer: Buffer) {
     let hidden = network.sizes.hidden
-    var arena = try Arena(
-      floats: 4 * Arena.rounded(rows * hidden)
-        + Activations.floatCount(network, rows: rows) + Workspace.floatCount(network, rows: rows))
+    var arena = Arena(buffer)
     self.rows = rows
     stream = arena.matrix(rows, hidden)
     embedded = arena.matrix(rows, hidden)

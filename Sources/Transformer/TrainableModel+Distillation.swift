@@ -37,7 +37,7 @@ extension TrainableModel {
     gradSteps: Int = 0, state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> (labels: LossSum, teacher: LossSum) {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
-    balanceLoss = nil
+    (balanceLoss, settlingLoss) = (nil, nil)
     var (own, taught) = (LossSum(nats: 0, count: count), LossSum(nats: 0, count: count))
     try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
       let labels = Array(labels[part.tokens])
@@ -51,7 +51,7 @@ extension TrainableModel {
         teacherLogits: try teacherLogits(as: pass.room.logits))
       own.nats += sums.crossEntropy
       taught.nats += sums.divergence
-      backward(pass, share: share(labels, of: count), scale: scale)
+      backward(pass, labels, of: count, scale: scale)
     }
     return (own, taught)
   }

@@ -15,34 +15,34 @@ extension TrainableModel {
   ///   - state: Given values replace the model's own start.
   ///
   /// Experts' loads are balanced beside: `balanceLoss` tells how, and enters the gradient with the
-  /// coefficient of the model's configuration, over the sequences that run at once.
+  /// coefficient of the model's configuration, over the sequences that run at once. The last pass's
+  /// step is penalised by `settlingWeight`, and told by `settlingLoss`.
   package func lossAndGradient(
     _ batch: Batch, labels: [Int32], noGradSteps: Int = 0, gradSteps: Int = 0,
     state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> LossSum {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
     var sum = LossSum(nats: 0, count: count)
-    balanceLoss = nil
+    (balanceLoss, settlingLoss) = (nil, nil)
     try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
       try pass.forward(state.part(part, width: network.sizes.hidden))
       sum.nats += pass.loss(labels, weight: Float(scale / Double(count)))
-      backward(pass, share: share(labels, of: count), scale: scale)
+      backward(pass, labels, of: count, scale: scale)
     }
     return sum
   }
 
-  /// Labels that count, over those of the whole batch.
-  func share(_ labels: [Int32], of count: Int) -> Double {
-    Double(labels.count { $0 >= 0 }) / Double(count)
-  }
-
-  /// Takes the gradient of a slice back through the network; the slice's share of the labels is its
-  /// weight in the mean that `balanceLoss` is.
-  func backward(_ pass: TrainingPass, share: Double, scale: Double) {
+  /// Takes the gradient of a slice back through the network; the slice's share of the `count` labels
+  /// is its weight in the means that `balanceLoss` and `settlingLoss` are.
+  func backward(_ pass: TrainingPass, _ labels: [Int32], of count: Int, scale: Double) {
+    let share = Double(labels.count { $0 >= 0 }) / Double(count)
     if let balance = pass.balance { balanceLoss = (balanceLoss ?? 0) + share * balance.loss }
-    pass.backward(balanceWeight: scale * share)
+    let settling = settlingWeight > 0 ? pass.settling(labels, of: count) : nil
+    if let settling { settlingLoss = (settlingLoss ?? 0) + settling.loss }
+    pass.backward(
+      balanceWeight: scale * share, settling: settling?.factors(weight: settlingWeight * scale))
   }
 
   /// The same loss without gradients.

@@ -49,6 +49,11 @@ package final class TrainableModel {
   /// where they are even, and up to E where all tokens choose the same; nil where no loss balances
   /// them.
   package internal(set) var balanceLoss: Double?
+  /// Weight of a penalty on the last pass's step beside the cross-entropy; 0 for none.
+  package var settlingWeight = 0.0
+  /// The mean over learned tokens of ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖² in the last step that penalised it;
+  /// nil where none did, as at r = 1.
+  package internal(set) var settlingLoss: Double?
   var room: TrainingRoom?
   var lowRankRoom: LowRankRoom?
   var teacherLogits: Matrix?

@@ -38,12 +38,8 @@ struct TrainingPass {
 
   /// Fills `room.final`.
   func forward(_ state: InitialState) throws(TransformerError) {
-    let output = network.recurrence == nil ? room.final : room.embedded
-    let first = room.preludeInputs.first ?? output
-    network.embed(first, batch.tokens, on: compute)
-    run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
+    runPrelude()
     guard let recurrence = network.recurrence else { return }
-    recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     try state.fill(
       room.states[0], embedded: room.embedded, recurrence.start, context.visibility,
       firstSequence: batch.firstSequence, on: compute)
@@ -55,6 +51,15 @@ struct TrainingPass {
     let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: compute) }
     run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
+  }
+
+  /// Runs all blocks of a plain network; else the prelude, and prepares what it injects.
+  func runPrelude() {
+    let output = network.recurrence == nil ? room.final : room.embedded
+    let first = room.preludeInputs.first ?? output
+    network.embed(first, batch.tokens, on: compute)
+    run(network.preludeBlocks, room.preludeInputs, to: output, from: 0)
+    network.recurrence?.injector.prepare(room.injected, room.embedded, on: compute)
   }
 
   /// Runs blocks, each from its input to the next one's, the last to `output`.
@@ -82,7 +87,8 @@ struct TrainingPass {
     finish(room.states[0], room.stream, recurrence)
   }
 
-  private func pass(_ recurrence: Network.Recurrence, _ step: Int) {
+  /// The pass `step` with gradient, from `room.states[step]` to the next.
+  func pass(_ recurrence: Network.Recurrence, _ step: Int) {
     let inputs = room.coreInputs[step]
     recurrence.injector.inject(
       inputs[0], room.states[step], room.injected, isFirst: isFirst(step), on: compute)
@@ -140,8 +146,10 @@ struct TrainingPass {
 
   /// Takes `room.d` from the last block's output to the embedding, adding to all gradients.
   ///
-  /// - Parameter weight: Of the loss that balances experts, beside its coefficient.
-  func backward(balanceWeight weight: Double) {
+  /// - Parameters:
+  ///   - weight: Of the loss that balances experts, beside its coefficient.
+  ///   - settling: What `SettlingPenalty` says of each row; nil where nothing is penalised.
+  func backward(balanceWeight weight: Double, settling: [Float]? = nil) {
     let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
@@ -153,7 +161,13 @@ struct TrainingPass {
           room.d, room.states[gradSteps], on: compute)
       }
       if gradSteps == 0 { return }
-      for step in (0..<gradSteps).reversed() { passBackward(recurrence, step, balance) }
+      for step in (0..<gradSteps).reversed() {
+        let isLast = step == gradSteps - 1
+        if isLast, let settling { addStep(settling, to: step + 1, from: step) }
+        passBackward(recurrence, step, balance)
+        // Where no gradient goes on, the state before is a constant.
+        if isLast, step > 0, let settling { addStep(settling, to: step, from: step + 1) }
+      }
       injectionBackward(recurrence)
       model.stageCompleted?(.injection)
     }
@@ -165,6 +179,13 @@ struct TrainingPass {
       embedBackward(dTable, room.d, tokens: batch.tokens, on: compute)
     }
     model.stageCompleted?(.embedding)
+  }
+
+  /// `room.d`, the gradient of state `place`, gets the penalty's: each row's factor times the way to
+  /// it from the other state.
+  private func addStep(_ factors: [Float], to place: Int, from other: Int) {
+    addDifferences(
+      room.d, room.states[place], room.states[other], factors: factors, on: compute)
   }
 
   /// - Parameter completes: Whether the blocks do not run again before this.
@@ -193,9 +214,8 @@ struct TrainingPass {
     }
   }
 
-  private func passBackward(
-    _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
-  ) {
+  /// Takes `room.d` from the state after a pass to what was injected into the core.
+  func coreBackward(_ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]) {
     if let norm = recurrence.coreNorm {
       norm.backward(
         room.d,
@@ -206,6 +226,12 @@ struct TrainingPass {
     backward(
       recurrence.core, room.coreInputs[step], from: execution(core: step, 0), balance,
       completes: step == 0)
+  }
+
+  private func passBackward(
+    _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
+  ) {
+    coreBackward(recurrence, step, balance)
     if step == gradSteps - 1 {
       copy(room.dInjected, room.d, on: compute)
     } else {

@@ -79,6 +79,13 @@ struct SchemaTests {
       Eval.self, package, "--data", Fixtures.path("eval/completions.jsonl"), "--task", "answers",
       "--recurrence", "1,2", "--by", "kind")
     try check(Generate.self, package, "--prompt", "1+1=", "--max-tokens", "1")
+    try Data("1+1=\n2+2=\n".utf8).write(to: URL(filePath: folder.file("prompts.txt")))
+    let lines = try outcome(
+      Generate.self,
+      [package, "--prompts", folder.file("prompts.txt"), "--max-tokens", "1", "--json"])
+    for line in lines.output.split(separator: "\n") {
+      try check(Generate.self, try JSONValue(parsing: Array(line.utf8)))
+    }
   }
 
   @Test("training and its runs")

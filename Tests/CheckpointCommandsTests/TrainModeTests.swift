@@ -47,6 +47,29 @@ struct TrainModeTests {
     "--mode", "lora", "--lora-rank", "2", "--optimizer", "adamw", "--learning-rate", "0.01",
   ]
 
+  @Test("a penalty on the last step makes it smaller, and metrics say so")
+  func settling() throws {
+    let package = try package()
+    func steps(_ weight: String) throws -> [JSONValue] {
+      let run = "settling-" + weight
+      let done = try train(
+        package,
+        ["--steps", "30", "--recurrence", "4", "--optimizer", "adamw", "--learning-rate", "0.003"]
+          + ["--set", "recurrence.settling=" + weight], to: run)
+      #expect(done.code == 0, "\(done.notes)")
+      let lines = try String(contentsOfFile: folder.file(run + "/metrics.jsonl"), encoding: .utf8)
+      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+    }
+    #expect(try steps("0").allSatisfy { $0["settling"] == nil })
+    let (weak, strong) = (
+      try steps("0.000001").compactMap { $0["settling"]?.double },
+      try steps("1").compactMap { $0["settling"]?.double }
+    )
+    #expect(weak.count == 30 && strong.count == 30)
+    #expect(weak.first == strong.first)
+    #expect(try #require(strong.last) < 0.5 * #require(weak.last))
+  }
+
   @Test(
     "the package holds W + alpha / rank · B · A of the factors", arguments: ["raven", "native"])
   func lowRank(dialect: String) throws {

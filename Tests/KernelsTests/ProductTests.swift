@@ -59,14 +59,27 @@ struct ProductTests {
     #expect(square.doubles == transpose(square.doubles))
   }
 
-  /// Rows up to 4 go through one kernel, more through another.
-  @Test(
-    "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16],
-    [1, 2, 4, 5, 40])
-  func stored(form: Weight.Form, rows: Int) throws {
-    let (outputs, inputs) = (70, 1100)
+  /// Weights in their stored type, and what they decode to.
+  private func stored(
+    _ form: Weight.Form, _ outputs: Int, _ inputs: Int
+  ) throws -> (Weight, Matrix) {
     let values = try random(outputs, inputs, seed: 5)
-    let buffer = try Buffer(byteCount: outputs * inputs * form.byteCount)
+    if form == .q80 {
+      let weight = try #require(try Weight(quantising: values))
+      // ggml's reference: the largest of 32 is 127 steps, the step a float16.
+      for row in 0..<outputs {
+        for start in stride(from: 0, to: inputs, by: 32) {
+          let block = (start..<start + 32).map { values[row, $0] }
+          let top = block.reduce(0) { max($0, abs($1)) }
+          let (scale, inverse) = (Float(Float16(top / 127)), 1 / (top / 127))
+          for (i, value) in block.enumerated() {
+            values[row, start + i] = scale * (value * inverse).rounded(.toNearestOrAwayFromZero)
+          }
+        }
+      }
+      return (weight, values)
+    }
+    let buffer = try Buffer(byteCount: form.byteCount(outputs * inputs))
     let type: ElementType = form == .f32 ? .f32 : form == .f16 ? .f16 : .bf16
     try buffer.withMutableBytes { bytes in
       _ = try encode(values.floats.span, as: type, into: &bytes)
@@ -75,7 +88,42 @@ struct ProductTests {
       try decode(bytes.bytes, as: type, into: &span)
       values.assign(floats)
     }
-    let weight = Weight(buffer, rows: outputs, columns: inputs, form: form)
+    return (Weight(buffer, rows: outputs, columns: inputs, form: form), values)
+  }
+
+  @Test(
+    "a row of a linear layer is the same bits alone and beside others, on any number of threads",
+    arguments: [Weight.Form.f32, .f16, .bf16, .q80], [(70, 1120), (33, 37), (64, 16), (7, 2080)])
+  func companions(form: Weight.Form, extents: (outputs: Int, inputs: Int)) throws {
+    // Blocks are whole.
+    if extents.inputs % form.blockElements != 0 { return }
+    let (weight, _) = try stored(form, extents.outputs, extents.inputs)
+    let x = try random(independentRows, extents.inputs, seed: 6)
+    let start = try random(independentRows, extents.outputs, seed: 7)
+    for adding in [false, true] {
+      let alone = try (0..<x.rows).map { row in
+        let y = try Matrix(rows: 1, columns: extents.outputs)
+        copy(y, start.rows(row..<(row + 1)), on: try Compute(1))
+        linear(y, x.rows(row..<(row + 1)), weight, adding: adding, on: try Compute(1))
+        return y.floats
+      }
+      for (rows, threads) in [(2, 1), (3, 2), (4, 1), (5, 3), (16, 2), (23, 1), (64, 3)] {
+        let y = try Matrix(rows: rows, columns: extents.outputs)
+        let compute = try Compute(threads)
+        copy(y, start.rows(0..<rows), on: compute)
+        linear(y, x.rows(0..<rows), weight, adding: adding, on: compute)
+        for row in 0..<rows { #expect(y.row(row) == alone[row], "row \(row) of \(rows)") }
+      }
+    }
+  }
+
+  /// Rows up to 64 go through one kernel, more through another.
+  @Test(
+    "linear layers over stored weights", arguments: [Weight.Form.f32, .f16, .bf16, .q80],
+    [1, 2, 4, 5, 40, 65])
+  func stored(form: Weight.Form, rows: Int) throws {
+    let (outputs, inputs) = (70, 1120)
+    let (weight, values) = try stored(form, outputs, inputs)
     let x = try random(rows, inputs, seed: 6)
     let y = try Matrix(rows: rows, columns: outputs)
     let compute = try Compute(2)
@@ -84,10 +132,10 @@ struct ProductTests {
     #expect(relativeError(y, want) < 1e-6)
     linear(y, x, weight, adding: true, on: compute)
     #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < 1e-6)
-    let half = weight.columns(500..<1100)
-    linear(y, x.columns(500..<1100), half, on: compute)
+    let half = weight.columns(512..<1120)
+    linear(y, x.columns(512..<1120), half, on: compute)
     let part = product(
-      x.columns(500..<1100).doubles, transpose(values.columns(500..<1100).doubles))
+      x.columns(512..<1120).doubles, transpose(values.columns(512..<1120).doubles))
     #expect(relativeError(y, part) < 1e-6)
   }
 

@@ -72,11 +72,11 @@ struct ExitTests {
       depths.append(thoughts.count)
       if i == Self.promptLength - 1 {
         _ = try decoder.advance(Array(tokens[...i]), exit: rule)
-        #expect(decoder.depth == Self.passes, "a prompt makes all passes")
+        #expect(decoder.depths == [Self.passes], "a prompt makes all passes")
       }
       if isPrompt { continue }
       let logits = try decoder.advance([token], exit: rule)
-      #expect(decoder.depth == thoughts.count, "token \(i)")
+      #expect(decoder.depths == [thoughts.count], "token \(i)")
       let wanted = try #require(thoughts.last).logits.map { Float($0) }
       #expect(relativeError(logits.row(0), wanted) < 1e-5, "token \(i)")
     }

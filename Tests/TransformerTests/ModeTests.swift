@@ -105,6 +105,46 @@ struct ModeTests {
     }
   }
 
+  @Test(
+    "gradients of every parameter under the penalty on the last pass's step",
+    arguments: [(without: 1, with: 2), (without: 2, with: 1)])
+  func settling(steps: (without: Int, with: Int)) throws {
+    let golden = try Golden("tiny-llama")
+    let (graph, source) = try golden.checkpoint("retrofit")
+    let model = try TrainableModel(graph, from: source, on: Compute(2))
+    model.settlingWeight = 0.7
+    let fixture = try ModeFixture("settling-\(steps.without)-\(steps.with)")
+    let loss = try model.lossAndGradient(
+      golden.batch(), labels: golden.integers("labels"), noGradSteps: steps.without,
+      gradSteps: steps.with, state: golden.initialState())
+    let (hard, moved) = (
+      Double(try fixture.floats("loss")[0]), Double(try fixture.floats("settling")[0])
+    )
+    #expect(abs(loss.mean - hard) < 1e-5 * hard)
+    #expect(abs(try #require(model.settlingLoss) - moved) < 1e-5 * moved)
+    for tensor in model.tensors {
+      let got = model.gradients.floats(tensor.offset..<(tensor.offset + tensor.count))
+      let name = "grad.\(tensor.parameter.name)"
+      #expect(relativeError(got, try fixture.floats(name)) < 1e-4, "\(name)")
+    }
+  }
+
+  @Test("a first pass has no step to penalise")
+  func firstPass() throws {
+    let golden = try Golden("tiny-llama")
+    let (graph, source) = try golden.checkpoint("retrofit")
+    func gradients(_ weight: Double) throws -> [Float] {
+      let model = try TrainableModel(graph, from: source, on: Compute(1))
+      model.settlingWeight = weight
+      _ = try model.lossAndGradient(
+        golden.batch(), labels: golden.integers("labels"), gradSteps: 1,
+        state: golden.initialState())
+      #expect(model.settlingLoss == nil)
+      return model.gradients.floats(0..<model.gradients.floatCount)
+    }
+    #expect(try gradients(0) == gradients(0.7))
+  }
+
   @Test("a teacher with another vocabulary is refused")
   func vocabulary() throws {
     let (graph, source) = try Golden("tiny-llama").checkpoint("retrofit")

@@ -21,6 +21,8 @@ void ck_add(float *y, size_t y_stride, const float *x, size_t x_stride, size_t r
 // y += factor * x, by rows.
 void ck_add_scaled(float *y, size_t y_stride, const float *x, size_t x_stride, float factor,
                    size_t rows, size_t width);
+// y += factor * (a - b).
+void ck_add_difference(float *y, const float *a, const float *b, float factor, size_t width);
 // Rows [first, last) of a square matrix right of the diagonal, from the columns below it.
 void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent);
 // sum[c] += over rows of x[r, c].
@@ -92,13 +94,20 @@ double ck_softmax_divergence(const float *x, const float *y, size_t count);
 
 // MARK: gemv.c
 
-// y[v, r] = dot(w[r, :], x[v, :]) for 1 to 4 vectors, or += (`add`).
+// y[v, r] = dot(w[r, :], x[v, :]), or += (`add`): the weights are read once, and the bits of a result
+// depend on its own row and vector alone.
 void ck_gemv_f32(float *y, size_t y_stride, const float *w, size_t w_stride, const float *x,
                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 void ck_gemv_bf16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
                   size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
 void ck_gemv_f16(float *y, size_t y_stride, const uint16_t *w, size_t w_stride, const float *x,
                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+// The same with rows of Q8_0 blocks, whose stride is in bytes; columns are a multiple of 32.
+void ck_gemv_q8_0(float *y, size_t y_stride, const uint8_t *w, size_t w_stride, const float *x,
+                  size_t x_stride, size_t rows, size_t columns, size_t vectors, int add);
+
+// MARK: attend.c
+
 // Attention of `queries` heads of one token, which share keys and values, over cached positions
 // [first, last). `scores` has room for queries * last floats; a `cap` not 0 caps them.
 void ck_attend(float *y, const float *q, const float *k, const float *v, size_t k_stride,

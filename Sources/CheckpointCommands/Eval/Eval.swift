@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import Charts
 import ChatTemplates
+import Generation
 import JSON
 import ModelGraph
 import Models
@@ -60,7 +61,7 @@ struct Eval: Verb {
 
   @Option(help: "Most windows; all of the text by default.") var windows: Int?
 
-  @Option(help: "Windows that run together.") var batchSize = 4
+  @Option(help: "Windows, or questions answered in words, that run together.") var batchSize = 4
 
   @Option(help: "Number of different start states to average over.") var seeds = 1
 
@@ -73,6 +74,7 @@ struct Eval: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
@@ -142,7 +144,7 @@ struct Eval: Verb {
         hint: "give more text, or a smaller --sequence-length")
     }
     let scoring = LossScoring(
-      try opened.load(on: threading.compute()), windows, batchSize: batchSize)
+      try opened.load(on: threading.compute(), as: holding.weights), windows, batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = LossReport(path: opened.path, data: data, windows: windows)
     let total = depths.count * seeds.count * windows.windows.count
@@ -217,11 +219,11 @@ struct Eval: Verb {
     } else {
       scores = try AnswerScoring(
         records, prompts: prompts, tokenizer: tokenizer, match: questions.match,
-        stops: questions.stops, ends: tokenizer.ends(opened.graph),
+        endings: Endings(texts: questions.stops, tokens: tokenizer.ends(opened.graph)),
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
-    let model = try opened.load(on: threading.compute())
+    let model = try opened.load(on: threading.compute(), as: holding.weights)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,
@@ -232,7 +234,9 @@ struct Eval: Verb {
     var lines = ""
     for depth in depths {
       let results = try seeds.map { seed in
-        try scores(Decoder(model, recurrence: depth, seed: seed)) { sample in
+        let decoder = try Decoder(
+          model, sequences: min(batchSize, records.count), recurrence: depth, seed: seed)
+        return try scores(decoder) { sample in
           var sample = sample
           sample["recurrence"] = JSONValue(depth)
           sample["seed"] = .number(JSONNumber(text: "\(seed)"))

@@ -6,26 +6,41 @@ import JSON
 import Kernels
 import ModelGraph
 import Models
+import Platform
+import Scoring
 import Tokenizers
+import Training
 import Transformer
 
 /// `ckpt generate`: let the model go on with a text.
 struct Generate: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Continue a prompt; only the continuation goes to standard output.",
+    abstract: "Continue prompts; only the continuations go to standard output.",
     discussion: """
       BOS is put before the prompt when the tokenizer's configuration says so. Every pass through the \
       core keeps keys and values of its own, so the cache has p + c * r + d entries a token.
+
+      A file of --prompts has one a line, or records with the field prompt and perhaps seed. They run \
+      together, --batch at a time, and each gets the tokens that it would get alone with its seed: \
+      --seed plus its number from 0, or its own. Continuations come in the prompts' order: a line each, \
+      line breaks and backslashes written as \\n and \\\\; with --json, a document a line.
 
       Example:
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
         ckpt generate smollm2-r --prompt "Hi" --chat --temperature 0.7 --top-p 0.9 --seed 3
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
+        ckpt generate smollm2-r --prompts questions.jsonl --batch 16 --json > answers.jsonl
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Text to continue.") var prompt: String
+  @Option(help: "Text to continue.") var prompt: String?
+
+  @Option(
+    help: "File of prompts: one a line, or records with the field prompt.", completion: .file())
+  var prompts: String?
+
+  @Option(help: "Prompts of a file that run together.") var batch = 16
 
   @Flag(help: "Take the prompt as a user's message, in the model's own chat template.")
   var chat = false
@@ -57,10 +72,17 @@ struct Generate: Verb {
   var shareCache = false
 
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  var writesLines: Bool { prompts != nil }
+
   func validate() throws {
+    if (prompt == nil) == (prompts == nil) {
+      throw ValidationError("Give --prompt with a text, or --prompts with a file.")
+    }
+    if !(1...1024).contains(batch) { throw ValidationError("--batch is from 1 to 1024.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens is at least 1.") }
     guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
       throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
@@ -78,31 +100,60 @@ struct Generate: Verb {
       throw ModelError(model, .notRecurrent)
     }
     let tokenizer = try opened.tokenizer()
-    let ids = try promptTokens(tokenizer)
+    if let prompts {
+      try continueFile(PromptFile(prompts), opened, tokenizer, console)
+      return .written
+    }
+    return try .one(continueOne(prompt ?? "", opened, tokenizer, console))
+  }
+
+  // MARK: One prompt
+
+  private func continueOne(
+    _ prompt: String, _ opened: OpenedModel, _ tokenizer: Tokenizer, _ console: Console
+  ) throws -> ContinuationReport {
+    let ids = try tokens(of: prompt, tokenizer)
     guard !ids.isEmpty else {
       throw UsageError("the prompt has no tokens", hint: "give some text with --prompt")
     }
-    let decoder = try Decoder(
-      opened.load(on: threading.compute()), recurrence: recurrence, sharesCoreCache: shareCache,
-      seed: seed)
-    var session = GenerationSession(
-      decoder: decoder, tokenizer: tokenizer, stops: stop.map { Array($0.utf8) },
-      ends: tokenizer.ends(opened.graph))
-    var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
+    let decoder = try decoder(opened, places: 1)
     let streams = !output.json
-    try session.run(
-      ids, limit: min(maxTokens, opened.graph.sizes.context - ids.count), exit: exit?.rule,
-      sampler: &sampler
+    var report: ContinuationReport?
+    try generator(decoder, opened, tokenizer).run(
+      [self.prompt(ids, opened, seed: seed)], exit: exit?.rule
     ) {
       if streams { console.writeModelText($0) }
       try console.requireOutput()
+    } ended: {
+      report = ContinuationReport(
+        prompt: prompt, continuation: $0, cacheEntries: decoder.entryCount)
     }
+    guard let report else { throw FileError("", .interrupted) }
     if streams { console.write("\n") }
-    if exit != nil, !output.quiet { console.note(session.depthLine) }
-    return GenerateReport(prompt: prompt, promptTokens: ids.count, of: session)
+    if exit != nil, !output.quiet { console.note(report.depthLine) }
+    return report
   }
 
-  private func promptTokens(_ tokenizer: Tokenizer) throws -> [Int32] {
+  private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
+    try Decoder(
+      opened.load(on: threading.compute(), as: holding.weights), sequences: places,
+      recurrence: recurrence,
+      sharesCoreCache: shareCache)
+  }
+
+  private func generator(
+    _ decoder: Decoder, _ opened: OpenedModel, _ tokenizer: Tokenizer
+  ) -> Generator {
+    Generator(decoder, tokenizer, Endings(texts: stop, tokens: tokenizer.ends(opened.graph)))
+  }
+
+  private func prompt(_ ids: [Int32], _ opened: OpenedModel, seed: UInt64) -> Prompt {
+    Prompt(
+      ids, limit: min(maxTokens, opened.graph.sizes.context - ids.count),
+      sampler: Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed), seed: seed)
+  }
+
+  private func tokens(of prompt: String, _ tokenizer: Tokenizer) throws -> [Int32] {
     guard chat else { return try tokenizer.encode(prompt, addSpecialTokens: true) }
     guard let template = tokenizer.chatTemplate else {
       throw UsageError("\(model) has no chat template", hint: "leave --chat out")
@@ -112,5 +163,57 @@ struct Generate: Verb {
       variables: tokenizer.templateVariables)
     // The template writes the special tokens itself.
     return try tokenizer.encode(text)
+  }
+
+  // MARK: A file of prompts
+
+  private func continueFile(
+    _ file: PromptFile, _ opened: OpenedModel, _ tokenizer: Tokenizer, _ console: Console
+  ) throws {
+    let context = opened.graph.sizes.context
+    let seeds = file.entries.enumerated().map { $1.seed ?? seed &+ UInt64($0) }
+    let prompts = try zip(file.entries, seeds).map { entry, seed in
+      let ids = try tokens(of: entry.text, tokenizer)
+      guard !ids.isEmpty, ids.count < context else {
+        throw DataError(
+          .promptLength(tokens: ids.count, context: context), file.path, entry.place)
+      }
+      return prompt(ids, opened, seed: seed)
+    }
+    let decoder = try decoder(opened, places: min(batch, prompts.count))
+    var progress = Progress(console, output, "generate", total: prompts.count)
+    var reports = InOrder<ContinuationReport>()
+    var made = 0
+    let start = monotonicSeconds()
+    try generator(decoder, opened, tokenizer).run(prompts, exit: exit?.rule) { continuation in
+      // What a signal cut short is no answer.
+      try Interruption.check()
+      let report = ContinuationReport(
+        prompt: file.entries[continuation.number].text, continuation: continuation,
+        cacheEntries: decoder.entryCount, seed: seeds[continuation.number])
+      made += continuation.made.count
+      for report in reports.add(report, at: continuation.number) { write(report, to: console) }
+      try console.requireOutput()
+      progress.advance()
+    }
+    try Interruption.check()
+    progress.finish()
+    let seconds = monotonicSeconds() - start
+    if !output.quiet {
+      console.note(
+        "\(grouped(made)) tokens for \(grouped(prompts.count)) prompts in \(fixed(seconds, 2)) s: "
+          + "\(fixed(Double(made) / seconds, 1)) tokens a second, the prompts' own time included")
+    }
+  }
+
+  private func write(_ report: ContinuationReport, to console: Console) {
+    if output.json {
+      let value = document(
+        command: GenerateReport.command, isOK: true, fields: report.json, warnings: [], errors: [])
+      return console.print(value.text())
+    }
+    let escaped = report.continuation.text.replacing("\\", with: "\\\\")
+      .replacing("\r", with: "\\r").replacing("\n", with: "\\n")
+    console.writeModelText(escaped + "\n")
   }
 }

@@ -14,7 +14,7 @@ protocol Report {
   var warnings: [Warning] { get }
   /// Whether the text is a model's own, which is given as it is.
   var isModelText: Bool { get }
-  /// Whether another process of a group says it.
+  /// Whether it has been said already, or another process of a group says it.
   var isSilent: Bool { get }
 }
 

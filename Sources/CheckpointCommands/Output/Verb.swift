@@ -8,12 +8,16 @@ import Platform
 protocol Verb: ParsableCommand {
   associatedtype Result: Report
   var output: OutputOptions { get }
+  /// Whether JSON documents stand on a line each.
+  var writesLines: Bool { get }
 
   /// Does the work. Long work writes its progress and notes to `console`.
   func perform(_ console: Console) throws -> Result
 }
 
 extension Verb {
+  var writesLines: Bool { false }
+
   /// Runs the command in this process and ends it: report to standard output, exit code by its
   /// outcome. Nothing is left to be done then, and libraries that would clean up behind themselves
   /// may wait for what the system does not give them.
@@ -60,7 +64,7 @@ extension Verb {
       let value = document(
         command: Result.command, isOK: false, fields: [:], warnings: LateWarnings.take(),
         errors: [json(of: error)])
-      console.print(value.text(indent: 2))
+      console.print(value.text(indent: writesLines ? nil : 2))
       // Where documents do not arrive, this is the way left.
       do { try console.requireOutput() } catch { console.note("error: \(error)") }
     } else {

@@ -23,9 +23,14 @@ struct Verify: Verb {
       package's own layers in a straight line. A folder without a manifest, such as one that \
       transformers saved, is asked what needs none.
 
+      --stability follows the state on a text to r = 64 besides: its steps, its spectral radius (the \
+      largest eigenvalue of the derivative of state by state, by power iteration), the loss by r; and says \
+      whether it settles, drifts or explodes, and at which r the loss is safe.
+
       Example:
         ckpt verify smollm2-r --source SmolLM2-135M-Instruct.Q4_1.gguf
         ckpt verify smollm2-r --self-test
+        ckpt verify run/package --stability heldout.txt
       """)
 
   @Argument(
@@ -48,6 +53,8 @@ struct Verify: Verb {
 
   @Flag(help: "Also put known faults into a copy, and require that each is caught.")
   var selfTest = false
+
+  @OptionGroup(title: "Stability") var stability: StabilityOptions
 
   @Option(
     help: "Also write the report as JSON to this file, such as PACKAGE/VERIFICATION.json.",
@@ -73,6 +80,7 @@ struct Verify: Verb {
       try requireOutsidePackages($0)
       return try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
     }
+    let texts = try stability.texts(opened)
     let verifier = try Verifier(
       package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),
       source: source.map { path in
@@ -96,15 +104,37 @@ struct Verify: Verb {
     }
     if selfTest { checks += try verifier.selfTest(note) }
     progress.finish()
+    var certificate: StabilityCertificate?
+    if !texts.isEmpty {
+      if try verifier.runsModel() {
+        certificate = try measure(verifier, texts, console)
+        certificate.map { checks.append($0.check) }
+      } else {
+        checks.append(
+          Check("stability", .skipped, "weights are NaN or infinite; the model was not run"))
+      }
+    }
     let report = VerifyReport(
       path: package, root: proven.map { "\($0.manifest.root)" },
       canBePackage: !(opened.graph.recurrence?.meetsFinalNorm ?? false), checks: checks,
+      stability: certificate,
       notes: proven == nil ? opened.checkpoint.warnings + opened.graph.notes : [])
     let value = document(
       command: VerifyReport.command, isOK: report.isOK, fields: report.json,
       warnings: report.warnings, errors: [])
     try staged?.publish(Array((value.text(indent: 2) + "\n").utf8))
     return report
+  }
+
+  private func measure(
+    _ verifier: Verifier, _ texts: [StabilityMeter.Text], _ console: Console
+  ) throws -> StabilityCertificate {
+    let meter = try StabilityMeter(verifier.loaded(), verifier.model)
+    var progress = Progress(
+      console, output, "stability", total: texts.count * meter.stepsPerText)
+    let certificate = try meter.measure(texts) { progress.advance() }
+    progress.finish()
+    return certificate
   }
 
   /// Whether there is a manifest to hold the package to; only a folder can be without.

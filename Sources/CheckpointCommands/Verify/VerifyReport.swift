@@ -13,6 +13,8 @@ struct VerifyReport: Report {
   /// Whether a package can be made of the model.
   var canBePackage = true
   var checks: [Check]
+  /// Nil where no text was given.
+  var stability: StabilityCertificate?
   /// What is unusual about a model without a manifest.
   var notes: [Warning]
 
@@ -54,9 +56,29 @@ struct VerifyReport: Report {
     }
     let answer =
       ["passed": "verified", "consistent": "consistent, not verified"][verdict] ?? "NOT verified"
-    return "\(path)\n" + table.text(indent: 2)
+    return "\(path)\n" + table.text(indent: 2) + (stability.map(Self.table) ?? "")
       + "\(answer): \(count(.passed)) checks passed, \(count(.failed)) failed, "
       + "\(count(.skipped)) skipped\n"
+  }
+}
+
+extension VerifyReport {
+  /// The certificate's numbers for each r.
+  private static func table(_ certificate: StabilityCertificate) -> String {
+    var table = TextTable([
+      ("r", .right), ("loss", .right), ("step", .right), ("state rms", .right),
+      ("spectral radius", .right),
+    ])
+    for depth in certificate.depths {
+      table.add([
+        "\(depth.recurrence)", depth.loss.map { fixed($0, 4) } ?? "not finite",
+        depth.settling.map { scientific($0) } ?? "not finite",
+        depth.rootMeanSquare.map { scientific($0) } ?? "not finite",
+        depth.radius.map { fixed($0, 4) } ?? "",
+      ])
+    }
+    return "\n\(certificate.windows) windows, \(grouped(certificate.tokens)) tokens; a step is "
+      + "the state's next change over its norm\n" + table.text(indent: 2) + "\n"
   }
 }
 

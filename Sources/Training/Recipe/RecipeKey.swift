@@ -75,7 +75,10 @@ struct RecipeKey: Sendable {
   ]
 
   private static let recurrence: [RecipeKey] =
-    [whole("recurrence.fixed", \.recurrence.fixed, 0..., most: mostRecurrences)]
+    [
+      whole("recurrence.fixed", \.recurrence.fixed, 0..., most: mostRecurrences),
+      real("recurrence.settling", \.recurrence.settling, 0...),
+    ]
     + curriculum(
       "recurrence.mean", \.recurrence.mean.shape, \.recurrence.mean.start,
       \.recurrence.mean.end, \.recurrence.mean.extent)

@@ -10,6 +10,9 @@ package struct StepRecord: Equatable, Sendable {
   package var loss: Double
   /// From the teacher; nil without one.
   package var divergence: Double?
+  /// Mean over learned tokens of ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖², 0 at r = 1; nil where it is not
+  /// penalised.
+  package var settling: Double?
   /// The scheduled mean.
   package var meanRecurrence: Int
   /// What was drawn, averaged over the step's micro-batches.
@@ -38,6 +41,7 @@ package struct StepRecord: Equatable, Sendable {
       "flops": JSONValue(flops), "flops_full": JSONValue(fullFLOPs), "seconds": JSONValue(seconds),
     ]
     if let divergence { json["divergence"] = JSONValue(divergence) }
+    if let settling { json["settling"] = JSONValue(settling) }
     if let exchange {
       json["exchange_seconds"] = JSONValue(exchange.waited)
       if let active = exchange.active { json["exchange_active_seconds"] = JSONValue(active) }
@@ -68,6 +72,7 @@ package struct StepRecord: Equatable, Sendable {
       meanRecurrence: mean, recurrence: recurrence,
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
       flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
+    settling = number("settling")
     exchange = number("exchange_seconds").map {
       ExchangeTime(waited: $0, active: number("exchange_active_seconds"))
     }

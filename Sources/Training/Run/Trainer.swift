@@ -233,6 +233,7 @@ package final class Trainer {
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
+    record.settling = loss.settling
     if exchange.worldSize > 1 { record.exchange = exchangeTime }
     return record
   }
@@ -305,13 +306,18 @@ package final class Trainer {
   /// The mean over all labels, of micro-batches of which each rank knows its own; the others are 0
   /// there. It is added up in their order, so it does not depend on who ran which.
   private func mean(of losses: [MicroBatchLoss], weights: [Int]) throws -> MicroBatchLoss {
-    let values = try exchange.sum(losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 })
+    let values = try exchange.sum(
+      losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 }
+        + losses.map { $0.settling ?? 0 })
     let total = Double(weights.reduce(0, +))
     func mean(_ values: ArraySlice<Double>) -> Double {
       zip(values, weights).reduce(0) { $0 + $1.0 * Double($1.1) } / total
     }
-    let divergence = job.model.hasTeacher ? mean(values[losses.count...]) : nil
-    return MicroBatchLoss(mean(values[..<losses.count]), divergence: divergence)
+    let count = losses.count
+    return MicroBatchLoss(
+      mean(values[..<count]),
+      divergence: job.model.hasTeacher ? mean(values[count..<2 * count]) : nil,
+      settling: settings.recurrence.settling > 0 ? mean(values[(2 * count)...]) : nil)
   }
 
   private static let stateStream: UInt64 = 0x7374_6174_6500_0000  // "state"

@@ -44,10 +44,13 @@ package struct MicroBatchLoss: Equatable, Sendable {
   package var crossEntropy: Double
   /// From the teacher, of the softened distributions; nil without one.
   package var divergence: Double?
+  /// ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖² of the last pass; nil where it is not penalised.
+  package var settling: Double?
 
-  package init(_ crossEntropy: Double, divergence: Double? = nil) {
+  package init(_ crossEntropy: Double, divergence: Double? = nil, settling: Double? = nil) {
     self.crossEntropy = crossEntropy
     self.divergence = divergence
+    self.settling = settling
   }
 }
 

@@ -71,6 +71,8 @@ package struct TrainingSettings: Equatable, Sendable {
   package struct Recurrence: Equatable, Sendable {
     /// r in every micro-batch; 0 draws it.
     package var fixed = 0
+    /// Weight of a penalty on the last pass's step; 0 for none.
+    package var settling = 0.0
     package var mean = Curriculum(.oneMinusSquareRoot, to: 8, over: .share(0.75))
     package var backpropDepth = Curriculum.constant(8)
 

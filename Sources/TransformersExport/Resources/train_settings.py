@@ -114,6 +114,7 @@ SETTINGS = {setting.path: setting for setting in [
     _real("distillation.temperature", 2.0, least=0.01),
     _real("distillation.mix", 0.5, 1),
     _whole("recurrence.fixed", 0),
+    _real("recurrence.settling", 0.0),
     *_curriculum("recurrence.mean", "1-sqrt", 8, 0.75),
     *_curriculum("recurrence.backprop_depth", "constant", 8, 0),
     _choice("optimizer.kind", "muon", "muon", "adamw", "adamw-atan2"),

@@ -1,0 +1,55 @@
+import Archives
+import ByteIO
+import JSON
+import Scoring
+import Training
+
+/// The prompts of a file: a line each of a text, or the field `prompt` of each record.
+struct PromptFile {
+  struct Entry {
+    let text: String
+    /// The record's own.
+    let seed: UInt64?
+    let place: DataError.Place
+  }
+
+  let path: String
+  private(set) var entries: [Entry] = []
+
+  init(_ path: String) throws {
+    self.path = path
+    let kind = try DataSniffer(path).kind
+    if kind.isRecords {
+      entries = try EvalRecord.read(path).map { record in
+        Entry(text: try record.text("prompt"), seed: try Self.seed(record), place: record.place)
+      }
+    } else if kind.isTokens {
+      throw DataError(.notDocuments(kind), path)
+    } else {
+      try readLines()
+    }
+    guard !entries.isEmpty else { throw DataError(.empty, path) }
+  }
+
+  private static func seed(_ record: EvalRecord) throws(DataError) -> UInt64? {
+    switch record.fields["seed"] {
+    case nil, .null: return nil
+    case .number(let number):
+      if let seed = UInt64(number.text) { return seed }
+    default: break
+    }
+    throw record.error(.wrongType(field: "seed", wanted: "a whole number from 0 on"))
+  }
+
+  /// Lines of white space alone are no prompts.
+  private mutating func readLines() throws {
+    var lines = LineReader(try DecompressedStream(path))
+    while let bytes = try lines.next() {
+      if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw DataError(.invalidUTF8, path, line: lines.line)
+      }
+      entries.append(Entry(text: text, seed: nil, place: .line(lines.line)))
+    }
+  }
+}
