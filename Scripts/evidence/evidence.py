@@ -66,6 +66,7 @@ def collect(shop: Workshop) -> dict:
     return {
         "command": "make evidence-quick" if shop.scale.name == "quick" else "make evidence",
         "scale": dataclasses.asdict(shop.scale),
+        "precision": shop.precision,
         "what": {arm.name: arm.what for arm in arms},
         "arms": [arm.name for arm in plan.ARMS],
         "ablations": [arm.name for arm in plan.ABLATIONS],

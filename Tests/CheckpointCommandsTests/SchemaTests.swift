@@ -97,6 +97,7 @@ struct SchemaTests {
       "--sequence-length", "16", "--cache", folder.file("cache"))
     try check(Train.self, package, "--data", text, "--print-recipe")
     try check(Runs.self, run)
+    try check(Runs.self, "--group", "a=\(run)")
     try check(ReportCommand.self, run, "-o", folder.file("r.html"))
   }
 

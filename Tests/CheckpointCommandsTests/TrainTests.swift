@@ -339,6 +339,22 @@ struct TrainTests {
     #expect(try pathKind(svg) == .file)
     let json = try outcome(Runs.self, paths + ["--json"]).json
     #expect(json?["runs"]?.array?.compactMap { $0["name"]?.string } == ["slow", "fast"])
+    #expect(json?["groups"]?.array?.isEmpty == true)
+    let group = ["--group", "seeds=" + paths.joined(separator: ",")]
+    let compared = try outcome(Runs.self, group + ["--json"])
+    let result = try #require(
+      compared.json?["groups"]?.array?.first?["results"]?.array?.first, "\(compared.notes)")
+    let last = try #require(json?["runs"]?.array).compactMap {
+      $0["evaluation"]?["results"]?.array?.first?["loss"]?.double
+    }
+    // Runs of equal steps and drawn recurrences end at the same FLOPs.
+    #expect(abs((result["loss"]?.double ?? 0) - (last[0] + last[1]) / 2) < 1e-12)
+    #expect(result["margin"]?.double ?? 0 > 0)
+    #expect(try outcome(Runs.self, group).output.contains("At "))
+    for bad in [["--group", "seeds"], group + group, []] {
+      #expect(
+        CheckpointCommand.run(["runs"] + bad, Console(output: { _ in }, notes: { _ in })) == 64)
+    }
     #expect(try outcome(Runs.self, [folder.file("nowhere")]).code == 5)
   }
 }
