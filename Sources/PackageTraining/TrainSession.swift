@@ -32,11 +32,14 @@ package struct TrainSession {
   private let plan: ActivationPlan
   private let byteCount: Int
 
-  /// - Parameter flops: What the run may cost; nil for as many steps as the settings say.
+  /// - Parameters:
+  ///   - flops: What the run may cost; nil for as many steps as the settings say.
+  ///   - report: Writes the page about a run, and about its package at the end.
   package init(
     model: OpenedModel, settings: TrainingSettings, flops: Double? = nil, run: RunFolder,
     saving: Saving, compute: Compute, cache: TokenCache, observer: any RunObserver,
-    exchange: any GradientExchange
+    exchange: any GradientExchange,
+    report: @escaping (_ run: RunFolder, _ package: String?) throws -> Void = { _, _ in }
   ) throws {
     self.exchange = exchange
     try exchange.together {
@@ -76,6 +79,7 @@ package struct TrainSession {
     job.identity = try exchange.together { try model.identity().description }
     job.writesPackage = !saving.factorsOnly
     job.exchange = exchange
+    job.writeReport = { try report(run, $0) }
     trainer = try exchange.together { try Trainer(job, report: observer.show) }
     self.run = run
     plan = network.plan
@@ -105,7 +109,7 @@ package struct TrainSession {
     if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()
     guard exchange.isFirst else { return nil }
-    let written = try [run.package, run.factors, run.curve].filter { try pathKind($0) != nil }
+    let written = try [run.package, run.factors, run.curve, run.report].filter { try pathKind($0) != nil }
     return TrainingOutcome(
       run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),

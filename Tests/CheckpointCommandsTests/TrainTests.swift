@@ -52,6 +52,10 @@ struct TrainTests {
     let evaluations = try #require(json["evaluations"]?.array)
     #expect(evaluations.count == 2)
     let result = folder.file("run") + "/package"
+    #expect(json["report"]?.string == folder.file("run") + "/report.html")
+    let page = try String(contentsOfFile: folder.file("run") + "/report.html", encoding: .utf8)
+    // The page shows the package that came out, with its verdict.
+    #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains(result))
     let model = try OpenedModel(result)
     #expect(model.graph.recurrence?.meanRecurrence == 3)
     #expect(model.checkpoint.tensors.allSatisfy { $0.type == .element(.f32) })

@@ -4,6 +4,7 @@ import Kernels
 import Models
 import PackageTraining
 import Platform
+import Reports
 import Training
 
 /// `ckpt train`: carries a package through a training run.
@@ -11,9 +12,9 @@ struct Train: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Train a recurrent package, or the source model itself, on the CPU.",
     discussion: """
-      The run folder receives metrics.jsonl, evaluations.jsonl, curve.svg, recipe.yaml, checkpoints \
-      and the trained package. A run that was stopped goes on with --resume, and gives the same \
-      losses as one that was not; with more --steps it goes on after its end.
+      The run folder receives metrics.jsonl, evaluations.jsonl, recipe.yaml, report.html, curve.svg, \
+      checkpoints and the trained package. A run that was stopped goes on with --resume, and gives \
+      the same losses as one that was not; with more --steps it goes on after its end.
 
       A ckpt built with the package trait MPI trains on several processes that share the batch: \
       mpirun -n N ckpt train ….
@@ -98,7 +99,7 @@ struct Train: Verb {
       settings: asked, flops: flops, run: run,
       saving: saving.saving, compute: try Compute(threads, precision: asked.precision),
       cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
-      exchange: exchange)
+      exchange: exchange, report: Self.writeReport)
     let settings = session.settings
     let lock = try exchange.together { () -> FileLock? in
       if !isNew, settings.steps < asked.steps {
@@ -117,6 +118,13 @@ struct Train: Verb {
     }
     defer { withExtendedLifetime(lock) {} }
     return try session.train(resuming: !isNew)
+  }
+
+  /// Writes the page about a run, whole or not at all.
+  private static func writeReport(of run: RunFolder, _ package: String?) throws {
+    let page = try ReportPage(
+      runs: [RunSummary(run.path)], package: package.map { try PackageSummary($0) })
+    try run.write(page.html, to: run.report)
   }
 
   private func checkedSettings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {

@@ -35,6 +35,7 @@ enum TrainReport: Report {
       return [
         "run": .string(outcome.run.path), "package": outcome.path(outcome.run.package),
         "factors": outcome.path(outcome.run.factors),
+        "report": outcome.path(outcome.run.report),
         "steps": JSONValue(progress.step), "tokens": JSONValue(progress.tokens),
         "updates": JSONValue(progress.updates), "skipped_steps": JSONValue(progress.skipped),
         "skipped_records": JSONValue(outcome.skippedRecords),
@@ -89,6 +90,7 @@ extension TrainingOutcome {
     if skippedRecords > 0 { text += "\(skippedRecords) bad records left out\n" }
     for (name, path) in [
       ("Package", run.package), ("Factors", run.factors), ("Curve  ", run.curve),
+      ("Report ", run.report),
     ]
     where written.contains(path) { text += "\(name)  \(path)\n" }
     return text

@@ -16,6 +16,8 @@ package struct RunFolder: Sendable {
   package var evaluations: String { path + "/evaluations.jsonl" }
   package var recipe: String { path + "/" + Self.recipeName }
   package var curve: String { path + "/curve.svg" }
+  /// The page that tells what the run has done so far.
+  package var report: String { path + "/report.html" }
   /// The trained package.
   package var package: String { path + "/package" }
   /// The low-rank factors of a run in mode `lora`.

@@ -26,6 +26,8 @@ package final class Trainer {
     package var writesPackage = true
     /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
+    /// Writes a page about the run as its logs tell it by now, and at the end about its package.
+    package var writeReport: (_ package: String?) throws -> Void = { _ in }
 
     package init(
       settings: TrainingSettings, model: any TrainingModel, data: Dataset, ledger: FLOPLedger,
@@ -157,6 +159,8 @@ package final class Trainer {
   private func writeResult() throws {
     try job.writePackage(job.run.package, progress)
     try writeCurve()
+    let hasPackage = try pathKind(job.run.package) == .folder
+    try job.writeReport(hasPackage ? job.run.package : nil)
   }
 
   func writeCurve() throws {
@@ -357,6 +361,7 @@ package final class Trainer {
       step: progress.step, tokens: progress.tokens, results: results)
     if exchange.isFirst {
       try AppendedFile(job.run.evaluations).append(line: record.json.text())
+      if progress.step > 0, try finishing({ try job.writeReport(nil) }) { isStopPending = true }
     }
     report(.evaluated(record))
     guard record.meanLoss < progress.bestLoss ?? .infinity else { return false }
