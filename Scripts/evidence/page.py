@@ -1,5 +1,6 @@
 """docs/evidence.md, from results.json alone: what was claimed, what came out, and how to run it again."""
 
+import intervals
 from table import Table
 
 PERCENT = 100
@@ -18,12 +19,12 @@ def nats(value: dict, sign: bool = False) -> str:
 
 
 def verdict(value: dict, better: int) -> str:
-    """What an interval of a difference says of a claim that it is above (1) or below (-1) zero."""
+    """What an interval of a difference says of the claim that it is above (1) or below (-1) zero."""
     if min(better * value["low"], better * value["high"]) > 0:
-        return "holds here"
+        return "supported"
     if max(better * value["low"], better * value["high"]) < 0:
-        return "does not hold here"
-    return "is not decided here: the interval includes no difference"
+        return "contradicted"
+    return "undecided, as the interval includes no difference"
 
 
 def rows(head: list[str], body: list[list[str]]) -> str:
@@ -74,8 +75,8 @@ def claims(table: Table) -> str:
         right, lost = table.against("curriculum", "original", "exact"), table.against("curriculum", "original", "nats")
         parts.append(
             "**(a) At equal training compute, a retrofit beats post-training the original.** Retrofit less original: "
-            f"{percent(right, True)} points of right answers, {nats(lost, True)} nats. By right answers the claim "
-            f"{verdict(right, 1)}; by loss it {verdict(lost, -1)}."
+            f"{percent(right, True)} points of right answers, {nats(lost, True)} nats. By right answers the claim is "
+            f"{verdict(right, 1)}; by loss it is {verdict(lost, -1)}."
         )
     if {"curriculum", "fixed"} <= table.runs.keys():
         right, lost = table.against("curriculum", "fixed", "exact"), table.against("curriculum", "fixed", "nats")
@@ -83,7 +84,7 @@ def claims(table: Table) -> str:
         parts.append(
             "**(b) A curriculum of recurrences keeps the quality for less compute.** At equal FLOPs the curriculum saw "
             f"{PERCENT * saved:.0f} % more of its tokens than the fixed mean did; curriculum less fixed: {percent(right, True)} points "
-            f"of right answers, {nats(lost, True)} nats. That it is better {verdict(lost, -1)} by loss."
+            f"of right answers, {nats(lost, True)} nats. That the curriculum is the better one is {verdict(lost, -1)}, by loss."
         )
     if "curriculum" in table.runs:
         arm, depths = "curriculum", table.depths("curriculum")
@@ -91,7 +92,7 @@ def claims(table: Table) -> str:
         beyond = contrast(table, arm, depths[-1], trained)
         parts.append(
             f"**(c) Depth at test time is decoupled from parameters.** From r = {depths[0]} to the trained r = {trained}: "
-            f"{percent(gain, True)} points of right answers, so that accuracy rises with r {verdict(gain, 1)}. From there to "
+            f"{percent(gain, True)} points of right answers; that accuracy rises with r is {verdict(gain, 1)}. From there to "
             f"r = {depths[-1]}: {percent(beyond, True)} points."
         )
     return "\n\n".join(parts) + "\n"
@@ -103,8 +104,6 @@ def mean_tokens(table: Table, arm: str) -> float:
 
 def contrast(table: Table, arm: str, deep: str, shallow: str) -> dict:
     """Right answers at one recurrence less those at another, of the same runs on the same questions."""
-    import intervals
-
     return intervals.mean(table.exact(arm, deep) - table.exact(arm, shallow))
 
 
@@ -170,7 +169,8 @@ def write(results: dict) -> str:
             "## What else was tried\n\nEach differs from `curriculum` in one thing, and shows the change with its interval:\n\n"
             f"{ablation_table(table, others)}\n![What each choice changes](evidence/ablations.svg)\n\n"
         )
-    first = {question["task"]: question for question in results["questions"] if question["steps"] == 4}
+    example = min((steps for steps in table.steps() if steps > 2), default=table.steps()[0])
+    first = {question["task"]: question for question in results["questions"] if question["steps"] == example}
     examples = "\n    ".join(question["prompt"] + question["completion"] for question in first.values())
     return PAGE.format(
         command=results["command"],

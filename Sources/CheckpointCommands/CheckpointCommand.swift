@@ -10,25 +10,17 @@ package struct CheckpointCommand: ParsableCommand {
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
     version: ToolVersion.current,
-    subcommands: [
-      Inspect.self,
-      Layers.self,
-      Init.self,
-      Retrofit.self,
-      Verify.self,
-      Train.self,
-      Runs.self,
-      ReportCommand.self,
-      Eval.self,
-      Generate.self,
-      Trace.self,
-      Convert.self,
-      Export.self,
-      Diff.self,
-      Tokenize.self,
-      Pack.self,
-      Unpack.self,
-      Manual.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Models",
+        subcommands: [Inspect.self, Layers.self, Init.self, Convert.self, Diff.self]),
+      CommandGroup(
+        name: "Recurrence",
+        subcommands: [Retrofit.self, Verify.self, Export.self, Pack.self, Unpack.self]),
+      CommandGroup(name: "Training", subcommands: [Train.self, Runs.self, ReportCommand.self]),
+      CommandGroup(
+        name: "Measuring", subcommands: [Eval.self, Generate.self, Trace.self, Tokenize.self]),
+      CommandGroup(name: "Help", subcommands: [Manual.self]),
     ])
 
   package init() {}

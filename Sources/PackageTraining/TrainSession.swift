@@ -109,7 +109,9 @@ package struct TrainSession {
     if resuming { try exchange.together { try trainer.resume() } }
     try trainer.run()
     guard exchange.isFirst else { return nil }
-    let written = try [run.package, run.factors, run.curve, run.report].filter { try pathKind($0) != nil }
+    let written = try [run.package, run.factors, run.curve, run.report].filter {
+      try pathKind($0) != nil
+    }
     return TrainingOutcome(
       run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
