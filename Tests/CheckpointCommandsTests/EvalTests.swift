@@ -173,6 +173,17 @@ struct EvalTests {
     }
   }
 
+  @Test("eight-bit weights score answers too, with numbers of their own")
+  func eightBits() throws {
+    func nats(_ more: [String]) throws -> Double {
+      let path = Fixtures.path("eval/completions.jsonl")
+      let result = try result(eval(path, ["--task", "answers"] + more))
+      return try #require(result["nats"]?.double)
+    }
+    let (stored, rounded) = (try nats([]), try nats(["--weights", "q8_0"]))
+    #expect(stored != rounded && abs(stored - rounded) < 0.1 * stored)
+  }
+
   @Test("questions are told apart by a field; one that is missing is named")
   func groups() throws {
     let path = Fixtures.path("eval/completions.jsonl")

@@ -166,9 +166,11 @@ struct Eval: Verb {
       data, for: opened, limit: questions.limit, batchSize: batchSize, date: date)
     var report = ScoreReport(
       path: opened.path, data: data, task: .answers, shots: 0, template: questions.template)
-    report.grouping = try grouping(EvalRecord.read(data, limit: documents.count))
+    if questions.by != nil {
+      report.grouping = try grouping(EvalRecord.read(data, limit: documents.count))
+    }
     let samples = try questions.samples.map { try file(at: $0) }
-    let model = try opened.load(on: threading.compute())
+    let model = try opened.load(on: threading.compute(), as: holding.weights)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     var progress = Progress(
       console, output, "eval", total: depths.count * seeds.count * documents.count)
