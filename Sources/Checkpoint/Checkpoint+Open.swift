@@ -1,5 +1,5 @@
-import ByteIO
-import JSON
+package import ByteIO
+package import JSON
 import Tensors
 
 extension Checkpoint {
@@ -20,7 +20,7 @@ extension Checkpoint {
       return try pathKind(sibling) == .file ? ByteRegion(path: sibling) : nil
     }
     let files = try PackedFiles.read(weights.format == .gguf ? weights.metadata : nil, path: path)
-    let config = try files?.first { $0.name == "config.json" }.map { try Self.object($0.region) }
+    let config = try files?.first { $0.name == "config.json" }.map { try Self.config($0.region) }
     return try Checkpoint(
       path: path, layout: .file, weights: weights, config: config, sideFiles: files ?? [])
   }
@@ -46,13 +46,14 @@ extension Checkpoint {
           "checkpoint.adapter", "an adapter (PEFT), to be merged with its base model, not a model",
           file: folder.path))
     }
-    let config = try sideFiles.first { $0.name == "config.json" }.map { try Self.object($0.region) }
+    let config = try sideFiles.first { $0.name == "config.json" }.map { try Self.config($0.region) }
     try self.init(
       path: folder.path, layout: .folder, weights: choice.open(in: folder), config: config,
       sideFiles: sideFiles, warnings: warnings)
   }
 
-  private static func object(_ region: ByteRegion) throws -> JSONObject {
+  /// The object of a `config.json`.
+  package static func config(_ region: ByteRegion) throws -> JSONObject {
     try region.requireDownloaded()
     let text = try region.contents(limit: configLimit)
     guard let object = try JSONValue(parsing: text, path: region.path).object else {

@@ -8,18 +8,7 @@ extension Parameter {
     guard case .rows(let sources) = recipe.content else { return nil }
     var part = self
     part.shape[0] = wanted.count
-    var pieces: [RowSource] = []
-    var start = 0
-    for source in sources {
-      let common = wanted.clamped(to: start..<(start + source.rows.count))
-      let first = source.rows.lowerBound - start
-      start += source.rows.count
-      if common.isEmpty { continue }
-      var piece = source
-      piece.rows = common.lowerBound + first..<common.upperBound + first
-      pieces.append(piece)
-    }
-    part.recipe.content = .rows(pieces)
+    part.recipe.content = .rows(sources.taking(wanted))
     return part
   }
 

@@ -47,6 +47,24 @@ package struct RowSource: Equatable, Sendable {
   }
 }
 
+extension [RowSource] {
+  /// The parts that make up the rows `wanted` of the result, in order.
+  package func taking(_ wanted: Range<Int>) -> [RowSource] {
+    var parts: [RowSource] = []
+    var start = 0
+    for source in self {
+      let common = wanted.clamped(to: start..<(start + source.rows.count))
+      let first = source.rows.lowerBound - start
+      start += source.rows.count
+      if common.isEmpty { continue }
+      var part = source
+      part.rows = common.lowerBound + first..<common.upperBound + first
+      parts.append(part)
+    }
+    return parts
+  }
+}
+
 /// The order in which a source's rows are read.
 package enum RowOrder: Equatable, Sendable {
   case stored

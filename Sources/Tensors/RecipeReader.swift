@@ -111,18 +111,12 @@ extension RecipeReader {
   /// The stored rows that make up `rows` of the result, in order.
   fileprivate static func runs(_ parts: [RowSource], _ rows: Range<Int>) -> [Run] {
     var runs: [Run] = []
-    var start = 0
-    for part in parts {
-      let wanted = rows.clamped(to: start..<(start + part.rows.count))
-      let first = part.rows.lowerBound - start
-      start += part.rows.count
-      if wanted.isEmpty { continue }
+    for part in parts.taking(rows) {
       if part.order == .stored {
-        let range = wanted.lowerBound + first..<wanted.upperBound + first
-        runs.append(Run(tensor: part.tensor, rows: range))
+        runs.append(Run(tensor: part.tensor, rows: part.rows))
       } else {
-        for row in wanted {
-          let stored = part.order.storedRow(row + first)
+        for row in part.rows {
+          let stored = part.order.storedRow(row)
           runs.append(Run(tensor: part.tensor, rows: stored..<(stored + 1)))
         }
       }

@@ -11,9 +11,6 @@ package struct LabelScore: Equatable, Sendable {
 }
 
 extension Model {
-  /// Rows of logits that exist at a time.
-  private static let scoredRows = 128
-
   /// How well the model predicts each label, one by one.
   ///
   /// - Parameters:
@@ -24,18 +21,10 @@ extension Model {
   package func scores(
     _ batch: Batch, labels: [Int32], _ options: ForwardOptions = ForwardOptions()
   ) throws -> [LabelScore] {
-    guard labels.count == batch.tokens.count else {
-      throw TransformerError(
-        .raggedBatch(count: labels.count, sequences: batch.sequences, length: batch.length))
-    }
-    try checkLabels(labels, network)
-    var options = options
-    options.logits = .none
-    options.keepsHidden = false
-    let normed = try forward(batch, options).normed
+    let normed = try lastHidden(batch, labels: labels, options)
     let wanted = labels.indices.filter { labels[$0] >= 0 }
     var scores: [LabelScore] = []
-    let count = min(max(wanted.count, 1), Self.scoredRows)
+    let count = min(max(wanted.count, 1), Self.rowsAtATime)
     let hidden = try Matrix(rows: count, columns: normed.columns)
     let logits = try Matrix(rows: count, columns: network.sizes.vocabulary)
     let losses = try Matrix(rows: 1, columns: count)

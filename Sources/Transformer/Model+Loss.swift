@@ -25,7 +25,7 @@ package struct LossSum: Equatable, Sendable {
 
 extension Model {
   /// Rows of logits that exist at a time while a loss is summed.
-  private static let rowsAtATime = 128
+  static let rowsAtATime = 128
 
   /// How well the model predicts `labels`: cross-entropy over the labels that count.
   ///
@@ -36,6 +36,20 @@ extension Model {
   package func loss(
     _ batch: Batch, labels: [Int32], _ options: ForwardOptions = ForwardOptions()
   ) throws -> LossSum {
+    let normed = try lastHidden(batch, labels: labels, options)
+    let room = try Matrix(
+      rows: min(normed.rows, Self.rowsAtATime), columns: network.sizes.vocabulary)
+    let nats = crossEntropy(
+      dHidden: nil, dHead: nil, hidden: normed, head: network.head, form: network.logitForm,
+      labels: labels, weight: 0, logits: room, on: compute)
+    guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
+    return LossSum(nats: nats, count: labels.count { $0 >= 0 })
+  }
+
+  /// What the head reads, `[T, h]`, for a batch whose labels have been checked.
+  func lastHidden(
+    _ batch: Batch, labels: [Int32], _ options: ForwardOptions
+  ) throws -> Matrix {
     guard labels.count == batch.tokens.count else {
       throw TransformerError(
         .raggedBatch(count: labels.count, sequences: batch.sequences, length: batch.length))
@@ -44,14 +58,7 @@ extension Model {
     var options = options
     options.logits = .none
     options.keepsHidden = false
-    let normed = try forward(batch, options).normed
-    let room = try Matrix(
-      rows: min(normed.rows, Self.rowsAtATime), columns: network.sizes.vocabulary)
-    let nats = crossEntropy(
-      dHidden: nil, dHead: nil, hidden: normed, head: network.head, form: network.logitForm,
-      labels: labels, weight: 0, logits: room, on: compute)
-    guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
-    return LossSum(nats: nats, count: labels.count { $0 >= 0 })
+    return try forward(batch, options).normed
   }
 
   /// Negative log-likelihood of each label in nats, 0 where there is none.

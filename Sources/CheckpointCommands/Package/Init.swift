@@ -40,7 +40,7 @@ struct Init: Verb {
 
   func perform(_ console: Console) throws -> InitReport {
     let file = try pathKind(model) == .folder ? model + "/config.json" : model
-    let config = try object(ByteRegion(path: file))
+    let config = try Checkpoint.config(ByteRegion(path: file))
     let weights = UntrainedWeights(seed: seed, type: dtype.elementType)
     let graph: ModelGraph
     do {
@@ -70,17 +70,6 @@ struct Init: Verb {
     Warning(
       "init.no_tokenizer", "no tokenizer is written; name a folder that has one with --tokenizer",
       file: outputPath)
-  }
-
-  /// Largest configuration that is read, in bytes.
-  private static let limit = 16 << 20
-
-  private func object(_ region: ByteRegion) throws -> JSONObject {
-    let value = try JSONValue(parsing: region.contents(limit: Self.limit), path: region.path)
-    guard let object = value.object else {
-      throw CheckpointError(.configNotObject, path: region.path)
-    }
-    return object
   }
 }
 
