@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Does a retrofit pay? Makes the data, trains all arms at equal FLOPs, measures them, and writes
 docs/evidence/results.json, its figures and docs/evidence.md. Run it as Scripts/evidence.sh, which
-brings what it needs. What is done already is kept, so it can be stopped at any time.
+brings what it needs. It can be stopped at any time: what is done, here or in results.json by the
+same plan, is not done again.
 """
 
 import argparse
-import dataclasses
 import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import figures
@@ -22,6 +26,8 @@ def main() -> None:
     parser.add_argument("--ckpt", required=True, help="a release build of ckpt")
     parser.add_argument("--quick", action="store_true", help="a tiny scale that shows that everything runs")
     parser.add_argument("--threads", type=int, default=2, help="threads of each command")
+    parser.add_argument("--base", action="store_true", help="train the base again, in place of the one in fixtures")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
     parser.add_argument("--report", action="store_true", help="write the page of what is done, and train nothing")
     options = parser.parse_args()
     scale = plan.QUICK if options.quick else plan.FULL
@@ -29,27 +35,47 @@ def main() -> None:
     # The page of the quick form is no evidence, so it does not replace the other.
     output = work / "docs" if options.quick else ROOT / "docs"
     shop = Workshop(work, scale, options.ckpt, options.threads)
+    if options.base:
+        shop.write_base()
+        return
+    file = output / "evidence/results.json"
+    if file.exists():
+        shop.take(json.loads(file.read_text()))
     if not options.report:
-        train(shop)
+        train(shop, time.monotonic() + 60 * options.minutes)
     results = collect(shop)
-    (output / "evidence").mkdir(parents=True, exist_ok=True)
-    (output / "evidence/results.json").write_text(json.dumps(results, separators=(",", ":")) + "\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, separators=(",", ":")) + "\n")
     figures.draw(results, output / "evidence")
     (output / "evidence.md").write_text(page.write(results))
     print(f"wrote {output}/evidence.md")
 
 
-def train(shop: Workshop) -> None:
+def train(shop: Workshop, end: float) -> None:
     """All runs, first one seed of every arm, so that early results show all of them."""
+    for work in runs(shop):
+        if time.monotonic() > end:
+            print("time is up: the same command goes on from here")
+            return
+        work()
+
+
+def runs(shop: Workshop) -> Iterator[Callable[[], object]]:
+    for arm in plan.ARMS:
+        for rate in shop.grid(arm):
+            yield partial(shop.run, arm, plan.GRID_SEED, rate, "grid")
     rates = {arm.name: shop.best_rate(arm) for arm in plan.ARMS}
     for seed in shop.scale.seeds:
         for arm in plan.ARMS:
-            shop.run(arm, seed, rates[arm.name], "test")
+            yield partial(shop.run, arm, seed, rates[arm.name], "test")
     for seed in shop.scale.ablation_seeds:
         for arm in plan.ABLATIONS:
             # An optimizer has rates of its own; everything else has those of what it is compared with.
+            if arm.optimizer != "muon":
+                for rate in shop.grid(arm):
+                    yield partial(shop.run, arm, plan.GRID_SEED, rate, "grid")
             rate = rates["curriculum"] if arm.optimizer == "muon" else shop.best_rate(arm)
-            shop.run(arm, seed, rate, "test")
+            yield partial(shop.run, arm, seed, rate, "test")
 
 
 def collect(shop: Workshop) -> dict:
@@ -62,19 +88,16 @@ def collect(shop: Workshop) -> dict:
         return sorted(records, key=lambda run: (order.index(run["arm"]), run["seed"], run["rate"]))
 
     arms = plan.ARMS + plan.ABLATIONS
-    base = shop.folder / "runs/base"
     return {
         "command": "make evidence-quick" if shop.scale.name == "quick" else "make evidence",
-        "scale": dataclasses.asdict(shop.scale),
-        "precision": shop.precision,
+        "plan": shop.plan(),
         "what": {arm.name: arm.what for arm in arms},
         "arms": [arm.name for arm in plan.ARMS],
         "ablations": [arm.name for arm in plan.ABLATIONS],
         "questions": shop.questions("test"),
-        "base": {**shop.cost(base), "parameters": shop.ckpt("inspect", str(base / "package"))["parameters"]},
+        "base": {**shop.base_cost(), "parameters": shop.ckpt("inspect", shop.base())["parameters"]},
         "runs": of("test"),
-        # Which rate is best needs no single answers.
-        "grid": [{key: run[key] for key in ("arm", "seed", "rate", "flops", "seconds", "curve")} for run in of("grid")],
+        "grid": of("grid"),
     }
 
 

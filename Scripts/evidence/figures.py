@@ -75,7 +75,7 @@ def by_steps(table: Table, arm: str, other: str, folder: Path) -> None:
             curve(axis, steps, values, f"r = {depth}", number)
         values = [table.accuracy(other, table.usual(other), task=task, steps=count) for count in steps]
         axis.plot(steps, [value["mean"] for value in values], "--", color="#444444", label=other)
-        axis.axvline(table.results["scale"]["trained_steps"], color="#888888", linewidth=0.8, linestyle=":")
+        axis.axvline(table.results["plan"]["scale"]["trained_steps"], color="#888888", linewidth=0.8, linestyle=":")
         axis.set(title=task, xlabel="steps")
     axes[0].set(ylabel="right answers")
     axes[-1].legend(frameon=False, fontsize=8)

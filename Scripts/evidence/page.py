@@ -57,7 +57,7 @@ def depth_table(table: Table, arm: str, steps: list[int]) -> str:
             if "original" in table.runs
             else None
         )
-        beyond = count > table.results["scale"]["trained_steps"]
+        beyond = count > table.results["plan"]["scale"]["trained_steps"]
         body.append(
             [
                 f"{count}{', beyond training' if beyond else ''}",
@@ -162,7 +162,7 @@ def write(results: dict) -> str:
     table = Table(results)
     arms = [arm for arm in results["arms"] if arm in table.runs]
     others = [arm for arm in results["ablations"] if arm in table.runs]
-    scale = results["scale"]
+    scale = results["plan"]["scale"]
     ablations = ""
     if others:
         ablations = (

@@ -58,25 +58,31 @@ class Scale:
     name: str
     base_flops: float
     arm_flops: float
+    # Of the runs that only find the best rate.
+    grid_flops: float
     seeds: list[int]
     ablation_seeds: list[int]
     # Peak learning rates that every arm may choose from, of Muon's matrices, and of AdamW.
     rates: dict[str, list[float]]
+    # A file with the base, made once by the recipe that this plan is; None trains one.
+    base: str | None = None
     mean_recurrence: int = 4
     recurrences: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])
-    trained_steps: int = 10
-    tested_steps: list[int] = field(default_factory=lambda: [2, 4, 6, 8, 10, 12, 14])
+    trained_steps: int = 8
+    tested_steps: list[int] = field(default_factory=lambda: [2, 4, 6, 8, 10, 12])
     questions_each: int = 30
     training_questions: int = 120_000
-    base_bytes: int = 14_000_000
+    base_bytes: int = 9_000_000
     sequence_length: int = 256
     batch_size: int = 16
 
 
 FULL = Scale(
     "full",
-    base_flops=2e14,
-    arm_flops=5e13,
+    base_flops=1.5e14,
+    base="fixtures/evidence/base.gguf",
+    arm_flops=3e13,
+    grid_flops=1e13,
     seeds=[1, 2, 3, 4, 5],
     ablation_seeds=[1, 2],
     rates={"muon": [0.003, 0.008, 0.02], "adamw": [0.0005, 0.0015, 0.004]},
@@ -85,6 +91,7 @@ QUICK = Scale(
     "quick",
     base_flops=2e12,
     arm_flops=1e12,
+    grid_flops=1e12,
     seeds=[1, 2],
     ablation_seeds=[],
     rates={"muon": [0.008], "adamw": [0.0015]},

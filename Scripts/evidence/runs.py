@@ -1,5 +1,7 @@
 """Makes models, trains and measures them with `ckpt`; what is done already is not done again."""
 
+import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +13,8 @@ import plan
 import tasks
 
 HERE = Path(__file__).resolve().parent
-TOKENIZER = HERE.parent.parent / "fixtures/tiny-arithmetic"
+ROOT = HERE.parent.parent
+TOKENIZER = ROOT / "fixtures/tiny-arithmetic"
 
 
 class Workshop:
@@ -32,7 +35,6 @@ class Workshop:
     def write_data(self) -> None:
         scale = self.scale
         files = {
-            "base": lambda: tasks.base_text(1, scale.base_bytes),
             "train": lambda: tasks.training(2, scale.training_questions, scale.trained_steps),
             "grid": lambda: tasks.test(4, max(4, scale.questions_each // 3), scale.tested_steps),
             "test": lambda: tasks.test(3, scale.questions_each, scale.tested_steps),
@@ -84,6 +86,25 @@ class Workshop:
         return str(path)
 
     def base(self) -> str:
+        return str(ROOT / self.scale.base) if self.scale.base else self.made_base()
+
+    def write_base(self) -> None:
+        """Trains the base, and writes it with what it cost to where the plan has it."""
+        file = ROOT / self.scale.base
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.ckpt("convert", self.made_base(), "-o", str(file), "--dtype", "q8_0", "--force")
+        record = {**self.cost(self.folder / "runs/base"), "precision": self.precision}
+        file.with_suffix(".json").write_text(json.dumps(record) + "\n")
+
+    def base_cost(self) -> dict:
+        if self.scale.base:
+            return json.loads((ROOT / self.scale.base).with_suffix(".json").read_text())
+        return self.cost(self.folder / "runs/base")
+
+    def made_base(self) -> str:
+        text = Path(self.data("base"))
+        if not text.exists():
+            tasks.write(text, tasks.base_text(1, self.scale.base_bytes))
         blank = self.made(
             "blank", "init", str(HERE / "base.json"), "--tokenizer", str(TOKENIZER), "--seed", str(plan.BASE_SEED)
         )
@@ -122,30 +143,33 @@ class Workshop:
     def run(self, arm: plan.Arm, seed: int, rate: float, questions: str) -> dict:
         """Trains an arm from a seed, and measures it on a file of questions."""
         name = f"{arm.name}-{seed}-{rate}"
-        result = self.folder / "results" / f"{name}-{questions}.json"
+        result = self.result(arm.name, seed, rate, questions)
         if result.exists():
             return json.loads(result.read_text())
         folder, scale = self.folder / "runs" / name, self.scale
-        start = self.start(arm, seed)
+        start, flops = self.start(arm, seed), scale.arm_flops if questions == "test" else scale.grid_flops
         depth = [
             *arm.train, "--mean-recurrence", str(scale.mean_recurrence),
             "--eval-recurrence", ",".join(map(str, scale.recurrences[:4])),
         ] if arm.is_recurrent else []  # fmt: skip
         package = self.train(
-            start, folder, scale.arm_flops, self.data("train"), "--optimizer", arm.optimizer,
+            start, folder, flops, self.data("train"), "--optimizer", arm.optimizer,
             "--learning-rate", str(rate), "--seed", str(seed), "--set", "data.attention=document",
             "--set", "data.held_out=0.01", "--set", "evaluation.rows=32", "--eval-every", "50",
             *(["--set", f"optimizer.adam.learning_rate={plan.ADAM_RATE}"] if arm.optimizer == "muon" else []),
             *depth,
         )  # fmt: skip
         record = {
-            "arm": arm.name, "seed": seed, "rate": rate, **self.cost(folder),
+            "arm": arm.name, "seed": seed, "rate": rate, "precision": self.precision, **self.cost(folder),
             "parameters": self.ckpt("inspect", str(package))["parameters"],
             "curve": list(self.curve(folder)), **self.measure(arm, package, questions),
         }  # fmt: skip
-        partial = result.with_suffix(".partial")
-        partial.write_text(json.dumps(record))
-        partial.rename(result)
+        if questions == "grid":
+            # Which rate is best needs no single answers.
+            nats = record.pop("nats")[str(scale.mean_recurrence) if arm.is_recurrent else "None"]
+            record["loss"] = sum(nats) / len(nats)
+            del record["exact"]
+        keep(result, record)
         # What was trained is not needed any more.
         shutil.rmtree(package)
         return record
@@ -181,18 +205,48 @@ class Workshop:
         samples.unlink()
         return {"exact": exact, "nats": nats}
 
+    def grid(self, arm: plan.Arm) -> list[float]:
+        """The rates that are tried; none where there is no choice."""
+        rates = self.scale.rates[arm.optimizer]
+        return rates if len(rates) > 1 else []
+
     def best_rate(self, arm: plan.Arm) -> float:
         """The rate of the lowest loss on the grid's answers, at the trained recurrence."""
-        rates = self.scale.rates[arm.optimizer]
-        if len(rates) == 1:
-            return rates[0]
-        depth = str(self.scale.mean_recurrence) if arm.is_recurrent else "None"
+        rates = self.grid(arm)
+        if not rates:
+            return self.scale.rates[arm.optimizer][0]
+        return min(rates, key=lambda rate: self.run(arm, plan.GRID_SEED, rate, "grid")["loss"])
 
-        def loss(rate: float) -> float:
-            nats = self.run(arm, plan.GRID_SEED, rate, "grid")["nats"][depth]
-            return sum(nats) / len(nats)
+    # What is done.
 
-        return min(rates, key=loss)
+    def result(self, arm: str, seed: int, rate: float, questions: str) -> Path:
+        return self.folder / "results" / f"{arm}-{seed}-{rate}-{questions}.json"
+
+    def take(self, results: dict) -> None:
+        """Takes the runs of a page's results for done, where they are of the same plan and base."""
+        if results["plan"] != self.plan():
+            return
+        for questions, records in (("grid", results["grid"]), ("test", results["runs"])):
+            for run in records:
+                path = self.result(run["arm"], run["seed"], run["rate"], questions)
+                if not path.exists():
+                    keep(path, run)
+
+    def plan(self) -> dict:
+        """What results have to share to stand on one page."""
+        parts = {
+            "scale": dataclasses.asdict(self.scale),
+            "arms": [dataclasses.asdict(arm) for arm in plan.ARMS + plan.ABLATIONS],
+            "base": hashlib.sha256(Path(self.base()).read_bytes()).hexdigest() if self.scale.base else None,
+        }
+        return json.loads(json.dumps(parts))
+
+
+def keep(path: Path, record: dict) -> None:
+    """Writes a record, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(record))
+    partial.rename(path)
 
 
 def has_bfloat16() -> bool:

@@ -11,7 +11,7 @@ class Table:
     def __init__(self, results: dict):
         self.results = results
         self.questions = results["questions"]
-        self.trained = results["scale"]["mean_recurrence"]
+        self.trained = results["plan"]["scale"]["mean_recurrence"]
         self.runs: dict[str, list[dict]] = {}
         for run in results["runs"]:
             self.runs.setdefault(run["arm"], []).append(run)

@@ -75,16 +75,16 @@ def truth(value: bool) -> str:
 
 
 def stories(r: random.Random, steps: int) -> Question:
-    """People who have more or fewer things than the one before; a step is a comparison."""
+    """People who each have more or fewer things than the one before; a step is a comparison."""
     names, fruit = r.sample(NAMES, steps + 1), r.choice(FRUIT)
     count = r.randrange(1, 10)
     parts = [f"{names[0]} has {count} {fruit}."]
     worked = list(parts)
-    for before, name in zip(names, names[1:]):
+    for name in names[1:]:
         change = r.randrange(1, 6)
         more = r.random() < 0.5 or count < change
         count += change if more else -change
-        parts.append(f"{name} has {change} {'more' if more else 'less'} than {before}.")
+        parts.append(f"{name} has {change} {'more' if more else 'less'}.")
         worked.append(f"{parts[-1][:-1]}, so {count}.")
     return Question(" ".join(parts) + f" {names[-1]} has", f" {count}", " ".join(worked))
 
@@ -139,19 +139,19 @@ def test(seed: int, each: int, steps: list[int]) -> Iterator[dict]:
 
 def base_text(seed: int, byte_count: int) -> Iterator[dict]:
     """Documents of small English sentences, arithmetic, questions with every step written down, and
-    questions of one or two steps."""
+    questions of up to four steps, of which arms learn to take more."""
     r = random.Random(seed)
     lines = embedded_text.lines(seed, held_out=False)
     worked = questions(seed, False, range(1, 9))
-    easy = questions(seed + 1, False, [1, 2])
+    easy = questions(seed + 1, False, range(1, 5))
     size = 0
     while size < byte_count:
         parts = []
         for _ in range(r.randrange(4, 25)):
             kind = r.random()
-            if kind < 0.4:
+            if kind < 0.2:
                 parts.append(next(worked)[2].worked)
-            elif kind < 0.7:
+            elif kind < 0.8:
                 _, _, question = next(easy)
                 parts.append(f"{question.prompt}{question.answer}.")
             else:
