@@ -183,7 +183,7 @@ let package = Package(
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Safetensors", "Checkpoint", "Tokenizers", "ChatTemplates",
         "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
-        "MessagePassing", "Kernels", "Models", "Charts",
+        "MessagePassing", "Kernels", "Models", "Charts", "Scoring",
       ]),
     .target(
       name: "Reports",

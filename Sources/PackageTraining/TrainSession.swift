@@ -2,6 +2,7 @@ import ByteIO
 package import Kernels
 import ModelGraph
 package import Models
+import Scoring
 package import Tensors
 package import Training
 import Transformer
@@ -52,6 +53,7 @@ package struct TrainSession {
       try dataset.requireLearned(
         heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
     }
+    let questions = try exchange.together { try Self.questions(of: data, beside: dataset) }
     let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
     observer.show(network.plan, byteCount: network.byteCount)
     let ledger = FLOPLedger(network)
@@ -79,6 +81,11 @@ package struct TrainSession {
     job.identity = try exchange.together { try model.identity().description }
     job.writesPackage = !saving.factorsOnly
     job.exchange = exchange
+    if let questions {
+      let evaluation = AnswerEvaluation(
+        questions: questions, network: network.network, seed: settings.seed, exchange: exchange)
+      job.scoreAnswers = evaluation.answers
+    }
     job.writeReport = { try report(run, $0) }
     trainer = try exchange.together { try Trainer(job, report: observer.show) }
     self.run = run
@@ -87,6 +94,20 @@ package struct TrainSession {
     skippedRecords = data.skipped
     streams = dataset.sources.compactMap { $0.rows as? StreamedRows }
     warnings = data.warnings
+  }
+
+  private static func questions(
+    of data: TrainingData, beside dataset: Dataset
+  ) throws -> DocumentScoring? {
+    let evaluation = data.settings.evaluation
+    let isEvaluated = !evaluation.recurrences.isEmpty && !(try dataset.heldOutRows(limit: 1)).isEmpty
+    guard isEvaluated || evaluation.questions.isEmpty else {
+      throw TrainingError(
+        .badSetting(
+          key: "evaluation.questions", value: evaluation.questions,
+          allowed: "a file, where data.held_out and evaluation.recurrences leave rows to evaluate"))
+    }
+    return try data.questions()
   }
 
   private static func check(_ settings: TrainingSettings, _ model: OpenedModel) throws {

@@ -4,6 +4,7 @@ import Checkpoint
 import JSON
 import ModelGraph
 package import Models
+package import Scoring
 import Tokenizers
 package import Training
 
@@ -38,6 +39,15 @@ package struct TrainingData {
     return Dataset(
       sources, sequenceLength: settings.sequenceLength, seed: settings.seed,
       vocabulary: vocabulary)
+  }
+
+  /// The documents of `evaluation.questions`, read as the sources are; nil where it names none.
+  package func questions() throws -> DocumentScoring? {
+    let path = settings.evaluation.questions
+    if path.isEmpty { return nil }
+    return try DocumentScoring(
+      path, encoder(for: path), for: model.graph.sizes, fields: settings.data.fields,
+      batchSize: settings.effectiveMicroBatchSize)
   }
 
   /// The rows of source `number`.

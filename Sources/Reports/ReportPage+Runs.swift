@@ -64,18 +64,25 @@ extension RunSummary {
     }
     let isOne = evaluations.count == 1
     let head = ["held out", "step \(first.step)"] + (isOne ? [] : ["step \(last.step)", "change"])
-    let rows = recurrences.map { recurrence in
-      let before = first.results.first { $0.recurrence == recurrence }?.loss
-      let after = last.results.first { $0.recurrence == recurrence }?.loss
-      var row = [
-        recurrence.map { "r = \($0)" } ?? "all layers", before.map { fixed($0, 4) } ?? "–",
-      ]
-      if !isOne {
-        row.append(after.map { fixed($0, 4) } ?? "–")
-        row.append(
-          before.flatMap { old in after.map { ($0 > old ? "+" : "") + fixed($0 - old, 4) } } ?? "–")
+    var rows: [[String]] = []
+    for recurrence in recurrences {
+      let name = recurrence.map { "r = \($0)" } ?? "all layers"
+      let before = first.results.first { $0.recurrence == recurrence }
+      let after = isOne ? nil : last.results.first { $0.recurrence == recurrence }
+      func add(_ name: String, _ before: Double?, _ after: Double?, _ places: Int) {
+        var row = [name, before.map { fixed($0, places) } ?? "–"]
+        if !isOne {
+          row.append(after.map { fixed($0, places) } ?? "–")
+          let change = before.flatMap { old in after.map { $0 - old } }
+          row.append(change.map { ($0 > 0 ? "+" : "") + fixed($0, places) } ?? "–")
+        }
+        rows.append(row)
       }
-      return row
+      add(name, before?.loss, after?.loss, 4)
+      guard before?.answers != nil || after?.answers != nil else { continue }
+      add(name + ", answers", before?.answers?.loss, after?.answers?.loss, 4)
+      let percent = { (answers: EvaluationRecord.Answers?) in answers.map { 100 * $0.exact } }
+      add(name + ", exact answers, %", percent(before?.answers), percent(after?.answers), 1)
     }
     return ReportPage.table(head, rows)
   }
@@ -98,7 +105,7 @@ extension RunSummary {
   fileprivate var charts: Markup {
     steps.isEmpty
       ? "<p class=\"quiet\">No step has been done yet.</p>\n"
-      : ReportPage.figures([lossChart] + RunSummary.lossByRecurrence([self]) + detailCharts)
+      : ReportPage.figures([lossChart] + RunSummary.byRecurrence([self]) + detailCharts)
   }
 }
 

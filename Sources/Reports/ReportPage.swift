@@ -65,7 +65,7 @@ package struct ReportPage {
     let charts = RunSummary.Axis.allCases.map { RunSummary.comparison(runs, by: $0) }
     return """
       <section><h2>The runs compared</h2>
-      \(table)\(Self.figures(charts + RunSummary.lossByRecurrence(runs)))</section>
+      \(table)\(Self.figures(charts + RunSummary.byRecurrence(runs)))</section>
 
       """
   }

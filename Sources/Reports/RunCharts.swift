@@ -18,13 +18,22 @@ extension RunSummary {
       })
   }
 
-  /// Loss on held-out rows against the recurrences, before and after.
+  /// Loss on held-out rows, and exact answers, against the recurrences, before and after.
   ///
-  /// - Returns: One chart, or none where nothing was evaluated at a recurrence.
-  static func lossByRecurrence(_ runs: [RunSummary]) -> [LineChart] {
+  /// - Returns: A chart of each that was evaluated at a recurrence.
+  static func byRecurrence(_ runs: [RunSummary]) -> [LineChart] {
+    chart(runs, "Held-out loss by recurrence", "nats a token") { $0.loss }
+      + chart(runs, "Exact answers by recurrence", "% of the questions") {
+        $0.answers.map { 100 * $0.exact }
+      }
+  }
+
+  private static func chart(
+    _ runs: [RunSummary], _ title: String, _ unit: String,
+    _ value: (EvaluationRecord.Result) -> Double?
+  ) -> [LineChart] {
     var chart = LineChart(
-      title: "Held-out loss by recurrence", xLabel: "recurrences r", yLabel: "nats a token",
-      xIsLogarithmic: true, series: [])
+      title: title, xLabel: "recurrences r", yLabel: unit, xIsLogarithmic: true, series: [])
     for run in runs {
       let name = runs.count > 1 ? "\(run.name), " : ""
       var records = run.evaluations.suffix(1)
@@ -33,7 +42,7 @@ extension RunSummary {
       }
       for record in records {
         let points = record.results.compactMap { result in
-          result.recurrence.map { LineChart.Point(Double($0), result.loss) }
+          result.recurrence.flatMap { r in value(result).map { LineChart.Point(Double(r), $0) } }
         }.sorted { $0.x < $1.x }
         if points.isEmpty { continue }
         let when = record.step == 0 ? "before training" : "step \(record.step)"

@@ -1,9 +1,9 @@
 import ByteIO
 package import ChatTemplates
-import ModelGraph
+package import ModelGraph
 package import Models
 import Tokenizers
-import Training
+package import Training
 package import Transformer
 
 /// Scores what is learned of each document, such as a completion after its prompt: how likely it is,
@@ -28,23 +28,19 @@ package struct DocumentScoring {
   /// Reads the documents of a file of records as training reads them.
   ///
   /// - Parameters:
-  ///   - model: Whose tokens they become.
-  ///   - date: What a chat template writes as today's date.
+  ///   - sizes: Of the model whose tokens they become.
+  ///   - fields: Keys of a record.
   /// - Throws: `DataError` for a bad record, and for one that nothing is learned of.
   package init(
-    _ path: String, for model: OpenedModel, limit: Int?, batchSize: Int, date: TemplateDate? = nil
+    _ path: String, _ encoder: TextEncoder, for sizes: ModelSizes,
+    fields: TextFormat.Fields = .init(), limit: Int? = nil, batchSize: Int
   ) throws {
     let kind = try DataSniffer(path).kind
     guard kind.isRecords else { throw DataError(.notRecords(kind), path) }
-    let chat = { (tokenizer: Tokenizer) in
-      try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
-    }
-    guard let encoder = try model.textEncoder(chat: chat) else {
-      throw ModelError(model.path, .noTokenizer)
-    }
-    let sizes = model.graph.sizes
     let context = sizes.context
-    var reader = try DocumentReader(path, format: TextFormat(kind), chat: encoder.chat)
+    var format = TextFormat(kind)
+    format.fields = fields
+    var reader = try DocumentReader(path, format: format, chat: encoder.chat)
     var documents: [Document] = []
     while documents.count < limit ?? .max, let piece = try reader.next() {
       let marked = try encoder.tokens(of: piece, in: path, vocabulary: sizes.vocabulary)
@@ -67,18 +63,34 @@ package struct DocumentScoring {
     self.batchSize = batchSize
   }
 
+  /// The same with the model's own tokenizer and chat template.
+  ///
+  /// - Parameter date: What a chat template writes as today's date.
+  package init(
+    _ path: String, for model: OpenedModel, limit: Int?, batchSize: Int, date: TemplateDate? = nil
+  ) throws {
+    let encoder = try model.textEncoder { tokenizer in
+      try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
+    }
+    guard let encoder else { throw ModelError(model.path, .noTokenizer) }
+    try self.init(path, encoder, for: model.graph.sizes, limit: limit, batchSize: batchSize)
+  }
+
   /// Scores every document, in the file's order: `exact`, 1 where greedy decoding says all that is
   /// learned of it, else 0; `nats`, the negative log-likelihood of that; `tokens`, its length.
   ///
   /// - Parameters:
-  ///   - depth: Recurrences; nil for a source model.
-  ///   - seed: Of the start states.
+  ///   - share: Which of how many processes this is: each scores some batches, and gives nothing of
+  ///     the documents of others.
   ///   - progress: Called with the number of documents of each batch that has run.
+  ///   - score: Scores the labels of a batch, with those of -100 passed over.
   package func scores(
-    _ model: Model, depth: Int?, seed: UInt64, _ progress: (Int) -> Void
+    share: (part: Int, of: Int) = (0, 1), _ progress: (Int) -> Void = { _ in },
+    by score: (_ batch: Batch, _ labels: [Int32]) throws -> [LabelScore]
   ) throws -> [[String: Double]] {
     var results = [[String: Double]](repeating: [:], count: documents.count)
-    for start in stride(from: 0, to: documents.count, by: batchSize) {
+    for (number, start) in stride(from: 0, to: documents.count, by: batchSize).enumerated() {
+      if number % share.of != share.part { continue }
       try Interruption.check()
       let part = documents[start..<min(start + batchSize, documents.count)]
       let length = part.last?.tokens.count ?? 0
@@ -88,9 +100,7 @@ package struct DocumentScoring {
       let batch = try Batch(
         tokens: part.flatMap { filled($0.tokens, with: 0) }, sequences: part.count,
         firstSequence: start)
-      var scores = try model.scores(
-        batch, labels: part.flatMap { filled($0.labels, with: -100) },
-        ForwardOptions(recurrence: depth, state: .seeded(seed)))[...]
+      var scores = try score(batch, part.flatMap { filled($0.labels, with: -100) })[...]
       for document in part {
         let own = scores.prefix(document.labels.count { $0 >= 0 })
         scores = scores.dropFirst(own.count)

@@ -21,12 +21,38 @@ extension Model {
   package func scores(
     _ batch: Batch, labels: [Int32], _ options: ForwardOptions = ForwardOptions()
   ) throws -> [LabelScore] {
-    let normed = try lastHidden(batch, labels: labels, options)
+    let scores = try network.scores(
+      of: lastHidden(batch, labels: labels, options), labels: labels, on: compute)
+    guard scores.allSatisfy(\.nats.isFinite) else { throw TransformerError(.nonFiniteLoss) }
+    return scores
+  }
+}
+
+extension TrainableModel {
+  /// The same of the parameters as they are now, without gradients; NaN is no error.
+  ///
+  /// - Parameter recurrence: Passes through the core; nil takes the model's own number.
+  package func scores(
+    _ batch: Batch, labels: [Int32], recurrence: Int? = nil, state: InitialState = .seeded(0)
+  ) throws -> [LabelScore] {
+    var scores: [LabelScore] = []
+    try forEachForward(batch, labels: labels, recurrence: recurrence, state: state) { pass, own in
+      scores += try network.scores(of: pass.normedFinal(), labels: own, on: compute)
+    }
+    return scores
+  }
+}
+
+extension Network {
+  /// - Parameter normed: `[T, h]`, what the head reads.
+  fileprivate func scores(
+    of normed: Matrix, labels: [Int32], on compute: Compute
+  ) throws -> [LabelScore] {
     let wanted = labels.indices.filter { labels[$0] >= 0 }
     var scores: [LabelScore] = []
-    let count = min(max(wanted.count, 1), Self.rowsAtATime)
+    let count = min(max(wanted.count, 1), Model.rowsAtATime)
     let hidden = try Matrix(rows: count, columns: normed.columns)
-    let logits = try Matrix(rows: count, columns: network.sizes.vocabulary)
+    let logits = try Matrix(rows: count, columns: sizes.vocabulary)
     let losses = try Matrix(rows: 1, columns: count)
     for start in stride(from: 0, to: wanted.count, by: count) {
       let rows = wanted[start..<min(start + count, wanted.count)]
@@ -34,15 +60,14 @@ extension Model {
         for column in 0..<normed.columns { hidden[i, column] = normed[row, column] }
       }
       let chunk = logits.rows(0..<rows.count)
-      network.predict(chunk, hidden.rows(0..<rows.count), on: compute)
+      predict(chunk, hidden.rows(0..<rows.count), on: compute)
       let own = rows.map { labels[$0] }
       let isFirst = own.indices.map { i in
         let value = chunk[i, Int(own[i])]
         return (0..<chunk.columns).allSatisfy { chunk[i, $0] <= value }
       }
-      let nats = crossEntropy(
+      _ = crossEntropy(
         losses: losses.columns(0..<rows.count), chunk, labels: own, weight: 0, on: compute)
-      guard nats.isFinite else { throw TransformerError(.nonFiniteLoss) }
       scores += own.indices.map { LabelScore(nats: Double(losses[0, $0]), isFirst: isFirst[$0]) }
     }
     return scores

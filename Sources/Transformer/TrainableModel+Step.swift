@@ -51,15 +51,26 @@ extension TrainableModel {
   package func loss(
     _ batch: Batch, labels: [Int32], recurrence: Int? = nil, state: InitialState = .seeded(0)
   ) throws -> LossSum {
-    if network.recurrence == nil, recurrence != nil { throw TransformerError(.notRecurrent) }
-    let passes = recurrence ?? network.recurrence?.mean ?? 0
-    let count = try check(batch, labels, state, passes: passes)
-    var sum = LossSum(nats: 0, count: count)
-    try forEachSlice(of: batch, noGradSteps: passes, gradSteps: 0) { pass, part in
-      try pass.forward(state.part(part, width: network.sizes.hidden))
-      sum.nats += pass.loss(Array(labels[part.tokens]), weight: nil)
+    var sum = LossSum()
+    try forEachForward(batch, labels: labels, recurrence: recurrence, state: state) { pass, own in
+      sum += LossSum(nats: pass.loss(own, weight: nil), count: own.count { $0 >= 0 })
     }
     return sum
+  }
+
+  /// Takes a batch forward without gradients, and calls `body` for the parts that run at once, in
+  /// order, each with its labels.
+  func forEachForward(
+    _ batch: Batch, labels: [Int32], recurrence: Int?, state: InitialState,
+    _ body: (TrainingPass, [Int32]) throws -> Void
+  ) throws {
+    if network.recurrence == nil, recurrence != nil { throw TransformerError(.notRecurrent) }
+    let passes = recurrence ?? network.recurrence?.mean ?? 0
+    _ = try check(batch, labels, state, passes: passes)
+    try forEachSlice(of: batch, noGradSteps: passes, gradSteps: 0) { pass, part in
+      try pass.forward(state.part(part, width: network.sizes.hidden))
+      try body(pass, Array(labels[part.tokens]))
+    }
   }
 
   func check(

@@ -110,9 +110,8 @@ struct TrainingPass {
   /// Sum of the losses of `room.final`; with a weight, `room.d` becomes its gradient.
   func loss(_ labels: [Int32], weight: Float?) -> Double {
     guard let weight else {
-      normFinal()
       return crossEntropy(
-        dHidden: nil, dHead: nil, hidden: room.normed, head: network.head,
+        dHidden: nil, dHead: nil, hidden: normedFinal(), head: network.head,
         form: network.logitForm, labels: labels, weight: 0, logits: room.logits, on: compute)
     }
     return lossThroughFinalNorm { dHidden, dHead in
@@ -122,8 +121,10 @@ struct TrainingPass {
     }
   }
 
-  private func normFinal() {
+  /// What the head reads, `[T, h]`.
+  func normedFinal() -> Matrix {
     network.finalNorm.apply(room.normed, room.final, on: compute)
+    return room.normed
   }
 
   /// Takes the gradient that `head` computes of `room.normed` back to `room.d`.
@@ -133,7 +134,7 @@ struct TrainingPass {
   func lossThroughFinalNorm<Sums>(_ head: (_ dHidden: Matrix, _ dHead: Matrix?) -> Sums) -> Sums {
     let gradients = model.gradientNetwork
     let headRole: Field.Role = model.graph.head == nil ? .embedding : .head
-    normFinal()
+    _ = normedFinal()
     let sums = head(
       room.dOther, model.trained.contains(headRole) ? gradients.head.matrix : nil)
     network.finalNorm.backward(

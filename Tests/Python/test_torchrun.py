@@ -452,6 +452,7 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
         "mode=lora": "mode is lora",
         "memory_budget=16GiB": "--memory recurrence",
         "recurrence.settling=0.1": "set it to 0",
+        "evaluation.questions=sums.jsonl": "leave it empty",
     }
     for setting, words in refused.items():
         other = module.Recipe()

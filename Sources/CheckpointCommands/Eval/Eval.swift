@@ -177,8 +177,11 @@ struct Eval: Verb {
     var lines = ""
     for depth in depths {
       let results = try seeds.map { seed in
-        let scores = try documents.scores(model, depth: depth, seed: seed) {
+        let options = ForwardOptions(recurrence: depth, state: .seeded(seed))
+        let scores = try documents.scores {
           progress.advance($0)
+        } by: {
+          try model.scores($0, labels: $1, options)
         }
         for (index, score) in scores.enumerated() where samples != nil {
           var sample: JSONObject = ["document": JSONValue(index)]

@@ -56,6 +56,7 @@ final class StepMeter: RunObserver {
     case .evaluated(let record):
       let losses = record.results.map { result in
         (result.recurrence.map { "r = \($0): " } ?? "") + fixed(result.loss, 4)
+          + (result.answers.map { ", \(fixed(100 * $0.exact, 1)) % exact" } ?? "")
       }
       if showsEvents {
         note("held out, step \(record.step)  " + losses.joined(separator: "  "))

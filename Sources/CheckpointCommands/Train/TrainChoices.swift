@@ -61,6 +61,11 @@ struct TrainChoices: ParsableArguments {
   var evalEvery: Int?
   @Option(help: "Recurrences at which held-out rows are evaluated, such as 1,2,4,8.")
   var evalRecurrence: RecurrenceList?
+  @Option(
+    help: ArgumentHelp(
+      "Records that each evaluation scores: how many are answered exactly, and how likely.",
+      valueName: "file"), completion: .file())
+  var evalQuestions: String?
   @Option(help: "Steps between checkpoints; there is one every ten minutes in any case.")
   var checkpointEvery: Int?
   @Flag(help: "Leave bad records out and count them.") var skipBadRecords = false
@@ -104,6 +109,7 @@ struct TrainChoices: ParsableArguments {
       ("data.date", date?.formatted("%F")),
       ("lora.rank", text(loraRank)), ("distillation.teacher", teacher),
       ("seed", seed.map { "\($0)" }), ("evaluation.every", text(evalEvery)),
+      ("evaluation.questions", evalQuestions),
       ("checkpoints.every", text(checkpointEvery)),
       ("data.skip_bad_records", skipBadRecords ? "true" : nil),
     ]

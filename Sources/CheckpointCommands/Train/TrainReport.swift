@@ -79,6 +79,10 @@ extension TrainingOutcome {
       for (before, after) in zip(first.results, last.results) {
         let name = before.recurrence.map { "r = \($0)" } ?? "all layers"
         table.add([name, fixed(before.loss, 4), fixed(after.loss, 4)])
+        if let before = before.answers, let after = after.answers {
+          table.add([name + ", answers", fixed(before.loss, 4), fixed(after.loss, 4)])
+          table.add([name + ", exact, %", fixed(100 * before.exact, 1), fixed(100 * after.exact, 1)])
+        }
       }
       text += table.text() + "\n"
     }

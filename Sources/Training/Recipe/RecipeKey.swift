@@ -164,6 +164,7 @@ struct RecipeKey: Sendable {
         settings.evaluation.recurrences = numbers
         return nil
       }),
+    text("evaluation.questions", \.evaluation.questions),
     whole("checkpoints.every", \.checkpoints.every, 0...),
     whole("checkpoints.keep", \.checkpoints.keep, 1...),
     real("checkpoints.minutes", \.checkpoints.minutes, 0...1e6),

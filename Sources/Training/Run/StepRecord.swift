@@ -108,15 +108,49 @@ package struct ExchangeTime: Equatable, Sendable {
   package var active: Double?
 }
 
-/// A line of `evaluations.jsonl`: held-out loss at several recurrences.
+/// A line of `evaluations.jsonl`: held-out loss at several recurrences, and what questions score.
 package struct EvaluationRecord: Equatable, Sendable {
   package struct Result: Equatable, Sendable {
     /// nil for a model that is not recurrent.
     package var recurrence: Int?
     package var loss: Double
+    /// Of `evaluation.questions`; nil where there are none.
+    package var answers: Answers?
 
-    package init(recurrence: Int?, loss: Double) {
+    package init(recurrence: Int?, loss: Double, answers: Answers? = nil) {
       self.recurrence = recurrence
+      self.loss = loss
+      self.answers = answers
+    }
+
+    var json: JSONValue {
+      var json: JSONObject = ["recurrence": JSONValue(recurrence), "loss": JSONValue(loss)]
+      if let answers {
+        json["exact"] = JSONValue(answers.exact)
+        json["answer_loss"] = JSONValue(answers.loss)
+      }
+      return .object(json)
+    }
+
+    /// Reads what `json` writes; nil when a field is missing.
+    init?(_ value: JSONValue) {
+      guard let loss = value["loss"]?.double else { return nil }
+      self.init(recurrence: value["recurrence"]?.integer, loss: loss)
+      if let exact = value["exact"]?.double, let loss = value["answer_loss"]?.double {
+        answers = Answers(exact: exact, loss: loss)
+      }
+    }
+  }
+
+  /// How questions were answered.
+  package struct Answers: Equatable, Sendable {
+    /// The share whose whole answer greedy decoding gives.
+    package var exact: Double
+    /// Nats a token of the answers.
+    package var loss: Double
+
+    package init(exact: Double, loss: Double) {
+      self.exact = exact
       self.loss = loss
     }
   }
@@ -135,8 +169,7 @@ package struct EvaluationRecord: Equatable, Sendable {
   package var json: JSONValue {
     [
       "step": JSONValue(step), "tokens": JSONValue(tokens),
-      "results": .array(
-        results.map { ["recurrence": JSONValue($0.recurrence), "loss": JSONValue($0.loss)] }),
+      "results": .array(results.map(\.json)),
     ]
   }
 
@@ -145,11 +178,7 @@ package struct EvaluationRecord: Equatable, Sendable {
     guard let step = value["step"]?.integer, let tokens = value["tokens"]?.integer,
       let list = value["results"]?.array
     else { return nil }
-    self.init(
-      step: step, tokens: tokens,
-      results: list.compactMap { result in
-        result["loss"]?.double.map { Result(recurrence: result["recurrence"]?.integer, loss: $0) }
-      })
+    self.init(step: step, tokens: tokens, results: list.compactMap { Result($0) })
   }
 
   /// The mean over all recurrences: what "best" means.

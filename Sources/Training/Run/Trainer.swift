@@ -24,6 +24,8 @@ package final class Trainer {
     package var identity = ""
     /// Whether `writePackage` writes all parameters, not only what was trained.
     package var writesPackage = true
+    /// Scores the questions at a recurrence, together with the other ranks; nil without questions.
+    package var scoreAnswers: ((_ recurrence: Int?) throws -> EvaluationRecord.Answers)?
     /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
     /// Writes a page about the run as its logs tell it by now, and at the end about its package.
@@ -355,7 +357,10 @@ package final class Trainer {
     if rows.isEmpty || recurrences.isEmpty { return false }
     var results: [EvaluationRecord.Result] = []
     for recurrence in recurrences {
-      results.append(.init(recurrence: recurrence, loss: try heldOutLoss(rows, recurrence)))
+      results.append(
+        .init(
+          recurrence: recurrence, loss: try heldOutLoss(rows, recurrence),
+          answers: try job.scoreAnswers?(recurrence)))
     }
     let record = EvaluationRecord(
       step: progress.step, tokens: progress.tokens, results: results)

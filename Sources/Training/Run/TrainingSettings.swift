@@ -118,6 +118,8 @@ package struct TrainingSettings: Equatable, Sendable {
     /// Held-out rows, at most.
     package var rows = 16
     package var recurrences = [1, 2, 4, 8]
+    /// A file of documents that are scored at each evaluation; empty for none.
+    package var questions = ""
 
     package init() {}
   }

@@ -73,6 +73,10 @@ class Recipe:
         if self["recurrence.settling"] > 0:
             raise RecipeError("recurrence.settling is set, which ckpt train does and this script does "
                               "not; set it to 0", "train.not_here", UNSUPPORTED)
+        if self["evaluation.questions"]:
+            raise RecipeError("evaluation.questions is set, which ckpt train does and this script does "
+                              "not; leave it empty, and ask with ckpt eval --task answers",
+                              "train.not_here", UNSUPPORTED)
         if self["memory_budget"] != "auto":
             raise RecipeError("memory_budget is set, and plans the memory of ckpt train alone; set "
                               "it to auto, and pass --memory recurrence to save memory here",

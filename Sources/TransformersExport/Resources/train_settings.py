@@ -151,6 +151,7 @@ SETTINGS = {setting.path: setting for setting in [
     _whole("evaluation.every", 0),
     _whole("evaluation.rows", 16, 1),
     Setting("evaluation.recurrences", [1, 2, 4, 8], _recurrences, "whole numbers from 1"),
+    _text("evaluation.questions", ""),
     _whole("checkpoints.every", 0),
     _whole("checkpoints.keep", 2, 1),
     _real("checkpoints.minutes", 10.0),
