@@ -26,6 +26,11 @@ let cWarnings: [CSetting] = isStrict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werr
 /// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
 let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])] + cWarnings
 
+/// What `ckpt --version` and manifests call the commit: `Scripts/commit.sh` says it.
+let commit: [CSetting] = Context.environment["CKPT_COMMIT"].map {
+  $0.isEmpty ? [] : [.define("CKPT_COMMIT", to: "\"\($0)\"")]
+} ?? []
+
 // MARK: - Targets
 
 func system(_ name: String, _ pkgConfig: String, apt: String, brew: String) -> Target {
@@ -65,6 +70,7 @@ let package = Package(
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
     .target(name: "CKernels", cSettings: cKernelFlags),
     .target(name: "CPlatform", cSettings: cWarnings),
+    .target(name: "CVersion", cSettings: commit + cWarnings),
     .target(
       name: "CBLAS", cSettings: cWarnings,
       linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
@@ -127,7 +133,7 @@ let package = Package(
       name: "RecurrentPackage",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-        "Safetensors", "WeightWriting", yams,
+        "Safetensors", "WeightWriting", "CVersion", yams,
       ]),
     .target(
       name: "Transformer",
@@ -244,8 +250,8 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Reports": ["JSON", "Charts", "Training"],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", "Training", "Transformer", "Kernels", "Models", "Scoring", "PackageTraining",
-    argumentParser,
+    "Tokenizers", "RecurrentPackage", "Training", "Transformer", "Kernels", "Models", "Scoring",
+    "PackageTraining", argumentParser,
   ],
 ]
 
@@ -304,7 +310,7 @@ if Context.environment["CKPT_DOCS"] != nil {
   package.targets.append(.target(name: "Manual", path: "build/manual"))
 }
 
-let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
+let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CVersion", "CMPI"]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test
