@@ -4,6 +4,10 @@
 #   python-tests  what torch and transformers make of ckpt's output (Scripts/test_python.sh)
 #   engines    serve exported folders with vLLM and mlx-lm (Scripts/test_engines.sh); half an hour
 #   mpi        build with MPI, train by several processes (Scripts/test_mpi.sh)
+#   library    build the library's example with a dependency by version, and run it (Scripts/test_library.sh)
+#   aarch64    run the kernels in C for arm64 under qemu (Scripts/test_aarch64.sh)
+#   distribution  an archive of a release build, with its digest and bill of materials
+#   reproducible  the same, built twice in two folders, and compared byte for byte
 #   docs       build the documentation site into build/site (Scripts/docs.sh)
 #   docs-tests run the commands of README and docs/ (Scripts/test_docs.py)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
@@ -22,7 +26,7 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests engines mpi docs docs-tests demo format smollm2 gemma3 healing \
+.PHONY: check test python-tests engines mpi library aarch64 distribution reproducible docs docs-tests demo format smollm2 gemma3 healing \
 	evidence evidence-quick oracles fixtures faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
 	fuzz-arrow fuzz-tokenizers fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
 
@@ -41,6 +45,18 @@ engines:
 mpi:
 	Scripts/test_mpi.sh
 
+library:
+	Scripts/test_library.sh
+
+aarch64:
+	Scripts/test_aarch64.sh
+
+distribution:
+	Scripts/distribution.sh
+
+reproducible:
+	Scripts/distribution.sh --twice
+
 docs:
 	Scripts/docs.sh
 
@@ -52,7 +68,7 @@ demo:
 
 format:
 	swift format --in-place --recursive Sources Tests Fuzz Package.swift \
-		Benchmarks/Sources Benchmarks/Package.swift
+		Benchmarks/Sources Benchmarks/Package.swift Examples
 
 smollm2:
 	Scripts/smollm2.sh
@@ -89,7 +105,7 @@ fuzz-config fuzz-package fuzz-training:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
 
 faults:
-	swift build
+	CKPT_STRICT=1 swift build
 	Scripts/faults/sweep.py
 
 bench:

@@ -21,10 +21,23 @@ let memorySafe: [SwiftSetting] = [.strictMemorySafety()]
 /// Numeric Swift is optimised even in debug builds: unoptimised it is some 600 times slower.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
+/// Unsafe flags keep a package from being a dependency by version, so what the library products are
+/// made of has them in development alone, where they change debug builds only.
+let libraryNumeric = isStrict ? numeric : []
+
 let cWarnings: [CSetting] = isStrict ? [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])] : []
 
 /// C loops choose their own floating-point freedom by pragma, so no `-ffast-math` here.
 let cKernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno"])] + cWarnings
+
+let cLibraryFlags: [CSetting] =
+  (isStrict ? [.unsafeFlags(["-O3"], .when(configuration: .debug))] : []) + cWarnings
+
+/// What `ckpt --version` and manifests call the commit: `Scripts/commit.sh` says it.
+let commit: [CSetting] =
+  Context.environment["CKPT_COMMIT"].map {
+    $0.isEmpty ? [] : [.define("CKPT_COMMIT", to: "\"\($0)\"")]
+  } ?? []
 
 // MARK: - Targets
 
@@ -43,7 +56,14 @@ let package = Package(
   platforms: [.macOS(.v26)],  // Array.span; Linux ignores this
   products: [
     .executable(name: "ckpt", targets: ["ckpt"]),
-    .library(name: "Kernels", targets: ["Kernels"]),  // for Benchmarks/
+    // To open a checkpoint in another program: docs/library.md. A product has the modules whose types
+    // it speaks of.
+    .library(name: "Checkpoint", targets: ["Checkpoint", "Tensors", "JSON", "ByteIO"]),
+    .library(name: "Safetensors", targets: ["Safetensors", "Tensors", "JSON", "ByteIO"]),
+    .library(name: "GGUF", targets: ["GGUF", "Tensors", "ByteIO"]),
+    .library(name: "TorchArchive", targets: ["TorchArchive", "Tensors", "ByteIO"]),
+    .library(name: "Parquet", targets: ["Parquet", "JSON", "ByteIO"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers", "ByteIO"]),
   ],
   traits: [
     .default(enabledTraits: []),
@@ -63,12 +83,14 @@ let package = Package(
     system("CBrotli", "libbrotlidec", apt: "libbrotli-dev", brew: "brotli"),
     system("CLibArchive", "libarchive", apt: "libarchive-dev", brew: "libarchive"),
     system("CCrypto", "libcrypto", apt: "libssl-dev", brew: "openssl"),
-    .target(name: "CKernels", cSettings: cKernelFlags),
+    .target(name: "CConversions", cSettings: cLibraryFlags),
+    .target(name: "CKernels", dependencies: ["CConversions"], cSettings: cKernelFlags),
     .target(name: "CPlatform", cSettings: cWarnings),
+    .target(name: "CVersion", cSettings: commit + cWarnings),
     .target(
       name: "CBLAS", cSettings: cWarnings,
       linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-    .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cKernelFlags),
+    .target(name: "CDigest", dependencies: ["CCrypto"], cSettings: cLibraryFlags),
     system("COpenMPI", "ompi-c", apt: "libopenmpi-dev", brew: "open-mpi"),
     .target(
       name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
@@ -78,44 +100,47 @@ let package = Package(
     .target(name: "Platform", dependencies: ["CPlatform", systemPackage]),
     .target(
       name: "ByteIO", dependencies: ["Platform", "CCrypto", "CDigest", systemPackage]),
-    .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: numeric),
+    .target(name: "JSON", dependencies: ["ByteIO"], swiftSettings: libraryNumeric),
     .target(
-      name: "Tensors", dependencies: ["Platform", "ByteIO", "CKernels"], swiftSettings: numeric),
+      name: "Tensors", dependencies: ["Platform", "ByteIO", "CConversions"],
+      swiftSettings: libraryNumeric),
     .target(
       name: "Kernels",
       dependencies: [
-        "Platform", "ByteIO", "Tensors", "CKernels", "CBLAS", systemPackage,
+        "Platform", "ByteIO", "Tensors", "CConversions", "CKernels", "CBLAS", systemPackage,
       ],
       swiftSettings: numeric),
 
     .target(
       name: "Compression",
       dependencies: ["ByteIO", "CZlib", "CZstd", "CSnappy", "CLZ4", "CBrotli"],
-      swiftSettings: numeric),
-    .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+      swiftSettings: libraryNumeric),
+    .target(name: "Columns", dependencies: ["ByteIO", "JSON"], swiftSettings: libraryNumeric),
 
     // MARK: Formats
     .target(name: "Tar", dependencies: ["ByteIO"]),
     .target(
-      name: "Parquet", dependencies: ["ByteIO", "Columns", "Compression"],
-      swiftSettings: numeric),
+      name: "Parquet", dependencies: ["ByteIO", "JSON", "Columns", "Compression"],
+      swiftSettings: libraryNumeric),
     .target(
       name: "Arrow", dependencies: ["ByteIO", "Columns", "Compression"], swiftSettings: numeric),
     .target(name: "Safetensors", dependencies: ["ByteIO", "JSON", "Tensors"]),
     .target(
       name: "TorchArchive", dependencies: ["ByteIO", "Tensors", "Tar", "Compression"],
-      swiftSettings: numeric),
-    .target(name: "GGUF", dependencies: ["ByteIO", "Tensors", "CKernels"], swiftSettings: numeric),
+      swiftSettings: libraryNumeric),
+    .target(
+      name: "GGUF", dependencies: ["ByteIO", "Tensors", "CConversions"],
+      swiftSettings: libraryNumeric),
     .target(
       name: "Archives", dependencies: ["Platform", "ByteIO", "CLibArchive", systemPackage]),
     .target(
       name: "Checkpoint",
       dependencies: [
-        "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "CKernels",
+        "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "CConversions",
       ]),
 
     // MARK: Model
-    .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
+    .target(name: "Tokenizers", dependencies: ["ByteIO", "JSON"], swiftSettings: libraryNumeric),
     .target(name: "ChatTemplates", dependencies: ["ByteIO", "JSON"], swiftSettings: numeric),
     .target(name: "Charts", dependencies: ["Platform", "ByteIO"]),
     .target(name: "ModelGraph", dependencies: ["Platform", "ByteIO", "JSON", "Tensors"]),
@@ -127,7 +152,7 @@ let package = Package(
       name: "RecurrentPackage",
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
-        "Safetensors", "WeightWriting", yams,
+        "Safetensors", "WeightWriting", "CVersion", yams,
       ]),
     .target(
       name: "Transformer",
@@ -241,11 +266,11 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Models": ["ByteIO", "Checkpoint", "GGUF", "ModelGraph", "Tokenizers"],
   "Conversion": ["ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "ModelGraph", "Models"],
   "Scoring": ["JSON", "Training"],
-  "Reports": ["JSON", "Charts", "Training"],
+  "Reports": ["ByteIO", "JSON", "Charts", "Training"],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
-    "Tokenizers", "Training", "Transformer", "Kernels", "Models", "Scoring", "PackageTraining",
-    argumentParser,
+    "Tokenizers", "RecurrentPackage", "Training", "Transformer", "Kernels", "Models", "Scoring",
+    "PackageTraining", argumentParser,
   ],
 ]
 
@@ -304,7 +329,9 @@ if Context.environment["CKPT_DOCS"] != nil {
   package.targets.append(.target(name: "Manual", path: "build/manual"))
 }
 
-let plainC: Set = ["CBLAS", "CKernels", "CDigest", "CPlatform", "CMPI"]
+let plainC: Set = [
+  "CBLAS", "CConversions", "CKernels", "CDigest", "CPlatform", "CVersion", "CMPI",
+]
 for target in package.targets where target.type != .system && !plainC.contains(target.name) {
   let isTest =
     target.type == .test

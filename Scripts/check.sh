@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '==> %s\n' "$*"; }
 
-sources='Sources Tests Fuzz Package.swift Benchmarks/Sources Benchmarks/Package.swift'
+sources='Sources Tests Fuzz Package.swift Benchmarks/Sources Benchmarks/Package.swift Examples'
 
 say 'Formatting'
 # shellcheck disable=SC2086  # a list of words

@@ -47,6 +47,9 @@ done
   done
 } >"$catalogue/commands.md"
 
+# The plugin that makes the site is no part of a release.
+cp Package.resolved build/Package.resolved
+trap 'mv build/Package.resolved Package.resolved' EXIT
 say 'Site'
 rm -rf build/site
 CKPT_DOCS=1 swift package --scratch-path .build/docs --allow-writing-to-directory build/site \

@@ -1,7 +1,7 @@
 import Platform
 
 /// What kind of failure an error is; it decides the exit code of the command.
-package enum FailureKind: Int32, Sendable {
+public enum FailureKind: Int32, Sendable {
   /// The checks ran, and the answer is no.
   case checkFailed = 1
   /// The input breaks a rule of its format.
@@ -26,7 +26,7 @@ package enum FailureKind: Int32, Sendable {
 ///
 /// Each module has one such error, a struct of a place and a `Problem` with a case for every rule.
 /// The commands render it once, as text or JSON.
-package protocol DiagnosedError: Error, CustomStringConvertible {
+public protocol DiagnosedError: Error, CustomStringConvertible {
   /// Stable identifier for programs, such as `st.header_past_end`.
   var code: String { get }
   var kind: FailureKind { get }
@@ -42,12 +42,17 @@ package protocol DiagnosedError: Error, CustomStringConvertible {
 }
 
 extension DiagnosedError {
-  package var file: String? { nil }
-  package var offset: Int? { nil }
-  package var tensor: String? { nil }
-  package var hint: String? { nil }
+  /// No file, unless an error names one.
+  public var file: String? { nil }
+  /// No offset, unless an error names one.
+  public var offset: Int? { nil }
+  /// No tensor, unless an error names one.
+  public var tensor: String? { nil }
+  /// No next step, unless an error knows one.
+  public var hint: String? { nil }
 
-  package var description: String {
+  /// Place, message, code and hint, as the commands print them.
+  public var description: String {
     var place = file.map { [$0] } ?? []
     if let offset { place.append("byte \(offset)") }
     if let tensor { place.append("tensor \(tensor)") }

@@ -2,23 +2,30 @@
 ///
 /// Swift compares `String` by canonical equivalence, so a composed and a decomposed é would be one
 /// tensor name; the file formats say they are two.
-package struct ExactString: Hashable, Comparable, Sendable, CustomStringConvertible,
+public struct ExactString: Hashable, Comparable, Sendable, CustomStringConvertible,
   ExpressibleByStringLiteral
 {
-  package let string: String
+  /// The text.
+  public let string: String
 
-  package init(_ string: String) { self.string = string }
-  package init(stringLiteral value: String) { string = value }
+  /// Takes the text as it is.
+  public init(_ string: String) { self.string = string }
+  /// The text, as a literal.
+  public init(stringLiteral value: String) { string = value }
 
-  package var description: String { string }
+  /// The text.
+  public var description: String { string }
 
-  package static func == (a: Self, b: Self) -> Bool { a.string.utf8.elementsEqual(b.string.utf8) }
+  /// Whether the UTF-8 bytes are the same.
+  public static func == (a: Self, b: Self) -> Bool { a.string.utf8.elementsEqual(b.string.utf8) }
 
-  package static func < (a: Self, b: Self) -> Bool {
+  /// The order of the UTF-8 bytes.
+  public static func < (a: Self, b: Self) -> Bool {
     a.string.utf8.lexicographicallyPrecedes(b.string.utf8)
   }
 
-  package func hash(into hasher: inout Hasher) {
+  /// Hashes the UTF-8 bytes.
+  public func hash(into hasher: inout Hasher) {
     var copy = string
     copy.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }

@@ -138,7 +138,10 @@ static size_t add_both(ck_sha256_pair *pair, const void *bytes, size_t count) {
 
 #else
 
-static size_t add_both(ck_sha256_pair *pair, const void *bytes, size_t count) { return 0; }
+static size_t add_both(ck_sha256_pair *pair, const void *bytes, size_t count) {
+  (void)pair, (void)bytes, (void)count;
+  return 0;
+}
 
 #endif
 

@@ -208,7 +208,7 @@ TARGET void ck_bf16_gemm(float *c, size_t c_stride, const float *a, size_t a_row
   }
 }
 
-#else
+#elif !defined(__aarch64__)
 
 int ck_bf16_gemm_is_supported(void) { return 0; }
 size_t ck_bf16_gemm_workspace(void) { return 0; }

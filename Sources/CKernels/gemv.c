@@ -1,3 +1,4 @@
+#include "CConversions.h"
 #include "CKernels.h"
 #include "clones.h"
 #include "floats.h"

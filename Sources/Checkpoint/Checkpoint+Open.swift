@@ -7,7 +7,9 @@ extension Checkpoint {
   private static let configLimit = 16 << 20
 
   /// Opens what is at `path`: a folder, an index, or a single weight file.
-  package static func open(_ path: String) throws -> Checkpoint {
+  ///
+  /// - Throws: A `DiagnosedError`.
+  public static func open(_ path: String) throws -> Checkpoint {
     if try pathKind(path) == .folder { return try Checkpoint(folder: CheckpointFolder(path: path)) }
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."

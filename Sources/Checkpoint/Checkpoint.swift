@@ -1,12 +1,13 @@
-package import ByteIO
-package import JSON
-package import Tensors
+public import ByteIO
+public import JSON
+public import Tensors
 
 /// One face for every format: the tensors of what is at a path, its config and its side files.
 ///
 /// Opening reads headers only, and no more of them than the tensor table needs.
-package struct Checkpoint: RecipeSource, Sendable {
-  package enum Format: String, Sendable { case safetensors, torch, gguf }
+public struct Checkpoint: RecipeSource, Sendable {
+  /// What the weight files are.
+  public enum Format: String, Sendable { case safetensors, torch, gguf }
   package enum Layout: String, Sendable { case file, folder }
 
   /// A file of the folder that holds no weights.
@@ -21,17 +22,18 @@ package struct Checkpoint: RecipeSource, Sendable {
   }
 
   /// The path, as it was given.
-  package let path: String
-  package let format: Format
+  public let path: String
+  /// What the weight files are.
+  public let format: Format
   package let layout: Layout
   /// The tensors of all weight files: in the order of the files, then of their position. A weight
   /// that is stored as codes and scales is one tensor here, of the decoded values.
-  package let tensors: [TensorRecord]
+  public let tensors: [TensorRecord]
   /// The folder's `config.json`, without what it says of a quantisation that is decoded; nil when
   /// it has none, or a single file was opened.
-  package let config: JSONObject?
+  public let config: JSONObject?
   /// What the first weight file says of itself: `__metadata__`, or GGUF's keys and values.
-  package let metadata: JSONObject?
+  public let metadata: JSONObject?
   /// Everything else in the folder, in byte order of the names: tokenizer, licence, card.
   package var sideFiles: [SideFile]
   /// Paths of the weight files and their index, all that was read for the tensors.
@@ -73,7 +75,8 @@ package struct Checkpoint: RecipeSource, Sendable {
       warnings + weights.warnings + stored.containers.flatMap(\.warnings) + plan.warnings
   }
 
-  package func record(_ name: TensorName) -> TensorRecord? {
+  /// What is known of the tensor `name`; nil when there is none.
+  public func record(_ name: TensorName) -> TensorRecord? {
     if let weight = weights[name] { return weight.record }
     return operands.contains(name) ? nil : stored.record(name)
   }
@@ -82,12 +85,17 @@ package struct Checkpoint: RecipeSource, Sendable {
     weights[name] == nil ? stored.region(name) : nil
   }
 
-  package func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
+  /// Fills `bytes` with those of tensor `name` from `offset` on, row-major and little-endian.
+  public func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
     guard let weight = weights[name] else { return try stored.read(name, at: offset, into: &bytes) }
     try weight.read(at: offset, from: stored, into: &bytes)
   }
 
-  package func readFloats(
+  /// Fills `values` with the elements `elements` of tensor `name`, row-major, as float32.
+  ///
+  /// `values` has room for exactly as many, and they lie within the tensor; of a quantised type, they
+  /// start and end at borders of its blocks. Complex numbers are refused.
+  public func readFloats(
     _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
   ) throws {
     guard let weight = weights[name] else {

@@ -9,7 +9,7 @@ package struct CheckpointCommand: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "ckpt",
     abstract: "Turn pretrained language models into depth-recurrent ones.",
-    version: ToolVersion.current,
+    version: ToolVersion.current.text,
     groupedSubcommands: [
       CommandGroup(
         name: "Models",

@@ -2,10 +2,11 @@ import ByteIO
 
 /// A metadata array, kept as the bytes it has in the file: a vocabulary of 50,000 pieces costs
 /// two allocations, not 50,000.
-package struct GGUFArray: Equatable, Sendable {
+public struct GGUFArray: Equatable, Sendable {
   /// Type of the elements; never `.array` (GG-7).
-  package let type: GGUFValueType
-  package let count: Int
+  public let type: GGUFValueType
+  /// Number of elements.
+  public let count: Int
   /// The elements as they lie in the file; strings with their eight-byte lengths.
   let bytes: [UInt8]
   /// Where each string's length begins in `bytes`; empty for other types.
@@ -52,14 +53,14 @@ package struct GGUFArray: Equatable, Sendable {
   }
 
   /// The bytes of string `index`; nothing for arrays of other types.
-  package func stringBytes(_ index: Int) -> ArraySlice<UInt8> {
+  public func stringBytes(_ index: Int) -> ArraySlice<UInt8> {
     guard type == .string else { return [] }
     let end = index + 1 < count ? starts[index + 1] : bytes.count
     return bytes[(starts[index] + 8)..<end]
   }
 
   /// Element `index`.
-  package subscript(index: Int) -> GGUFValue {
+  public subscript(index: Int) -> GGUFValue {
     func integer<T: FixedWidthInteger>(_: T.Type) -> T {
       let size = MemoryLayout<T>.size
       return bytes[index * size..<(index + 1) * size].reversed().reduce(0) {
@@ -84,7 +85,7 @@ package struct GGUFArray: Equatable, Sendable {
   }
 
   /// All elements as integers; nil unless every one is.
-  package var integers: [Int]? {
+  public var integers: [Int]? {
     var result: [Int] = []
     result.reserveCapacity(count)
     for i in 0..<count {
@@ -95,13 +96,13 @@ package struct GGUFArray: Equatable, Sendable {
   }
 
   /// The elements of a float32 array.
-  package var floats: [Float]? {
+  public var floats: [Float]? {
     guard type == .float32 else { return nil }
     return (0..<count).map { if case .float32(let value) = self[$0] { value } else { 0 } }
   }
 
   /// The strings, invalid UTF-8 repaired with U+FFFD; nil for other types.
-  package var strings: [String]? {
+  public var strings: [String]? {
     guard type == .string else { return nil }
     return (0..<count).map { String(decoding: stringBytes($0), as: UTF8.self) }
   }

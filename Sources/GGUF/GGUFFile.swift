@@ -1,10 +1,10 @@
 package import ByteIO
-package import Tensors
+public import Tensors
 
 /// An open GGUF file: its metadata, its table of tensors, and their bytes on demand.
 ///
 /// Rules are numbered as in `formats/gguf.md`. Opening reads the header alone.
-package struct GGUFFile: TensorContainer {
+public struct GGUFFile: TensorContainer {
   /// Largest `general.alignment`, in bytes (GG-8).
   package static let alignmentLimit = 1 << 20
   /// Longest tensor name, in bytes (GG-9).
@@ -13,10 +13,11 @@ package struct GGUFFile: TensorContainer {
   package static let rankLimit = 4
 
   /// 2 or 3; the layout is the same.
-  package let version: Int
+  public let version: Int
   /// All entries in their order in the file.
-  package let metadata: [(key: String, value: GGUFValue)]
-  package let tensors: [TensorRecord]
+  public let metadata: [(key: String, value: GGUFValue)]
+  /// In order of their position in the file.
+  public let tensors: [TensorRecord]
   package let warnings: [Warning]
   /// Bytes at whose multiples data begin.
   package let alignment: Int
@@ -25,6 +26,11 @@ package struct GGUFFile: TensorContainer {
   private let index: [ExactString: Int]
   /// Position in `region` of each tensor's bytes.
   private let ranges: [Range<Int>]
+
+  /// Opens the file at `path`: reads and checks its header.
+  ///
+  /// - Throws: A `DiagnosedError`.
+  public init(path: String) throws { try self.init(ByteRegion(path: path)) }
 
   /// Reads and checks the header of the file in `region`.
   package init(_ region: ByteRegion) throws(GGUFError) {
@@ -68,11 +74,12 @@ package struct GGUFFile: TensorContainer {
   package var path: String { region.path }
 
   /// The metadata value of `key`.
-  package subscript(key: String) -> GGUFValue? {
+  public subscript(key: String) -> GGUFValue? {
     index[ExactString(key)].map { metadata[$0].value }
   }
 
-  package func read(_ index: Int, at offset: Int, into bytes: inout MutableRawSpan) throws {
+  /// Fills `bytes` with those of tensor `index` from `offset` on, as they are stored.
+  public func read(_ index: Int, at offset: Int, into bytes: inout MutableRawSpan) throws {
     guard let tensor = self.region(of: index) else {
       preconditionFailure("the table's ranges lie within the file")
     }

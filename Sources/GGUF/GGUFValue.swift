@@ -1,5 +1,5 @@
 /// A metadata value with the type it has in the file.
-package enum GGUFValue: Equatable, Sendable {
+public enum GGUFValue: Equatable, Sendable {
   case uint8(UInt8)
   case int8(Int8)
   case uint16(UInt16)
@@ -17,7 +17,8 @@ package enum GGUFValue: Equatable, Sendable {
 
   package static func string(_ text: String) -> GGUFValue { .string(Array(text.utf8)) }
 
-  package var type: GGUFValueType {
+  /// The type that the file gives the value.
+  public var type: GGUFValueType {
     switch self {
     case .uint8: .uint8
     case .int8: .int8
@@ -36,7 +37,7 @@ package enum GGUFValue: Equatable, Sendable {
   }
 
   /// The value of any integer type; nil when it exceeds `Int`, or for other types.
-  package var integer: Int? {
+  public var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)
     case .int8(let value): Int(value)
@@ -51,7 +52,7 @@ package enum GGUFValue: Equatable, Sendable {
   }
 
   /// The value of either floating-point type.
-  package var double: Double? {
+  public var double: Double? {
     switch self {
     case .float32(let value): Double(value)
     case .float64(let value): value
@@ -59,12 +60,14 @@ package enum GGUFValue: Equatable, Sendable {
     }
   }
 
-  package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// A truth value; nil for other types.
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
   /// The text of a string that is valid UTF-8.
-  package var string: String? {
+  public var string: String? {
     if case .string(let bytes) = self { String(validating: bytes, as: UTF8.self) } else { nil }
   }
 
-  package var array: GGUFArray? { if case .array(let value) = self { value } else { nil } }
+  /// An array; nil for other types.
+  public var array: GGUFArray? { if case .array(let value) = self { value } else { nil } }
 }

@@ -1,5 +1,5 @@
 /// The type numbers of metadata values (GG-5).
-package enum GGUFValueType: UInt32, CaseIterable, Sendable, CustomStringConvertible {
+public enum GGUFValueType: UInt32, CaseIterable, Sendable, CustomStringConvertible {
   case uint8 = 0
   case int8 = 1
   case uint16 = 2
@@ -25,7 +25,8 @@ package enum GGUFValueType: UInt32, CaseIterable, Sendable, CustomStringConverti
     }
   }
 
-  package var description: String {
+  /// The format's own spelling.
+  public var description: String {
     switch self {
     case .uint8: "uint8"
     case .int8: "int8"

@@ -1,4 +1,4 @@
-import CKernels
+import CConversions
 package import Tensors
 
 extension BlockType {

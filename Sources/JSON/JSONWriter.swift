@@ -3,7 +3,7 @@ extension JSONValue {
   ///
   /// - Parameter indent: Spaces a level, each member on its own line; nil writes one line without
   ///   white space. Members keep their order: sort an object before writing where it matters.
-  package func text(indent: Int? = nil) -> String {
+  public func text(indent: Int? = nil) -> String {
     var output = ""
     write(to: &output, indent: indent, level: 0)
     return output

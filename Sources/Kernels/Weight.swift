@@ -1,3 +1,4 @@
+import CConversions
 import CKernels
 package import Tensors
 

@@ -89,7 +89,7 @@ package struct TrainedPackage {
   /// What the source's manifest recorded, and this run after the runs before it.
   private func record(_ progress: TrainerProgress) throws -> JSONObject {
     var record: JSONObject = [
-      "tool": ["name": "ckpt", "version": .string(ToolVersion.current)]
+      "tool": ToolVersion.current.record
     ]
     let history = try model.checkpoint.history()
     for key in ["initialisation", "retrofit"] { record[key] = history[key] }

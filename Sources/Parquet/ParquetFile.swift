@@ -1,13 +1,14 @@
 package import ByteIO
-package import Columns
+public import Columns
 
 /// An open Parquet file: the footer's content, and the rows on demand.
 ///
 /// Format: `formats/parquet.md`.
-package struct ParquetFile: ColumnFile {
+public struct ParquetFile: ColumnFile {
   let region: ByteRegion
   package let fields: [Field]
-  package let rowCount: Int
+  /// Rows of all groups together.
+  public let rowCount: Int
   package let rowGroups: [RowGroup]
   /// The program that wrote the file, in its own words.
   package let createdBy: String?

@@ -11,7 +11,7 @@ struct ModelCard {
   let checkpoint: Checkpoint
   /// Repository of the source; nil for what its configuration or its folder says.
   var repository: String?
-  let toolVersion: String
+  let toolVersion: ToolVersion
 
   func text() throws(FileError) -> String { try frontMatter() + "\n" + body() }
 
@@ -42,7 +42,7 @@ struct ModelCard {
     var text = """
       # \(base), depth-recurrent
 
-      A retrofit of \(base) made by ckpt \(toolVersion): the prelude runs once, the core runs r
+      A retrofit of \(base) made by ckpt \(toolVersion.number): the prelude runs once, the core runs r
       times, the coda runs once; before every pass of the core the prelude's output is injected.
 
       \(healing)| part | source layers | parameters |

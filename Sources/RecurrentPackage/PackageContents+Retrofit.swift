@@ -13,7 +13,7 @@ extension PackageContents {
   ///   - sources: The files that bytes are taken from, whose digests are recorded.
   package init(
     _ plan: RetrofitPlan, of checkpoint: Checkpoint, sources: [ByteRegion],
-    repository: String? = nil, toolVersion: String
+    repository: String? = nil, toolVersion: ToolVersion
   ) throws {
     let kept = checkpoint.sideFiles.filter { SideFiles.isTakenOver($0.name) }
     let generation = try Self.generation(plan, kept.first { $0.name == "generation_config.json" })
@@ -24,7 +24,7 @@ extension PackageContents {
       SideFile(name: "generation_config.json", text: generation),
     ]
     var record: JSONObject = [
-      "tool": ["name": "ckpt", "version": .string(toolVersion)], "retrofit": plan.record,
+      "tool": toolVersion.record, "retrofit": plan.record,
     ]
     let history = try checkpoint.history()
     for key in ["initialisation", "training"] { record[key] = history[key] }
@@ -37,7 +37,7 @@ extension PackageContents {
       sources: sources,
       record: record,
       metadata: [
-        ("ckpt.layers", plan.layerMap), ("ckpt.version", toolVersion), ("format", "pt"),
+        ("ckpt.layers", plan.layerMap), ("ckpt.version", toolVersion.number), ("format", "pt"),
       ])
   }
 

@@ -12,7 +12,7 @@ extension PackageContents {
   ///   - toolVersion: Recorded in the manifest.
   package init(
     untrained graph: ModelGraph, _ weights: UntrainedWeights, filesOf folder: CheckpointFolder,
-    toolVersion: String
+    toolVersion: ToolVersion
   ) throws {
     var config = graph.config
     for key in ["torch_dtype", "dtype"] where config[key] != nil {
@@ -24,12 +24,12 @@ extension PackageContents {
     self.init(
       parameters: graph.parameters, config: config, sideFiles: sideFiles, sources: [],
       record: [
-        "tool": ["name": "ckpt", "version": .string(toolVersion)],
+        "tool": toolVersion.record,
         "initialisation": [
           "seed": .string(String(weights.seed)),
           "standard_deviation": JSONValue(try weights.deviation(config)),
         ],
       ],
-      metadata: [("ckpt.version", toolVersion), ("format", "pt")])
+      metadata: [("ckpt.version", toolVersion.number), ("format", "pt")])
   }
 }

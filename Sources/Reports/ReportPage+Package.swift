@@ -71,8 +71,8 @@ extension PackageSummary {
     ]
     guard let manifest else { return ReportPage.facts(facts) }
     facts.append(("root digest", "<code>\(manifest.root.description)</code>"))
-    if let version = manifest.record["tool"]?["version"]?.string {
-      facts.append(("written by", "ckpt \(version)"))
+    if let version = ToolVersion(record: manifest.record["tool"]) {
+      facts.append(("written by", "ckpt \(version.text)"))
     }
     if let adapter = retrofit?["adapter"]?.string {
       facts.append(("adapter starts as", "\(adapter)"))

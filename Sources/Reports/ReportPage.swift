@@ -34,7 +34,7 @@ package struct ReportPage {
       <header><h1>\(title)</h1>
       \(summary)</header>
       \(package.map(section) ?? "")\(runs.map(section).joined())\(comparison)\(goOn)</main>
-      <footer>Made by ckpt \(ToolVersion.current) from the files named here.</footer>
+      <footer>Made by ckpt \(ToolVersion.current.text) from the files named here.</footer>
       </body>
       </html>
 

@@ -1,11 +1,11 @@
 package import ByteIO
-package import JSON
-package import Tensors
+public import JSON
+public import Tensors
 
 /// An open safetensors file: the table in its header, and the tensors' bytes on demand.
 ///
 /// Rules are numbered as in `formats/safetensors.md`. Opening reads the header alone.
-package struct SafetensorsFile: TensorContainer {
+public struct SafetensorsFile: TensorContainer {
   /// Longest header that is read, in bytes (ST-2).
   package static let headerLimit = 100_000_000
   /// Longest tensor name, in bytes (ST-6).
@@ -13,13 +13,19 @@ package struct SafetensorsFile: TensorContainer {
   /// Most dimensions of a tensor (ST-9).
   package static let rankLimit = 64
 
-  package let tensors: [TensorRecord]
+  /// In order of their position in the file.
+  public let tensors: [TensorRecord]
   /// The strings of `__metadata__` in their order; nil when the file has none.
-  package let metadata: JSONObject?
+  public let metadata: JSONObject?
   package let warnings: [Warning]
   private let region: ByteRegion
   /// Position in `region` of each tensor's bytes.
   private let ranges: [Range<Int>]
+
+  /// Opens the file at `path`: reads and checks its header.
+  ///
+  /// - Throws: A `DiagnosedError`.
+  public init(path: String) throws { try self.init(ByteRegion(path: path)) }
 
   /// Reads and checks the header of the file in `region`.
   package init(_ region: ByteRegion) throws(SafetensorsError) {
@@ -51,7 +57,8 @@ package struct SafetensorsFile: TensorContainer {
     }
   }
 
-  package func read(_ index: Int, at offset: Int, into bytes: inout MutableRawSpan) throws {
+  /// Fills `bytes` with those of tensor `index` from `offset` on, row-major and little-endian.
+  public func read(_ index: Int, at offset: Int, into bytes: inout MutableRawSpan) throws {
     guard let tensor = self.region(of: index) else {
       preconditionFailure("the header's spans lie within the file")
     }

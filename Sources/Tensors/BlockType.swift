@@ -1,7 +1,7 @@
 /// The quantised block types of ggml, each a run of elements that share scales.
 ///
 /// Sizes: ggml's block structures; raw values are the type numbers in a GGUF file.
-package enum BlockType: UInt32, CaseIterable, Sendable, CustomStringConvertible {
+public enum BlockType: UInt32, CaseIterable, Sendable, CustomStringConvertible {
   case q40 = 2
   case q41 = 3
   case q50 = 6
@@ -30,13 +30,13 @@ package enum BlockType: UInt32, CaseIterable, Sendable, CustomStringConvertible 
   case q10 = 41
 
   /// ggml's own spelling.
-  package var description: String { layout.name }
+  public var description: String { layout.name }
 
   /// Elements in a block; a row is a whole number of blocks.
-  package var elementCount: Int { layout.elements }
+  public var elementCount: Int { layout.elements }
 
   /// Bytes a block takes.
-  package var byteCount: Int { layout.bytes }
+  public var byteCount: Int { layout.bytes }
 
   private var layout: (name: String, elements: Int, bytes: Int) {
     switch self {

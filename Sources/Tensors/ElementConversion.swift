@@ -1,5 +1,5 @@
 import ByteIO
-import CKernels
+import CConversions
 
 /// Decodes elements of `type` to float32, exactly where float32 can hold the value and rounded to
 /// nearest even otherwise (f64, wide integers); NaNs keep their payload, a bool is 0 or 1.

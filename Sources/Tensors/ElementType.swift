@@ -1,5 +1,5 @@
 /// The element types of the safetensors format, in its spelling, and the one PyTorch adds.
-package enum ElementType: String, CaseIterable, Sendable, CustomStringConvertible {
+public enum ElementType: String, CaseIterable, Sendable, CustomStringConvertible {
   case bool = "BOOL"
   case f4 = "F4"
   case f6E2M3 = "F6_E2M3"
@@ -25,10 +25,11 @@ package enum ElementType: String, CaseIterable, Sendable, CustomStringConvertibl
   /// Two float64; safetensors cannot store it.
   case c128 = "C128"
 
-  package var description: String { rawValue }
+  /// The spelling of safetensors.
+  public var description: String { rawValue }
 
   /// Bits an element takes.
-  package var bitWidth: Int {
+  public var bitWidth: Int {
     switch self {
     case .f4: 4
     case .f6E2M3, .f6E3M2: 6
@@ -41,7 +42,7 @@ package enum ElementType: String, CaseIterable, Sendable, CustomStringConvertibl
   }
 
   /// Whether this is a real floating-point type that can be cast to float32 and back.
-  package var isFloatingPoint: Bool {
+  public var isFloatingPoint: Bool {
     switch self {
     case .f4, .f6E2M3, .f6E3M2, .f8E5M2, .f8E4M3, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .f16, .bf16,
       .f32, .f64:

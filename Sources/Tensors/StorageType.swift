@@ -1,10 +1,10 @@
 /// How a tensor's elements are stored: one by one, or in quantised blocks.
-package enum StorageType: Hashable, Sendable, CustomStringConvertible {
+public enum StorageType: Hashable, Sendable, CustomStringConvertible {
   case element(ElementType)
   case block(BlockType)
 
   /// The format's own spelling, such as `BF16` or `Q4_1`.
-  package var description: String {
+  public var description: String {
     switch self {
     case .element(let type): type.description
     case .block(let type): type.description

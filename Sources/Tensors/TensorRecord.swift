@@ -1,24 +1,26 @@
-package import ByteIO
+public import ByteIO
 
 /// A tensor's name; compared as bytes.
-package typealias TensorName = ExactString
+public typealias TensorName = ExactString
 
 /// What a file says of one tensor: everything but its bytes.
-package struct TensorRecord: Equatable, Sendable {
-  package var name: TensorName
-  package var type: StorageType
+public struct TensorRecord: Equatable, Sendable {
+  /// As the file spells it; compared as bytes.
+  public package(set) var name: TensorName
+  /// How the values are stored.
+  public package(set) var type: StorageType
   /// Outermost dimension first, the last one contiguous.
-  package var shape: [Int]
+  public package(set) var shape: [Int]
   /// Bytes of the whole tensor, row-major.
-  package var byteCount: Int
+  public package(set) var byteCount: Int
   /// Path of the file that holds it.
-  package var file: String
+  public package(set) var file: String
   /// Position of the first byte in `file`; nil when the bytes are not there as they are (deflated,
   /// strided or big-endian storage).
-  package var offset: Int?
+  public package(set) var offset: Int?
   /// How the file stores the values as codes that other tensors give their meaning, in words; nil
   /// when the bytes alone are the values.
-  package var encoding: String?
+  public package(set) var encoding: String?
 
   package init(
     name: TensorName, type: StorageType, shape: [Int], byteCount: Int, file: String, offset: Int?,
@@ -34,7 +36,7 @@ package struct TensorRecord: Equatable, Sendable {
   }
 
   /// Number of elements; the reader has checked that it fits.
-  package var elementCount: Int { shape.reduce(1, &*) }
+  public var elementCount: Int { shape.reduce(1, &*) }
 
   /// How many rows of `length` elements the tensor is: those along its first axis or, where these are
   /// longer, along its first axes together, never less than the last axis each. Nil when none fit.

@@ -2,7 +2,7 @@
 ///
 /// Text passes five stages: added tokens are cut out, the rest is normalized, cut into pieces,
 /// encoded by the model, and framed by special tokens. `formats/tokenizer-json.md` tells each.
-package struct Tokenizer: Sendable {
+public struct Tokenizer: Sendable {
   enum Model: Sendable {
     case bytePair(BytePairModel)
     case unigram(UnigramModel)
@@ -24,21 +24,22 @@ package struct Tokenizer: Sendable {
   private var specialIDs: Set<Int32> = []
 
   /// Begins a text; nil when nothing names it.
-  package var bosID: Int32?
+  public package(set) var bosID: Int32?
   /// Ends a text.
-  package var eosID: Int32?
+  public package(set) var eosID: Int32?
   /// Fills a batch.
-  package var paddingID: Int32?
+  public package(set) var paddingID: Int32?
   /// How a conversation becomes text, in Jinja; nil when there is no such template.
-  package var chatTemplate: String?
+  public package(set) var chatTemplate: String?
 
-  package var vocabularySize: Int { vocabulary.count }
+  /// Number of tokens; ids are below it.
+  public var vocabularySize: Int { vocabulary.count }
 
   /// The id of the token spelled `token`.
-  package func id(of token: String) -> Int32? { vocabulary.id(of: Array(token.utf8)) }
+  public func id(of token: String) -> Int32? { vocabulary.id(of: Array(token.utf8)) }
 
   /// The spelling of a token as the vocabulary has it.
-  package func token(_ id: Int32) throws(TokenizerError) -> [UInt8] {
+  public func token(_ id: Int32) throws(TokenizerError) -> [UInt8] {
     guard let spelling = vocabulary.spelling(of: id) else {
       throw TokenizerError(.idOutOfRange(Int(id), vocabularySize: vocabularySize))
     }
@@ -68,14 +69,14 @@ package struct Tokenizer: Sendable {
   // MARK: Encoding
 
   /// The tokens of `text`; malformed UTF-8 counts as U+FFFD.
-  package func encode(
+  public func encode(
     _ text: String, addSpecialTokens: Bool = false
   ) throws(TokenizerError) -> [Int32] {
     try encode(Array(text.utf8), addSpecialTokens: addSpecialTokens)
   }
 
   /// The tokens of `bytes`, UTF-8 text in which malformed sequences count as U+FFFD.
-  package func encode(
+  public func encode(
     _ bytes: [UInt8], addSpecialTokens: Bool = false
   ) throws(TokenizerError) -> [Int32] {
     let text = bytes.repairedUTF8
@@ -158,17 +159,17 @@ package struct Tokenizer: Sendable {
   // MARK: Decoding
 
   /// Whether a token marks structure and is no text.
-  package func isSpecial(_ id: Int32) -> Bool { specialIDs.contains(id) }
+  public func isSpecial(_ id: Int32) -> Bool { specialIDs.contains(id) }
 
   /// The bytes that the tokens stand for, which need not be whole UTF-8 characters.
-  package func decode(
+  public func decode(
     _ ids: some Sequence<Int32>, skipSpecial: Bool = false
   ) throws(TokenizerError) -> [UInt8] {
     try decode(ids, skipSpecial: skipSpecial, isStart: true, repairs: false)
   }
 
   /// The text that the tokens stand for; U+FFFD where they break a character.
-  package func decodeText(
+  public func decodeText(
     _ ids: some Sequence<Int32>, skipSpecial: Bool = false
   ) throws(TokenizerError) -> String {
     String(

@@ -1,8 +1,8 @@
-package import ByteIO
+public import ByteIO
 package import JSON
 
 /// Why a tokenizer could not be read, or a text or a list of ids not be converted.
-package struct TokenizerError: DiagnosedError, Equatable {
+public struct TokenizerError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     case json(JSONError)
     /// The field at this path is absent.
@@ -43,10 +43,13 @@ package struct TokenizerError: DiagnosedError, Equatable {
     self.path = path
   }
 
-  package var file: String? { path }
-  package var offset: Int? { if case .json(let error) = problem { error.offset } else { nil } }
+  /// The file at fault, where it is known.
+  public var file: String? { path }
+  /// Where the file is no JSON.
+  public var offset: Int? { if case .json(let error) = problem { error.offset } else { nil } }
 
-  package var kind: FailureKind {
+  /// What kind of failure it is.
+  public var kind: FailureKind {
     switch problem {
     case .unsupported: .unsupported
     case .idOutOfRange, .noUnknownToken: .usage
@@ -55,7 +58,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     }
   }
 
-  package var code: String {
+  /// Stable identifier for programs.
+  public var code: String {
     switch problem {
     case .json(let error): error.code
     case .missing: "tokenizer.missing_field"
@@ -73,7 +77,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     }
   }
 
-  package var message: String {
+  /// One sentence that names the field.
+  public var message: String {
     switch problem {
     case .json(let error): error.message
     case .missing(let field): "the tokenizer has no \(field)"
@@ -101,7 +106,8 @@ package struct TokenizerError: DiagnosedError, Equatable {
     }
   }
 
-  package var hint: String? {
+  /// The next step.
+  public var hint: String? {
     switch problem {
     case .unsupported: "see formats/tokenizer-json.md for what is"
     default: nil

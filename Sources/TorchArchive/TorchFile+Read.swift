@@ -2,7 +2,8 @@ import ByteIO
 import Tensors
 
 extension TorchFile {
-  package func read(
+  /// Fills `bytes` with those of tensor `index` from `offset` on, row-major and little-endian.
+  public func read(
     _ index: Int, at offset: Int, into bytes: inout MutableRawSpan
   ) throws {
     if let region = region(of: index) { return try region.read(at: offset, into: &bytes) }

@@ -1,12 +1,13 @@
 package import ByteIO
-package import Tensors
+public import Tensors
 
 /// An open PyTorch weight file: `.bin`, `.pt` or `.pth`, in any of its three layouts.
 ///
 /// Opening reads the frame and the pickle, never the storages, and never executes anything: the
 /// pickle is interpreted symbolically. Rules: `formats/torch-archive.md`.
-package struct TorchFile: TensorContainer {
-  package enum Layout: String, Sendable {
+public struct TorchFile: TensorContainer {
+  /// How the file is put together.
+  public enum Layout: String, Sendable {
     /// Since 1.6: a zip archive with the pickle and a record for each storage.
     case zip
     /// 0.1.10 to 1.5: pickles one after another, then the storages.
@@ -15,10 +16,12 @@ package struct TorchFile: TensorContainer {
     case tar
   }
 
-  package let layout: Layout
+  /// Which of the three layouts the file has.
+  public let layout: Layout
   /// Name of the file, for messages.
   package let path: String
-  package let tensors: [TensorRecord]
+  /// In order of their position in the file.
+  public let tensors: [TensorRecord]
   package let warnings: [Warning]
   /// Every class and function that the pickle names, in order of first mention.
   package let globals: [PickleGlobal]
@@ -32,6 +35,11 @@ package struct TorchFile: TensorContainer {
   let storages: [String: StorageSource]
   let zip: ZipDirectory?
   let inflated: InflatedStorages
+
+  /// Opens the file at `path`: reads its frame and its pickle, and no storage.
+  ///
+  /// - Throws: A `DiagnosedError`.
+  public init(path: String) throws { try self.init(ByteRegion(path: path)) }
 
   package init(_ region: ByteRegion) throws(TorchError) {
     let contents = try TorchContents(region)

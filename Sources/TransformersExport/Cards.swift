@@ -3,6 +3,7 @@ import Checkpoint
 import JSON
 import ModelGraph
 import Recurrence
+import RecurrentPackage
 
 extension ExportedFolder.Source {
   /// Text of the model's own card, and its front matter; nil when it has none.
@@ -75,7 +76,7 @@ struct PlainCard {
 
       # A depth-recurrent model at r = \(recurrence), as plain layers
 
-      Unrolled by ckpt \(source.toolVersion) into the \(graph.blocks.count) layers of a
+      Unrolled by ckpt \(source.toolVersion.number) into the \(graph.blocks.count) layers of a
       `\(className)`. Layers of the source model, in order: \(layers).
       They compute what the recurrent model computes: \(form.reason).
 

@@ -22,13 +22,13 @@ package struct ExportedFolder: Sendable {
     package var graph: ModelGraph
     /// The files that tensors are read from.
     package var inputs: [ByteRegion]
-    package var toolVersion: String
+    package var toolVersion: ToolVersion
     /// Type of all tensors; nil keeps each as it is.
     package var type: ElementType?
 
     package init(
-      _ checkpoint: Checkpoint, _ graph: ModelGraph, inputs: [ByteRegion], toolVersion: String,
-      type: ElementType? = nil
+      _ checkpoint: Checkpoint, _ graph: ModelGraph, inputs: [ByteRegion],
+      toolVersion: ToolVersion, type: ElementType? = nil
     ) {
       self.checkpoint = checkpoint
       self.graph = graph
@@ -130,7 +130,7 @@ extension ExportedFolder.Source {
     let kept = checkpoint.sideFiles.filter {
       SideFiles.isTakenOver($0.name) && !made.contains($0.name)
     }
-    var members: JSONObject = ["tool": ["name": "ckpt", "version": .string(toolVersion)]]
+    var members: JSONObject = ["tool": toolVersion.record]
     members["export"] = .object(record)
     // What was done before stays on record.
     for member in try checkpoint.history().members { members[member.key] = member.value }
@@ -141,7 +141,7 @@ extension ExportedFolder.Source {
         .init(name: "generation_config.json", text: try generationConfig()),
       ] + kept.map { .init(name: $0.name, region: $0.region) } + more,
       sources: inputs, record: members,
-      metadata: [("ckpt.version", toolVersion), ("format", "pt")])
+      metadata: [("ckpt.version", toolVersion.number), ("format", "pt")])
   }
 
   /// The model's generation settings without `num_steps`: transformers would take it for a setting of

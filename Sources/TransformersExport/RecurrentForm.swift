@@ -39,13 +39,13 @@ package enum RecurrentForm: String, Sendable {
   }
 
   /// What a card says about running the model, from its heading on.
-  func usage(depth: Int, toolVersion: String) -> String {
+  func usage(depth: Int, toolVersion: ToolVersion) -> String {
     switch self {
     case .transformers:
       """
       ## With transformers
 
-      Exported by ckpt \(toolVersion); works with transformers 4.51 and newer. The model's
+      Exported by ckpt \(toolVersion.number); works with transformers 4.51 and newer. The model's
       code is in this folder, so it is loaded with `trust_remote_code`.
 
       ```python
@@ -73,7 +73,7 @@ package enum RecurrentForm: String, Sendable {
       """
       ## With mlx-lm
 
-      Exported by ckpt \(toolVersion). The model's code is in this folder, so it is loaded with
+      Exported by ckpt \(toolVersion.number). The model's code is in this folder, so it is loaded with
       `trust_remote_code`.
 
       ```python

@@ -19,7 +19,7 @@ struct ManualTests {
   @Test("every command, option and exit code is on the page")
   func complete() throws {
     let page = try outcome(Manual.self, []).output
-    #expect(page.hasPrefix(".TH CKPT 1 \"\" \"ckpt 0.1.0\" \"User Commands\"\n.SH NAME\n"))
+    #expect(page.hasPrefix(".TH CKPT 1 \"\" \"ckpt 0.2.0\" \"User Commands\"\n.SH NAME\n"))
     #expect(try commands().count == CheckpointCommand.configuration.subcommands.count)
     for command in try commands() {
       let name = try #require(command["commandName"]?.string)

@@ -33,7 +33,7 @@ struct Sample {
   func writer(_ options: WriteOptions = WriteOptions()) throws -> PackageWriter {
     let contents = try PackageContents(
       plan, of: checkpoint, sources: checkpoint.inputs.map { try ByteRegion(path: $0) },
-      toolVersion: "0.1.0")
+      toolVersion: ToolVersion("0.1.0"))
     return try PackageWriter(contents, source: checkpoint, options: options)
   }
 

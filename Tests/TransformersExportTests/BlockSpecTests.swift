@@ -24,7 +24,7 @@ struct BlockSpecTests {
     let folder = try ExportedFolder.recurrent(
       ExportedFolder.Source(
         checkpoint, plan.result, inputs: try checkpoint.inputs.map { try ByteRegion(path: $0) },
-        toolVersion: "0.1.0"))
+        toolVersion: ToolVersion("0.1.0")))
     return try #require(folder.contents.config["block_specs"])
   }
 
@@ -80,7 +80,7 @@ struct BlockSpecTests {
     let folder = try ExportedFolder.recurrent(
       ExportedFolder.Source(
         checkpoint, graph, inputs: try checkpoint.inputs.map { try ByteRegion(path: $0) },
-        toolVersion: "0.1.0"))
+        toolVersion: ToolVersion("0.1.0")))
     var config = folder.contents.config
     let text = try #require(config["block_specs"]).text()
     config["block_specs"] = try json(text.replacing("\"silu\"", with: "\"gelu\""))

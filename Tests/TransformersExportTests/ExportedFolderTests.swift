@@ -18,7 +18,7 @@ struct ExportedFolderTests {
       config: try #require(checkpoint.config), tensors: checkpoint.tensors)
     return ExportedFolder.Source(
       checkpoint, graph, inputs: try checkpoint.inputs.map { try ByteRegion(path: $0) },
-      toolVersion: "0.1.0")
+      toolVersion: ToolVersion("0.1.0"))
   }
 
   @Test("the tool carries the Python files as they lie in the sources")

@@ -1,4 +1,4 @@
-import CKernels
+import CConversions
 
 /// Takes from each value its run's zero point, if there is any, and multiplies by its run's scale.
 /// Runs are `width` values long, the last one may be shorter.

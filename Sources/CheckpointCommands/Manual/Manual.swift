@@ -20,7 +20,7 @@ struct Manual: Verb {
   func perform(_ console: Console) throws -> ManualReport {
     let help = try JSONValue(parsing: Array(CheckpointCommand._dumpHelp().utf8), path: "help")
     return ManualReport(
-      page: ManualPage(help, version: ToolVersion.current).text)
+      page: ManualPage(help, version: ToolVersion.current.number).text)
   }
 }
 

@@ -4,6 +4,7 @@ import Kernels
 import Models
 import PackageTraining
 import Platform
+import RecurrentPackage
 import Reports
 import Training
 
@@ -113,7 +114,7 @@ struct Train: Verb {
         return lock
       }
       let lock = try run.create(force: replacement.force)
-      try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+      try run.write(ToolVersion.current.comment + TrainingRecipe.text(of: settings), to: run.recipe)
       return lock
     }
     defer { withExtendedLifetime(lock) {} }
@@ -172,7 +173,7 @@ struct Train: Verb {
   private func extend(_ run: RunFolder, to settings: TrainingSettings, _ console: Console) throws {
     let before = try Self.settings(of: run).steps
     guard settings.steps > before else { return }
-    try run.write(TrainingRecipe.text(of: settings), to: run.recipe)
+    try run.write(ToolVersion.current.comment + TrainingRecipe.text(of: settings), to: run.recipe)
     if output.quiet { return }
     console.note(
       "extended from \(before) to \(settings.steps) steps: learning rate and recurrences are those "

@@ -1,4 +1,4 @@
-#include "CKernels.h"
+#include "CConversions.h"
 #include "clones.h"
 #include "floats.h"
 
@@ -88,6 +88,7 @@ DEQUANTISER(q8_0, 34, 32)
 static inline void block_q2_k(const uint8_t *restrict in, float *restrict out) {
   const uint8_t *values = in + 16;
   float d = scale_at(in + 80), m = scale_at(in + 82);
+#pragma clang loop unroll(full)
   for (int group = 0; group < 16; group++) {
     float scale = d * (float)(in[group] & 15), minimum = m * (float)(in[group] >> 4);
     const uint8_t *from = values + group / 8 * 32 + group % 2 * 16;
@@ -213,8 +214,12 @@ CLONES size_t ck_quantise_q8_0(
     if (!(inverse <= __FLT_MAX__) || code == 0x7e00) inverse = 0;
     uint16_t half = (uint16_t)code;
     memcpy(out, &half, sizeof half);
+    if (inverse == 0) {
+      memset(out + 2, 0, 32);
+      continue;
+    }
     for (int i = 0; i < 32; i++) {
-      float steps = inverse == 0 ? 0 : in[i] * inverse;
+      float steps = in[i] * inverse;
       float whole = (float)(int)__builtin_fabsf(steps);
       int rounded = (int)whole + (int)(2 * (__builtin_fabsf(steps) - whole));
       out[2 + i] = (uint8_t)(int8_t)(steps < 0 ? -rounded : rounded);

@@ -1,4 +1,4 @@
-#include "CKernels.h"
+#include "CConversions.h"
 #include "clones.h"
 #include <string.h>
 
