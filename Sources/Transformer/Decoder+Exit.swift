@@ -103,7 +103,7 @@ extension Decoder {
     }
   }
 
-  private func copyRow(_ y: Matrix, _ to: Int, _ x: Matrix, _ from: Int) {
+  func copyRow(_ y: Matrix, _ to: Int, _ x: Matrix, _ from: Int) {
     copy(y.rows(to..<to + 1), x.rows(from..<from + 1), on: compute)
   }
 

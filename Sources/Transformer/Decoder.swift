@@ -16,11 +16,15 @@ package final class Decoder {
   /// Passes that each row of the last call made: one row for each sequence.
   package internal(set) var depths: [Int] = []
   let sharesCoreCache: Bool
+  /// Makes guesses possible.
+  package let draft: DraftRule?
   private(set) var caches: [SequenceCache]
-  private let last: Matrix  // [B, h] what the predictions are made of
-  let logits: Matrix  // [B, V]
+  private let last: Matrix  // [B, h], or a row a guess more; what the predictions are made of
+  let logits: Matrix  // [B, V], or as many rows
   /// Made with the first exit.
   var exitRoom: ExitRoom?
+  /// Made with the first guess.
+  var draftRoom: DraftRoom?
 
   /// The next token of a sequence.
   package struct Next {
@@ -44,19 +48,23 @@ package final class Decoder {
   ///   - recurrence: Passes through the core; nil takes the model's own number.
   ///   - sharesCoreCache: Keeps only the last pass's keys and values: p + c + d entries a token, and
   ///     another function of the input where there is more than one pass.
+  ///   - draft: How guesses are made; the passes have caches of their own then.
   ///   - seed: Of the random initial states.
   package init(
     _ model: Model, sequences: Int = 1, recurrence: Int? = nil, sharesCoreCache: Bool = false,
-    seed: UInt64 = 0
+    draft: DraftRule? = nil, seed: UInt64 = 0
   ) throws {
     guard sequences > 0 else { throw TransformerError(.emptySequence) }
     self.model = model
     self.sharesCoreCache = sharesCoreCache
+    self.draft = draft
     caches = [SequenceCache](repeating: SequenceCache(seed: seed), count: sequences)
     passes = try model.passes(recurrence)
+    try draft?.check(passes: passes, sharesCoreCache: sharesCoreCache)
     let sizes = model.network.sizes
-    last = try Matrix(rows: sequences, columns: sizes.hidden)
-    logits = try Matrix(rows: sequences, columns: sizes.vocabulary)
+    let rows = max(sequences, 1 + (draft?.count ?? 0))
+    last = try Matrix(rows: rows, columns: sizes.hidden)
+    logits = try Matrix(rows: rows, columns: sizes.vocabulary)
   }
 
   var network: Network { model.network }
@@ -64,6 +72,9 @@ package final class Decoder {
 
   /// Sequences that there is room for, B.
   package var sequences: Int { caches.count }
+
+  /// Tokens of a sequence so far.
+  package func length(of sequence: Int = 0) -> Int { caches[sequence].length }
 
   /// The most tokens of a sequence.
   package var contextLength: Int { network.contextLimit }
@@ -112,9 +123,9 @@ package final class Decoder {
     var start = 0
     while start < next.count {
       // Sequences whose frequencies differ by their length do not run together.
-      let variant = variant(next[start])
+      let variants = next.map { variant(length: caches[$0.sequence].length + 1) }
       let end = (start..<min(start + independentRows, next.count)).first {
-        self.variant(next[$0]) != variant
+        variants[$0] != variants[start]
       }
       let part = next[start..<(end ?? min(start + independentRows, next.count))]
       let rows = part.map { Row(sequence: $0.sequence, position: caches[$0.sequence].length) }
@@ -160,9 +171,11 @@ package final class Decoder {
   }
 
   /// Makes room for tokens of a sequence, which the model must be able to take.
-  private func check(_ tokens: [Int32], _ sequence: Int) throws {
+  ///
+  /// - Parameter ahead: Tokens that may come after them in the same step.
+  func check(_ tokens: [Int32], _ sequence: Int, ahead: Int = 0) throws {
     guard !tokens.isEmpty else { throw TransformerError(.emptySequence) }
-    let length = caches[sequence].length + tokens.count
+    let length = caches[sequence].length + tokens.count + ahead
     guard length <= network.contextLimit else {
       throw TransformerError(.contextTooLong(length: length, limit: network.contextLimit))
     }
@@ -173,7 +186,7 @@ package final class Decoder {
   }
 
   /// The first predictions, if they are numbers.
-  private func finite(_ count: Int) throws(TransformerError) -> Matrix {
+  func finite(_ count: Int) throws(TransformerError) -> Matrix {
     let logits = logits.rows(0..<count)
     guard isFinite(logits) else {
       throw TransformerError(.nonFiniteLogits(position: (caches.map(\.length).max() ?? 1) - 1))
@@ -186,9 +199,8 @@ package final class Decoder {
     (0..<count).map { Row(sequence: sequence, position: caches[sequence].length + $0) }
   }
 
-  private func variant(_ next: Next) -> [Int] {
-    network.rotaries.map { $0.variant(length: caches[next.sequence].length + 1) }
-  }
+  /// Lengths for which this is equal have the same frequencies.
+  func variant(length: Int) -> [Int] { network.rotaries.map { $0.variant(length: length) } }
 
   // MARK: One step
 
@@ -199,12 +211,11 @@ package final class Decoder {
     _ tokens: [Int32], _ rows: [Row], exit: ExitRule?, at first: Int
   ) throws -> Room {
     let room = try model.room(rows.count)
-    let context = try context(rows)
-    let target = logits.rows(first..<first + (isRun(rows) ? 1 : rows.count))
-    network.embed(room.stream, tokens, on: compute)
-    run(context, network.preludeBlocks, room, rows, caches: 0)
+    let isRun = rows.count > 1 && rows[0].sequence == rows[1].sequence
+    let context = try context(rows, isRun: isRun)
+    let target = logits.rows(first..<first + (isRun ? 1 : rows.count))
+    enter(tokens, context, room, rows)
     if let recurrence = network.recurrence {
-      startState(context, recurrence, room, rows)
       if let exit {
         let made = try leaveCore(recurrence, room, rows, exit, target)
         depths.replaceSubrange(first..<first + rows.count, with: made)
@@ -218,18 +229,20 @@ package final class Decoder {
     } else {
       predict(target, context, room, rows)
     }
-    for row in rows { caches[row.sequence].length = row.position + 1 }
+    keep(rows)
     return room
   }
 
-  /// Whether the rows follow one another in one sequence.
-  private func isRun(_ rows: [Row]) -> Bool {
-    rows.count > 1 && rows[0].sequence == rows[1].sequence
+  /// Counts the rows to their sequences.
+  func keep(_ rows: [Row]) {
+    for row in rows { caches[row.sequence].length = row.position + 1 }
   }
 
-  func context(_ rows: [Row]) throws -> BlockContext {
+  /// - Parameter isRun: Whether the rows follow one another in one sequence and attend together, which
+  ///   is faster for many; else each attends by itself, as it would alone.
+  func context(_ rows: [Row], isRun: Bool = false) throws -> BlockContext {
     let visibility =
-      isRun(rows)
+      isRun
       ? Visibility(
         sequences: 1, queries: rows.count, past: rows[0].position,
         keyRows: caches[rows[0].sequence].capacity)
@@ -240,8 +253,8 @@ package final class Decoder {
   }
 
   /// The rows' caches of one execution of a block.
-  private func cache(_ execution: Int, _ rows: [Row]) -> StepCache {
-    isRun(rows)
+  private func cache(_ execution: Int, _ rows: [Row], _ context: BlockContext) -> StepCache {
+    context.visibility.queries > 1
       ? .run(caches[rows[0].sequence].entries[execution])
       : .each(rows.map { caches[$0.sequence].entries[execution] })
   }
@@ -252,14 +265,15 @@ package final class Decoder {
     for (i, block) in blocks.enumerated() {
       context.forward(
         network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work,
-        cache: cache(first + i, rows))
+        cache: cache(first + i, rows, context))
     }
   }
 
-  /// Takes the stream as the prelude's output and sets each row's first state.
-  private func startState(
-    _ context: BlockContext, _ recurrence: Network.Recurrence, _ room: Room, _ rows: [Row]
-  ) {
+  /// Runs the prelude over the tokens, takes its output as such, and sets each row's first state.
+  func enter(_ tokens: [Int32], _ context: BlockContext, _ room: Room, _ rows: [Row]) {
+    network.embed(room.stream, tokens, on: compute)
+    run(context, network.preludeBlocks, room, rows, caches: 0)
+    guard let recurrence = network.recurrence else { return }
     copy(room.embedded, room.stream, on: compute)
     recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     InitialState.fill(

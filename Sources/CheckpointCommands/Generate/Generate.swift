@@ -29,6 +29,7 @@ struct Generate: Verb {
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
         ckpt generate smollm2-r --prompt "Hi" --chat --temperature 0.7 --top-p 0.9 --seed 3
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
+        ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --draft-recurrence 2
         ckpt generate smollm2-r --prompts questions.jsonl --batch 16 --json > answers.jsonl
       """)
 
@@ -68,6 +69,14 @@ struct Generate: Verb {
   @Option(help: "Let each token stop recurring early: kl:LIMIT or latent:LIMIT.")
   var exit: ExitChoice?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Guess tokens (8 at a time) with few recurrences and check them together with all: the same \
+      tokens, sooner where the guesses are good.
+      """, valueName: "recurrences[:tokens]"))
+  var draftRecurrence: DraftChoice?
+
   @Flag(help: "Keep only the last recurrence's keys and values: a smaller cache, other numbers.")
   var shareCache = false
 
@@ -92,11 +101,29 @@ struct Generate: Verb {
       throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")
     }
     if stop.contains("") { throw ValidationError("--stop needs a text.") }
+    if draftRecurrence != nil { try validateDraft() }
+  }
+
+  private func validateDraft() throws {
+    if exit != nil {
+      throw ValidationError(
+        "--draft-recurrence checks each token at the full depth: it does not go with --exit.")
+    }
+    if shareCache {
+      throw ValidationError(
+        "--draft-recurrence needs keys and values of every recurrence: it does not go with "
+          + "--share-cache.")
+    }
+    if prompts != nil, batch != 1 {
+      throw ValidationError("--draft-recurrence goes on with one text at a time: add --batch 1.")
+    }
   }
 
   func perform(_ console: Console) throws -> GenerateReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if recurrence != nil || exit != nil, opened.graph.recurrence == nil {
+    if recurrence != nil || exit != nil || draftRecurrence != nil,
+      opened.graph.recurrence == nil
+    {
       throw ModelError(model, .notRecurrent)
     }
     let tokenizer = try opened.tokenizer()
@@ -125,20 +152,21 @@ struct Generate: Verb {
       if streams { console.writeModelText($0) }
       try console.requireOutput()
     } ended: {
-      report = ContinuationReport(
-        prompt: prompt, continuation: $0, cacheEntries: decoder.entryCount)
+      report = ContinuationReport(prompt: prompt, continuation: $0, of: decoder)
     }
     guard let report else { throw FileError("", .interrupted) }
     if streams { console.write("\n") }
-    if exit != nil, !output.quiet { console.note(report.depthLine) }
+    if !output.quiet {
+      if exit != nil { console.note(report.depthLine) }
+      if draftRecurrence != nil { console.note(report.draftLine) }
+    }
     return report
   }
 
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
       opened.load(on: threading.compute(), as: holding.weights), sequences: places,
-      recurrence: recurrence,
-      sharesCoreCache: shareCache)
+      recurrence: recurrence, sharesCoreCache: shareCache, draft: draftRecurrence?.rule)
   }
 
   private func generator(
@@ -189,8 +217,8 @@ struct Generate: Verb {
       // What a signal cut short is no answer.
       try Interruption.check()
       let report = ContinuationReport(
-        prompt: file.entries[continuation.number].text, continuation: continuation,
-        cacheEntries: decoder.entryCount, seed: seeds[continuation.number])
+        prompt: file.entries[continuation.number].text, continuation: continuation, of: decoder,
+        seed: seeds[continuation.number])
       made += continuation.made.count
       for report in reports.add(report, at: continuation.number) { write(report, to: console) }
       try console.requireOutput()
