@@ -19,10 +19,12 @@ package struct DraftRule: Equatable, Sendable {
     self.count = count
   }
 
-  /// - Parameter passes: The decoder's; 0 for a plain model.
-  func check(passes: Int, sharesCoreCache: Bool) throws(TransformerError) {
-    // Rows that run together would not see each other's last pass in a shared cache.
-    precondition(!sharesCoreCache, "a cache for each pass")
+  /// - Parameters:
+  ///   - passes: The decoder's; 0 for a plain model.
+  ///   - kept: Passes whose keys and values are kept.
+  func check(passes: Int, kept: Int) throws(TransformerError) {
+    // Rows that run together do not see the last pass of each other, as tokens one by one do.
+    precondition(kept == passes, "a cache for each pass")
     if passes == 0 { throw TransformerError(.notRecurrent) }
     if self.passes >= passes { throw TransformerError(.draftTooDeep(self.passes, of: passes)) }
   }

@@ -6,16 +6,19 @@ import Tensors
 /// Runs a model over caches of keys and values: one sequence by any number of tokens, or several by a
 /// token each.
 ///
-/// Every execution of a block has a cache of its own: p + c·r + d of them, the core's by pass. Where
-/// the passes share theirs, the last pass's keys and values are what later tokens see. Sequences know
-/// nothing of each other: a token's prediction is the same bits in a batch as alone.
+/// Every execution of a block has a cache of its own: p + c·r + d of them, the core's by pass. With a
+/// window of W passes, pass i (from 0) writes and reads the slot i mod W instead: p + c·W + d. Of an
+/// earlier token it then sees the last pass j with j ≡ i mod W; of tokens of the same call, which run
+/// side by side, pass i. Sequences know nothing of each other: a token's prediction is the same bits in a
+/// batch as alone.
 package final class Decoder {
   let model: Model
   /// The most passes a token makes; 0 for a plain model.
   package let passes: Int
   /// Passes that each row of the last call made: one row for each sequence.
   package internal(set) var depths: [Int] = []
-  let sharesCoreCache: Bool
+  /// Passes whose keys and values are kept.
+  let slots: Int
   /// Makes guesses possible.
   package let draft: DraftRule?
   private(set) var caches: [SequenceCache]
@@ -46,21 +49,22 @@ package final class Decoder {
   /// - Parameters:
   ///   - sequences: How many there is room for, B.
   ///   - recurrence: Passes through the core; nil takes the model's own number.
-  ///   - sharesCoreCache: Keeps only the last pass's keys and values: p + c + d entries a token, and
-  ///     another function of the input where there is more than one pass.
-  ///   - draft: How guesses are made; the passes have caches of their own then.
+  ///   - cacheWindow: Passes whose keys and values are kept, at least 1; nil keeps all. Fewer than there
+  ///     are make another function of the input.
+  ///   - draft: How guesses are made; all passes are kept then.
   ///   - seed: Of the random initial states.
   package init(
-    _ model: Model, sequences: Int = 1, recurrence: Int? = nil, sharesCoreCache: Bool = false,
+    _ model: Model, sequences: Int = 1, recurrence: Int? = nil, cacheWindow: Int? = nil,
     draft: DraftRule? = nil, seed: UInt64 = 0
   ) throws {
     guard sequences > 0 else { throw TransformerError(.emptySequence) }
+    precondition(cacheWindow ?? 1 > 0, "a pass is kept")
     self.model = model
-    self.sharesCoreCache = sharesCoreCache
     self.draft = draft
     caches = [SequenceCache](repeating: SequenceCache(seed: seed), count: sequences)
     passes = try model.passes(recurrence)
-    try draft?.check(passes: passes, sharesCoreCache: sharesCoreCache)
+    slots = min(cacheWindow ?? passes, passes)
+    try draft?.check(passes: passes, kept: slots)
     let sizes = model.network.sizes
     let rows = max(sequences, 1 + (draft?.count ?? 0))
     last = try Matrix(rows: rows, columns: sizes.hidden)
@@ -81,8 +85,12 @@ package final class Decoder {
 
   /// Executions of blocks that keep keys and values of a token.
   package var entryCount: Int {
-    let core = network.coreBlocks.count * (sharesCoreCache ? min(1, passes) : passes)
-    return network.preludeBlocks.count + core + network.codaBlocks.count
+    network.preludeBlocks.count + network.coreBlocks.count * slots + network.codaBlocks.count
+  }
+
+  /// Bytes of a token's keys and values.
+  package var bytesPerToken: Int {
+    2 * entryCount * network.sizes.keyValueWidth * MemoryLayout<Float>.size
   }
 
   /// Tokens that go through the model together, so that a long prompt takes no more memory than one
@@ -154,6 +162,22 @@ package final class Decoder {
       losses += try model.labelLosses(of: room.work.normed, labels: Array(labels[range]))
     }
     return losses
+  }
+
+  /// Appends a token to each of some sequences, and scores what follows.
+  ///
+  /// - Parameters:
+  ///   - next: Of sequences that differ.
+  ///   - labels: The token that follows each; -100 is not scored.
+  /// - Returns: Negative log-likelihood of each label in nats; 0 where there is none.
+  package func losses(_ next: [Next], labels: [Int32]) throws -> [Float] {
+    precondition(labels.count == next.count, "a label for each token")
+    try checkLabels(labels, network)
+    let logits = try advance(next)
+    let losses = try Matrix(rows: 1, columns: next.count)
+    let sum = crossEntropy(losses: losses, logits, labels: labels, weight: 0, on: compute)
+    guard sum.isFinite else { throw TransformerError(.nonFiniteLoss) }
+    return losses.row(0)
   }
 
   /// Forgets all tokens of a sequence but the first `count`; what follows then replaces them.
@@ -314,7 +338,6 @@ package final class Decoder {
   func coreCache(_ pass: Int) -> Int {
     let first = network.preludeBlocks.count
     let core = network.coreBlocks.count
-    if sharesCoreCache { return pass == passes ? first + min(1, passes) * core : first }
-    return first + pass * core
+    return first + (pass == passes ? slots : pass % slots) * core
   }
 }

@@ -77,7 +77,7 @@ struct GenerateDraftTests {
 
   @Test("what does not combine is refused by name")
   func refusals() throws {
-    for more in [["--exit", "kl:1e-3"], ["--share-cache"]] {
+    for more in [["--exit", "kl:1e-3"], ["--cache-window", "1"]] {
       let error = #expect(throws: (any Error).self) {
         try Generate.parse(["m", "--prompt", "a", "--draft-recurrence", "1"] + more)
       }

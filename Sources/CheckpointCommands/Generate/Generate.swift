@@ -77,8 +77,13 @@ struct Generate: Verb {
       """, valueName: "recurrences[:tokens]"))
   var draftRecurrence: DraftChoice?
 
-  @Flag(help: "Keep only the last recurrence's keys and values: a smaller cache, other numbers.")
-  var shareCache = false
+  @Option(
+    help: ArgumentHelp(
+      """
+      Keep the keys and values of so many recurrences: each stands in the place of the one that went so \
+      many before it. A smaller cache, other numbers.
+      """, valueName: "recurrences"))
+  var cacheWindow: Int?
 
   @OptionGroup var threading: ThreadOptions
   @OptionGroup var holding: WeightOptions
@@ -96,6 +101,9 @@ struct Generate: Verb {
     guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
       throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
     }
+    guard (1...Model.mostRecurrences).contains(cacheWindow ?? 1) else {
+      throw ValidationError("--cache-window is from 1 to \(Model.mostRecurrences).")
+    }
     if topK ?? 1 < 1 { throw ValidationError("--top-k is at least 1.") }
     if !(temperature >= 0) || !(topP > 0 && topP <= 1) {
       throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")
@@ -109,10 +117,10 @@ struct Generate: Verb {
       throw ValidationError(
         "--draft-recurrence checks each token at the full depth: it does not go with --exit.")
     }
-    if shareCache {
+    if cacheWindow != nil {
       throw ValidationError(
         "--draft-recurrence needs keys and values of every recurrence: it does not go with "
-          + "--share-cache.")
+          + "--cache-window.")
     }
     if prompts != nil, batch != 1 {
       throw ValidationError("--draft-recurrence goes on with one text at a time: add --batch 1.")
@@ -121,9 +129,9 @@ struct Generate: Verb {
 
   func perform(_ console: Console) throws -> GenerateReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if recurrence != nil || exit != nil || draftRecurrence != nil,
-      opened.graph.recurrence == nil
-    {
+    let isAboutDepth =
+      recurrence != nil || exit != nil || draftRecurrence != nil || cacheWindow != nil
+    if isAboutDepth, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
     let tokenizer = try opened.tokenizer()
@@ -166,7 +174,7 @@ struct Generate: Verb {
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
       opened.load(on: threading.compute(), as: holding.weights), sequences: places,
-      recurrence: recurrence, sharesCoreCache: shareCache, draft: draftRecurrence?.rule)
+      recurrence: recurrence, cacheWindow: cacheWindow, draft: draftRecurrence?.rule)
   }
 
   private func generator(
