@@ -189,7 +189,7 @@ let package = Package(
       name: "Reports",
       dependencies: [
         "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
-        "Models",
+        "Verification", "Models",
       ]),
 
     // MARK: Tool
