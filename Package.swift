@@ -214,7 +214,7 @@ let package = Package(
       name: "Reports",
       dependencies: [
         "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
-        "Models",
+        "Verification", "Models",
       ]),
 
     // MARK: Tool
@@ -257,7 +257,7 @@ let testDependencies: [String: [Target.Dependency]] = [
     "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
   ],
   "Transformer": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Recurrence", "Kernels"],
-  "Training": ["ByteIO", "JSON", "Tensors", "Kernels"],
+  "Training": ["ByteIO", "JSON", "Tensors", "Kernels", "Transformer"],
   "MessagePassing": ["ByteIO"],
   "Verification": ["ByteIO", "Tensors", "Checkpoint", "ModelGraph", "Transformer", "Kernels"],
   "TransformersExport": [

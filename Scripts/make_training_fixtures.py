@@ -3,9 +3,9 @@
 
 The retrofit of golden case tiny-llama is written out here in torch, from the published layer
 equations, and held against the golden losses first. Then autograd gives the gradients of low-rank
-factors, of the distillation loss with the golden source model as teacher, and of the loss with the
-penalty on the last pass's step; some elements of each are held against central differences. Values are
-stored as float32.
+factors, of the distillation loss with the golden source model as teacher, of the loss with the
+penalty on the last pass's step, and of the loss with those of shallower states; some elements of each are
+held against central differences. Values are stored as float32.
 
 Needs: torch, safetensors (see requirements.txt). Usage: Scripts/make_training_fixtures.py
 """
@@ -23,6 +23,7 @@ RANK, ALPHA = 3, 5.0
 TEMPERATURE, MIX = 2.5, 0.3
 WITHOUT, WITH = 1, 2
 SETTLING = 0.7
+SUPERVISION, SUPERVISED = 0.6, [1, 2]  # of four passes with gradient, counted from 1
 torch.set_default_dtype(torch.float64)
 
 
@@ -62,7 +63,8 @@ NAMES = {
 PARTS = [("prelude", 2), ("core_block", 4), ("coda", 2)]
 
 
-def retrofit(weights, tokens, state, without, with_gradient, config, states=None):
+def retrofit(weights, tokens, state, without, with_gradient, config, states=None, outputs=None):
+    """Logits; `states` gets those with gradient, `outputs` the logits of each but the first."""
     def blocks(x, part, count):
         for i in range(count):
             prefix = f"transformer.{part}.{i}."
@@ -74,6 +76,10 @@ def retrofit(weights, tokens, state, without, with_gradient, config, states=None
     def step(s):
         return blocks(torch.cat([s, e], -1) @ weights["transformer.adapter.weight"].T, *PARTS[1])
 
+    def finish(s):
+        out = rms(blocks(s, *PARTS[2]), weights["transformer.ln_f.weight"])
+        return out @ weights["lm_head.weight"].T
+
     with torch.no_grad():
         for _ in range(without):
             state = step(state)
@@ -81,10 +87,11 @@ def retrofit(weights, tokens, state, without, with_gradient, config, states=None
         if states is not None:
             states.append(state)
         state = step(state)
+        if outputs is not None:
+            outputs.append(finish(state))
     if states is not None:
         states.append(state)
-    out = rms(blocks(state, *PARTS[2]), weights["transformer.ln_f.weight"])
-    return out @ weights["lm_head.weight"].T
+    return finish(state)
 
 
 def targets(config):
@@ -196,6 +203,49 @@ def main():
     for leaf in leaves.values():
         leaf.grad = None
     settle(leaves, tokens, labels, state, config)
+    for share in (0.0, 0.4):
+        supervise(share, leaves, tokens, labels, state, config)
+
+
+def supervise(share, leaves, tokens, labels, state, config):
+    """The loss of the last state, and those of shallower ones: of the labels, and of the last state's
+    prediction, which is a constant."""
+    counted = labels >= 0
+
+    def parts(without, taught=None):
+        outputs = []
+        retrofit(leaves, tokens, state, without, 4, config, outputs=outputs)
+        outputs = [out.reshape(-1, out.shape[-1])[counted] for out in outputs]
+        taught = outputs[-1].detach() if taught is None else taught
+        losses = []
+        for place in SUPERVISED:
+            hard = F.cross_entropy(outputs[place - 1], labels[counted])
+            soft = F.kl_div(outputs[place - 1].log_softmax(-1), taught.log_softmax(-1),
+                            reduction="batchmean", log_target=True)
+            losses.append((1 - share) * hard + share * soft)
+        return F.cross_entropy(outputs[-1], labels[counted]), sum(losses) / len(losses), taught
+
+    def clear():
+        for leaf in leaves.values():
+            leaf.grad = None
+
+    with torch.no_grad():
+        taught = parts(0)[2]
+
+    def whole():
+        hard, shallower, _ = parts(0, taught)
+        return hard + SUPERVISION * shallower
+
+    clear()
+    whole().backward()
+    check(whole, leaves, {k: v.grad for k, v in leaves.items()})
+    clear()
+    hard, shallower, _ = parts(WITHOUT)
+    (hard + SUPERVISION * shallower).backward()
+    out = {"loss": hard.detach().reshape(1), "supervision": shallower.detach().reshape(1)}
+    out |= {"grad." + k: v.grad for k, v in leaves.items()}
+    save(out, "supervision-distilled" if share else "supervision",
+         {"weight": f"{SUPERVISION}", "share": f"{share}", "places": f"{SUPERVISED}"})
 
 
 def settle(leaves, tokens, labels, state, config):

@@ -47,6 +47,9 @@ package struct Continuation {
   package private(set) var made: [Int32] = []
   /// Passes through the core that each token took.
   package private(set) var depths: [Int] = []
+  /// Tokens that were guessed with few passes, and those of them that all passes chose too.
+  package internal(set) var drafted = 0
+  package private(set) var accepted = 0
   package internal(set) var reason = Reason.limit
   /// Time of the prompt.
   package internal(set) var promptSeconds = 0.0
@@ -83,13 +86,14 @@ package struct Continuation {
   /// - Parameters:
   ///   - logits: Row `row` of these is what the model predicts.
   ///   - depth: Passes that the prediction took.
+  ///   - guess: What a draft says in its place.
   /// - Returns: The token; nil when the continuation has ended.
-  mutating func take(_ logits: Matrix, row: Int, depth: Int) throws -> Int32? {
+  mutating func take(
+    _ logits: Matrix, row: Int, depth: Int, guess: Int32? = nil
+  ) throws -> Int32? {
     if made.count >= limit { return nil }
-    // Rows of the embedding beyond the vocabulary are padding, and no tokens.
-    let token = logits.withRow(row) { row in
-      sampler.next(row.extracting(..<min(row.count, vocabularySize)))
-    }
+    let token = sampler.next(logits, row: row, of: vocabularySize)
+    if token == guess { accepted += 1 }
     if endings.tokens.contains(token) {
       reason = .endOfText
       return nil
@@ -104,6 +108,19 @@ package struct Continuation {
       return nil
     }
     return made.count == limit ? nil : token
+  }
+
+  /// Tokens that may still be made.
+  var left: Int { limit - made.count }
+
+  /// Guesses what `take` will choose of the tokens to come, with the same random numbers; nil for a
+  /// token that ends the text.
+  func guesses() -> (Matrix) -> Int32? {
+    var sampler = sampler
+    return { logits in
+      let token = sampler.next(logits, row: 0, of: vocabularySize)
+      return endings.tokens.contains(token) ? nil : token
+    }
   }
 
   /// Where the first stop text begins; none lies wholly in the first `known` bytes.

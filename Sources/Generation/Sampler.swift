@@ -1,3 +1,4 @@
+import Kernels
 import Platform
 import Tensors
 
@@ -34,6 +35,12 @@ package struct Sampler {
     self.topK = topK
     self.topP = topP
     random = RandomStream(seed: seed, stream: 1)
+  }
+
+  /// The next token of a vocabulary of `count`: rows of the embedding beyond it are padding, and no
+  /// tokens.
+  mutating func next(_ logits: Matrix, row: Int, of count: Int) -> Int32 {
+    logits.withRow(row) { next($0.extracting(..<min($0.count, count))) }
   }
 
   /// The next token; among equal logits the lowest id comes first.

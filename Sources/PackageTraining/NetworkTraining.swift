@@ -54,9 +54,12 @@ package final class NetworkTraining: TrainingModel {
     let optimizer = Optimizer.byteCounts(settings.optimizer, tensors)
     let kept = network.parameters.byteCount + network.gradients.byteCount + optimizer.state
     let packing = 4 * compute.precision.workspaceFloats * compute.count
-    let beside = optimizer.work + (teacher?.byteCount ?? 0) + packing + Self.reserve
+    let supervision = Self.supervisionBytes(settings, hidden: network.network.sizes.hidden)
+    let beside =
+      optimizer.work + (teacher?.byteCount ?? 0) + packing + supervision + Self.reserve
     let budget = settings.memoryBudget
     network.settlingWeight = settings.recurrence.settling
+    network.supervision = settings.recurrence.supervision
     network.activationBudget =
       budget == 0 ? max(Self.leastActivations, kept / 4 - beside) : budget - kept - beside
     plan = network.plan(
@@ -65,6 +68,17 @@ package final class NetworkTraining: TrainingModel {
     guard budget == 0 || byteCount <= budget else {
       throw TrainingError(.memoryBudget(budget, needed: byteCount), model.path)
     }
+  }
+
+  /// What losses of shallower states need, if a whole micro-batch runs at once.
+  private static func supervisionBytes(_ settings: TrainingSettings, hidden: Int) -> Int {
+    let supervision = settings.recurrence.supervision
+    let rows = settings.effectiveMicroBatchSize * settings.sequenceLength
+    let states = supervision.byteCount(
+      steps: settings.deepestBackprop, rowBytes: 4 * rows * hidden)
+    // A teacher has room for its logits already.
+    let needsLogits = states > 0 && supervision.distils && settings.distillation.teacher.isEmpty
+    return states + (needsLogits ? ActivationPlan.logitBytes : 0)
   }
 
   /// Factors are under Adam: Muon's update has as large a share in every direction, which a factor
@@ -158,13 +172,15 @@ package final class NetworkTraining: TrainingModel {
       let sum = try network.lossAndGradient(
         rows, labels: batch.labels, noGradSteps: without, gradSteps: with,
         state: .drawn(stateSeed), scale: scale)
-      return MicroBatchLoss(sum.mean, settling: network.settlingLoss)
+      return MicroBatchLoss(
+        sum.mean, settling: network.settlingLoss, supervision: network.supervisionLoss)
     }
     let sums = try network.lossAndGradient(
       rows, labels: batch.labels, from: teacher, noGradSteps: without, gradSteps: with,
       state: .drawn(stateSeed), scale: scale)
     return MicroBatchLoss(
-      sums.labels.mean, divergence: sums.teacher.mean, settling: network.settlingLoss)
+      sums.labels.mean, divergence: sums.teacher.mean, settling: network.settlingLoss,
+      supervision: network.supervisionLoss)
   }
 
   package func parametersChanged() throws { try network.parametersChanged() }

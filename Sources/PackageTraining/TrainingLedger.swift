@@ -17,6 +17,7 @@ extension FLOPLedger {
       preludeBlocks: body?.prelude.count ?? graph.blocks.count,
       coreBlocks: body?.core.count ?? 0, codaBlocks: body?.coda.count ?? 0)
     trained = Trained(training.network)
+    supervision = training.network.supervision
     if let model = training.teacher?.model {
       let (counts, graph) = (ParameterCounts(model.graph, isActive: true), model.graph)
       let passes = graph.recurrence?.meanRecurrence ?? 0

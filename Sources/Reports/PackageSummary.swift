@@ -4,6 +4,7 @@ import ModelGraph
 import Models
 import Recurrence
 package import RecurrentPackage
+package import Verification
 
 /// A package, or another model's folder, as far as it is reported.
 package struct PackageSummary {
@@ -13,6 +14,8 @@ package struct PackageSummary {
   package let manifest: Manifest?
   /// How the files differ from the manifest; nil where that was not asked.
   package let problems: [PackageError]?
+  /// What is said of its depth; nil where nothing is.
+  package let certificate: RecordedCertificate?
 
   /// Opens what is at `path`, and compares every file with the manifest.
   ///
@@ -28,6 +31,7 @@ package struct PackageSummary {
       ? pathKind(path + "/" + Manifest.name) == .file : RecurrentPackage.isArchive(path)
     let package = hasManifest ? try RecurrentPackage.open(path) : nil
     manifest = package?.manifest
+    certificate = try package.flatMap { try RecordedCertificate(in: $0) }
     problems = try package?.integrityProblems(progress: progress)
   }
 

@@ -1,7 +1,9 @@
 import ByteIO
 import Charts
 import ModelGraph
+import RecurrentPackage
 import Training
+import Verification
 
 extension ReportPage {
   /// What to type next.
@@ -24,6 +26,13 @@ extension ReportPage {
         ("measure it", "ckpt eval \(path) --data FILE\(depths)"),
       ]
       if package.graph.recurrence != nil {
+        if package.manifest != nil, package.certificate?.certificate == nil {
+          commands.append(
+            (
+              "find how deep is safe",
+              "ckpt verify \(path) --stability FILE --report \(path)/\(Manifest.report)"
+            ))
+        }
         if runs.isEmpty {
           commands.append(("heal it", "ckpt train \(path) --data FILE -o RUN"))
         }

@@ -33,7 +33,7 @@ package struct ReportPage {
       <main>
       <header><h1>\(title)</h1>
       \(summary)</header>
-      \(package.map(section) ?? "")\(runs.map(section).joined())\(comparison)\(goOn)</main>
+      \(package.map(section) ?? "")\(package.map(stability) ?? "")\(runs.map(section).joined())\(comparison)\(goOn)</main>
       <footer>Made by ckpt \(ToolVersion.current.text) from the files named here.</footer>
       </body>
       </html>

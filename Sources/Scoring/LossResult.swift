@@ -5,11 +5,14 @@ package import Transformer
 package struct LossResult {
   /// Nil for a source model.
   package var recurrence: Int?
+  /// Passes whose keys and values were kept, and the bytes of a token's; nil without a cache.
+  package var cache: (window: Int, bytes: Int)?
   /// One for each start state.
   package var sums: [LossSum]
 
-  package init(recurrence: Int?, sums: [LossSum]) {
+  package init(recurrence: Int?, cache: (window: Int, bytes: Int)? = nil, sums: [LossSum]) {
     self.recurrence = recurrence
+    self.cache = cache
     self.sums = sums
   }
 

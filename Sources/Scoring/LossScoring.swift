@@ -38,4 +38,35 @@ package struct LossScoring {
     }
     return sum
   }
+  /// The loss of all windows as decoding meets them: token by token over the decoder's cache, each
+  /// document from its own start.
+  ///
+  /// - Parameters:
+  ///   - decoder: Of the same model, with a place for each of some windows, which run together.
+  ///   - seed: Of the start states.
+  ///   - progress: Called with the number of windows of each batch that has run.
+  package func loss(
+    over decoder: Decoder, seed: UInt64, _ progress: (Int) -> Void
+  ) throws -> LossSum {
+    var sum = LossSum()
+    for start in stride(from: 0, to: windows.windows.count, by: decoder.sequences) {
+      let end = min(start + decoder.sequences, windows.windows.count)
+      let part = Array(windows.windows[start..<end])
+      for position in 0..<windows.length {
+        var next: [Decoder.Next] = []
+        for (sequence, window) in part.enumerated() {
+          let first = window.firstVisible?[position] ?? 0
+          if position == Int(first) { decoder.restart(sequence, seed: seed) }
+          next.append(Decoder.Next(sequence: sequence, token: window.tokens[position]))
+        }
+        let labels = part.map { $0.labels[position] }
+        for (loss, label) in zip(try decoder.losses(next, labels: labels), labels) where label >= 0
+        {
+          sum += LossSum(nats: Double(loss), count: 1)
+        }
+      }
+      progress(part.count)
+    }
+    return sum
+  }
 }

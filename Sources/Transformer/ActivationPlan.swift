@@ -45,7 +45,7 @@ package struct ActivationPlan: Equatable, Sendable {
   }
 
   /// Bytes that logits take at most.
-  static let logitBytes = 64 << 20
+  package static let logitBytes = 64 << 20
 
   /// Even parts of all rows, in whole vectors, from the largest that `logitBytes` allow.
   private static func logitRows(_ network: Network, rows: Int) -> [Int] {

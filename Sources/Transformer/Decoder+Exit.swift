@@ -103,15 +103,14 @@ extension Decoder {
     }
   }
 
-  private func copyRow(_ y: Matrix, _ to: Int, _ x: Matrix, _ from: Int) {
+  func copyRow(_ y: Matrix, _ to: Int, _ x: Matrix, _ from: Int) {
     copy(y.rows(to..<to + 1), x.rows(from..<from + 1), on: compute)
   }
 
-  /// Gives the passes that an early exit left out the keys and values of the last one made.
+  /// Gives the slots that an early exit left empty the keys and values of the last pass made.
   private func keepLastPass(_ row: Row, _ depth: Int) {
-    if sharesCoreCache { return }
     let entries = caches[row.sequence].entries
-    for pass in depth..<passes {
+    for pass in depth..<max(depth, slots) {
       for i in 0..<network.coreBlocks.count {
         let (from, to) = (entries[coreCache(depth - 1) + i], entries[coreCache(pass) + i])
         copyRow(to.keys, row.position, from.keys, row.position)

@@ -6,21 +6,28 @@ import Tensors
 /// Runs a model over caches of keys and values: one sequence by any number of tokens, or several by a
 /// token each.
 ///
-/// Every execution of a block has a cache of its own: p + c·r + d of them, the core's by pass. Where
-/// the passes share theirs, the last pass's keys and values are what later tokens see. Sequences know
-/// nothing of each other: a token's prediction is the same bits in a batch as alone.
+/// Every execution of a block has a cache of its own: p + c·r + d of them, the core's by pass. With a
+/// window of W passes, pass i (from 0) writes and reads the slot i mod W instead: p + c·W + d. Of an
+/// earlier token it then sees the last pass j with j ≡ i mod W; of tokens of the same call, which run
+/// side by side, pass i. Sequences know nothing of each other: a token's prediction is the same bits in a
+/// batch as alone.
 package final class Decoder {
   let model: Model
   /// The most passes a token makes; 0 for a plain model.
   package let passes: Int
   /// Passes that each row of the last call made: one row for each sequence.
   package internal(set) var depths: [Int] = []
-  let sharesCoreCache: Bool
+  /// Passes whose keys and values are kept.
+  let slots: Int
+  /// Makes guesses possible.
+  package let draft: DraftRule?
   private(set) var caches: [SequenceCache]
-  private let last: Matrix  // [B, h] what the predictions are made of
-  let logits: Matrix  // [B, V]
+  private let last: Matrix  // [B, h], or a row a guess more; what the predictions are made of
+  let logits: Matrix  // [B, V], or as many rows
   /// Made with the first exit.
   var exitRoom: ExitRoom?
+  /// Made with the first guess.
+  var draftRoom: DraftRoom?
 
   /// The next token of a sequence.
   package struct Next {
@@ -42,21 +49,26 @@ package final class Decoder {
   /// - Parameters:
   ///   - sequences: How many there is room for, B.
   ///   - recurrence: Passes through the core; nil takes the model's own number.
-  ///   - sharesCoreCache: Keeps only the last pass's keys and values: p + c + d entries a token, and
-  ///     another function of the input where there is more than one pass.
+  ///   - cacheWindow: Passes whose keys and values are kept, at least 1; nil keeps all. Fewer than there
+  ///     are make another function of the input.
+  ///   - draft: How guesses are made; all passes are kept then.
   ///   - seed: Of the random initial states.
   package init(
-    _ model: Model, sequences: Int = 1, recurrence: Int? = nil, sharesCoreCache: Bool = false,
-    seed: UInt64 = 0
+    _ model: Model, sequences: Int = 1, recurrence: Int? = nil, cacheWindow: Int? = nil,
+    draft: DraftRule? = nil, seed: UInt64 = 0
   ) throws {
     guard sequences > 0 else { throw TransformerError(.emptySequence) }
+    precondition(cacheWindow ?? 1 > 0, "a pass is kept")
     self.model = model
-    self.sharesCoreCache = sharesCoreCache
+    self.draft = draft
     caches = [SequenceCache](repeating: SequenceCache(seed: seed), count: sequences)
     passes = try model.passes(recurrence)
+    slots = min(cacheWindow ?? passes, passes)
+    try draft?.check(passes: passes, kept: slots)
     let sizes = model.network.sizes
-    last = try Matrix(rows: sequences, columns: sizes.hidden)
-    logits = try Matrix(rows: sequences, columns: sizes.vocabulary)
+    let rows = max(sequences, 1 + (draft?.count ?? 0))
+    last = try Matrix(rows: rows, columns: sizes.hidden)
+    logits = try Matrix(rows: rows, columns: sizes.vocabulary)
   }
 
   var network: Network { model.network }
@@ -65,13 +77,20 @@ package final class Decoder {
   /// Sequences that there is room for, B.
   package var sequences: Int { caches.count }
 
+  /// Tokens of a sequence so far.
+  package func length(of sequence: Int = 0) -> Int { caches[sequence].length }
+
   /// The most tokens of a sequence.
   package var contextLength: Int { network.contextLimit }
 
   /// Executions of blocks that keep keys and values of a token.
   package var entryCount: Int {
-    let core = network.coreBlocks.count * (sharesCoreCache ? min(1, passes) : passes)
-    return network.preludeBlocks.count + core + network.codaBlocks.count
+    network.preludeBlocks.count + network.coreBlocks.count * slots + network.codaBlocks.count
+  }
+
+  /// Bytes of a token's keys and values.
+  package var bytesPerToken: Int {
+    2 * entryCount * network.sizes.keyValueWidth * MemoryLayout<Float>.size
   }
 
   /// Tokens that go through the model together, so that a long prompt takes no more memory than one
@@ -112,9 +131,9 @@ package final class Decoder {
     var start = 0
     while start < next.count {
       // Sequences whose frequencies differ by their length do not run together.
-      let variant = variant(next[start])
+      let variants = next.map { variant(length: caches[$0.sequence].length + 1) }
       let end = (start..<min(start + independentRows, next.count)).first {
-        self.variant(next[$0]) != variant
+        variants[$0] != variants[start]
       }
       let part = next[start..<(end ?? min(start + independentRows, next.count))]
       let rows = part.map { Row(sequence: $0.sequence, position: caches[$0.sequence].length) }
@@ -145,6 +164,22 @@ package final class Decoder {
     return losses
   }
 
+  /// Appends a token to each of some sequences, and scores what follows.
+  ///
+  /// - Parameters:
+  ///   - next: Of sequences that differ.
+  ///   - labels: The token that follows each; -100 is not scored.
+  /// - Returns: Negative log-likelihood of each label in nats; 0 where there is none.
+  package func losses(_ next: [Next], labels: [Int32]) throws -> [Float] {
+    precondition(labels.count == next.count, "a label for each token")
+    try checkLabels(labels, network)
+    let logits = try advance(next)
+    let losses = try Matrix(rows: 1, columns: next.count)
+    let sum = crossEntropy(losses: losses, logits, labels: labels, weight: 0, on: compute)
+    guard sum.isFinite else { throw TransformerError(.nonFiniteLoss) }
+    return losses.row(0)
+  }
+
   /// Forgets all tokens of a sequence but the first `count`; what follows then replaces them.
   package func rewind(to count: Int = 0, of sequence: Int = 0) {
     precondition(count >= 0 && count <= caches[sequence].length, "tokens that the cache holds")
@@ -160,9 +195,11 @@ package final class Decoder {
   }
 
   /// Makes room for tokens of a sequence, which the model must be able to take.
-  private func check(_ tokens: [Int32], _ sequence: Int) throws {
+  ///
+  /// - Parameter ahead: Tokens that may come after them in the same step.
+  func check(_ tokens: [Int32], _ sequence: Int, ahead: Int = 0) throws {
     guard !tokens.isEmpty else { throw TransformerError(.emptySequence) }
-    let length = caches[sequence].length + tokens.count
+    let length = caches[sequence].length + tokens.count + ahead
     guard length <= network.contextLimit else {
       throw TransformerError(.contextTooLong(length: length, limit: network.contextLimit))
     }
@@ -173,7 +210,7 @@ package final class Decoder {
   }
 
   /// The first predictions, if they are numbers.
-  private func finite(_ count: Int) throws(TransformerError) -> Matrix {
+  func finite(_ count: Int) throws(TransformerError) -> Matrix {
     let logits = logits.rows(0..<count)
     guard isFinite(logits) else {
       throw TransformerError(.nonFiniteLogits(position: (caches.map(\.length).max() ?? 1) - 1))
@@ -186,9 +223,8 @@ package final class Decoder {
     (0..<count).map { Row(sequence: sequence, position: caches[sequence].length + $0) }
   }
 
-  private func variant(_ next: Next) -> [Int] {
-    network.rotaries.map { $0.variant(length: caches[next.sequence].length + 1) }
-  }
+  /// Lengths for which this is equal have the same frequencies.
+  func variant(length: Int) -> [Int] { network.rotaries.map { $0.variant(length: length) } }
 
   // MARK: One step
 
@@ -199,12 +235,11 @@ package final class Decoder {
     _ tokens: [Int32], _ rows: [Row], exit: ExitRule?, at first: Int
   ) throws -> Room {
     let room = try model.room(rows.count)
-    let context = try context(rows)
-    let target = logits.rows(first..<first + (isRun(rows) ? 1 : rows.count))
-    network.embed(room.stream, tokens, on: compute)
-    run(context, network.preludeBlocks, room, rows, caches: 0)
+    let isRun = rows.count > 1 && rows[0].sequence == rows[1].sequence
+    let context = try context(rows, isRun: isRun)
+    let target = logits.rows(first..<first + (isRun ? 1 : rows.count))
+    enter(tokens, context, room, rows)
     if let recurrence = network.recurrence {
-      startState(context, recurrence, room, rows)
       if let exit {
         let made = try leaveCore(recurrence, room, rows, exit, target)
         depths.replaceSubrange(first..<first + rows.count, with: made)
@@ -218,18 +253,20 @@ package final class Decoder {
     } else {
       predict(target, context, room, rows)
     }
-    for row in rows { caches[row.sequence].length = row.position + 1 }
+    keep(rows)
     return room
   }
 
-  /// Whether the rows follow one another in one sequence.
-  private func isRun(_ rows: [Row]) -> Bool {
-    rows.count > 1 && rows[0].sequence == rows[1].sequence
+  /// Counts the rows to their sequences.
+  func keep(_ rows: [Row]) {
+    for row in rows { caches[row.sequence].length = row.position + 1 }
   }
 
-  func context(_ rows: [Row]) throws -> BlockContext {
+  /// - Parameter isRun: Whether the rows follow one another in one sequence and attend together, which
+  ///   is faster for many; else each attends by itself, as it would alone.
+  func context(_ rows: [Row], isRun: Bool = false) throws -> BlockContext {
     let visibility =
-      isRun(rows)
+      isRun
       ? Visibility(
         sequences: 1, queries: rows.count, past: rows[0].position,
         keyRows: caches[rows[0].sequence].capacity)
@@ -240,8 +277,8 @@ package final class Decoder {
   }
 
   /// The rows' caches of one execution of a block.
-  private func cache(_ execution: Int, _ rows: [Row]) -> StepCache {
-    isRun(rows)
+  private func cache(_ execution: Int, _ rows: [Row], _ context: BlockContext) -> StepCache {
+    context.visibility.queries > 1
       ? .run(caches[rows[0].sequence].entries[execution])
       : .each(rows.map { caches[$0.sequence].entries[execution] })
   }
@@ -252,14 +289,15 @@ package final class Decoder {
     for (i, block) in blocks.enumerated() {
       context.forward(
         network.blocks[block], room.stream, room.stream, keeping: room.kept, room.work,
-        cache: cache(first + i, rows))
+        cache: cache(first + i, rows, context))
     }
   }
 
-  /// Takes the stream as the prelude's output and sets each row's first state.
-  private func startState(
-    _ context: BlockContext, _ recurrence: Network.Recurrence, _ room: Room, _ rows: [Row]
-  ) {
+  /// Runs the prelude over the tokens, takes its output as such, and sets each row's first state.
+  func enter(_ tokens: [Int32], _ context: BlockContext, _ room: Room, _ rows: [Row]) {
+    network.embed(room.stream, tokens, on: compute)
+    run(context, network.preludeBlocks, room, rows, caches: 0)
+    guard let recurrence = network.recurrence else { return }
     copy(room.embedded, room.stream, on: compute)
     recurrence.injector.prepare(room.injected, room.embedded, on: compute)
     InitialState.fill(
@@ -300,7 +338,6 @@ package final class Decoder {
   func coreCache(_ pass: Int) -> Int {
     let first = network.preludeBlocks.count
     let core = network.coreBlocks.count
-    if sharesCoreCache { return pass == passes ? first + min(1, passes) * core : first }
-    return first + pass * core
+    return first + (pass == passes ? slots : pass % slots) * core
   }
 }

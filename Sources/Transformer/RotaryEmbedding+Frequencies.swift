@@ -96,7 +96,9 @@ struct RotationTables {
   ) throws(MemoryError) {
     let variants = network.rotaries.map { $0.variant(length: length) }
     if positions >= length, variants == self.variants { return }
-    let count = isGrowing ? max(length, 2 * max(positions, 32)) : max(length, positions)
+    // Other frequencies need no more positions.
+    let count =
+      positions >= length ? positions : isGrowing ? max(length, 2 * max(positions, 32)) : length
     var tables: [RotationTable] = []
     for rotary in network.rotaries {
       tables.append(

@@ -37,26 +37,29 @@ extension TrainableModel {
     gradSteps: Int = 0, state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> (labels: LossSum, teacher: LossSum) {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
-    (balanceLoss, settlingLoss) = (nil, nil)
+    (balanceLoss, settlingLoss, supervisionLoss) = (nil, nil, nil)
     var (own, taught) = (LossSum(nats: 0, count: count), LossSum(nats: 0, count: count))
     try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
-      try pass.forward(state.part(part, width: network.sizes.hidden))
+      let supervised = try forward(
+        pass, state.part(part, width: network.sizes.hidden), labels, of: count, scale: scale)
       // A signal lets the step end, so the teacher's passes do not look for one.
       let hidden = try teacher.model.forward(pass.batch, ForwardOptions(logits: .none)) { _ in }
         .normed
-      let sums = pass.loss(
-        labels, teacher, hidden, weight: Float(scale / Double(count)),
+      let source = teacher.model.network
+      let sums = pass.distilled(
+        labels, from: hidden, source.head, source.logitForm, teacher.mix,
+        weight: Float(scale / Double(count)),
         teacherLogits: try teacherLogits(as: pass.room.logits))
       own.nats += sums.crossEntropy
       taught.nats += sums.divergence
-      backward(pass, labels, of: count, scale: scale)
+      backward(pass, labels, of: count, scale: scale, supervised)
     }
     return (own, taught)
   }
 
-  private func teacherLogits(as logits: Matrix) throws(MemoryError) -> Matrix {
+  func teacherLogits(as logits: Matrix) throws(MemoryError) -> Matrix {
     if let teacherLogits, teacherLogits.rows == logits.rows { return teacherLogits }
     teacherLogits = nil
     let new = try Matrix(rows: logits.rows, columns: logits.columns)
@@ -66,9 +69,14 @@ extension TrainableModel {
 }
 
 extension TrainingPass {
-  /// As `loss`, with a teacher whose last hidden states are `taught`.
-  func loss(
-    _ labels: [Int32], _ teacher: Teacher, _ taught: Matrix, weight: Float, teacherLogits: Matrix
+  /// As `loss`, of what labels and a teacher say together.
+  ///
+  /// - Parameters:
+  ///   - taught: `[T, h']`, what the teacher's head reads.
+  ///   - teacherLogits: Room for a chunk of its logits.
+  func distilled(
+    _ labels: [Int32], from taught: Matrix, _ teacherHead: Weight, _ teacherForm: LogitForm,
+    _ mix: DistillationMix, weight: Float, teacherLogits: Matrix
   ) -> DistillationSums {
     lossThroughFinalNorm { dHidden, dHead in
       guard let head = model.network.head.matrix else {
@@ -76,9 +84,8 @@ extension TrainingPass {
       }
       return distillation(
         dHidden: dHidden, dHead: dHead, hidden: room.normed, head: head,
-        form: model.network.logitForm, teacherHidden: taught,
-        teacherHead: teacher.model.network.head, teacherForm: teacher.model.network.logitForm,
-        labels: labels, teacher.mix, weight: weight, logits: room.logits,
+        form: model.network.logitForm, teacherHidden: taught, teacherHead: teacherHead,
+        teacherForm: teacherForm, labels: labels, mix, weight: weight, logits: room.logits,
         teacherLogits: teacherLogits, on: model.compute)
     }
   }

@@ -16,33 +16,41 @@ extension TrainableModel {
   ///
   /// Experts' loads are balanced beside: `balanceLoss` tells how, and enters the gradient with the
   /// coefficient of the model's configuration, over the sequences that run at once. The last pass's
-  /// step is penalised by `settlingWeight`, and told by `settlingLoss`.
+  /// step is penalised by `settlingWeight`, and told by `settlingLoss`. Shallower states have the losses
+  /// that `supervision` says, and `supervisionLoss` tells their mean.
   package func lossAndGradient(
     _ batch: Batch, labels: [Int32], noGradSteps: Int = 0, gradSteps: Int = 0,
     state: InitialState = .seeded(0), scale: Double = 1
   ) throws -> LossSum {
     let count = try check(batch, labels, state, passes: noGradSteps + gradSteps)
     var sum = LossSum(nats: 0, count: count)
-    (balanceLoss, settlingLoss) = (nil, nil)
+    (balanceLoss, settlingLoss, supervisionLoss) = (nil, nil, nil)
     try forEachSlice(of: batch, noGradSteps: noGradSteps, gradSteps: gradSteps) { pass, part in
       let labels = Array(labels[part.tokens])
       if labels.allSatisfy({ $0 < 0 }) { return }
-      try pass.forward(state.part(part, width: network.sizes.hidden))
+      let supervised = try forward(
+        pass, state.part(part, width: network.sizes.hidden), labels, of: count, scale: scale)
       sum.nats += pass.loss(labels, weight: Float(scale / Double(count)))
-      backward(pass, labels, of: count, scale: scale)
+      backward(pass, labels, of: count, scale: scale, supervised)
     }
     return sum
   }
 
   /// Takes the gradient of a slice back through the network; the slice's share of the `count` labels
   /// is its weight in the means that `balanceLoss` and `settlingLoss` are.
-  func backward(_ pass: TrainingPass, _ labels: [Int32], of count: Int, scale: Double) {
+  ///
+  /// - Parameter supervised: What `forward` gave.
+  func backward(
+    _ pass: TrainingPass, _ labels: [Int32], of count: Int, scale: Double,
+    _ supervised: [Int: Matrix]
+  ) {
     let share = Double(labels.count { $0 >= 0 }) / Double(count)
     if let balance = pass.balance { balanceLoss = (balanceLoss ?? 0) + share * balance.loss }
     let settling = settlingWeight > 0 ? pass.settling(labels, of: count) : nil
     if let settling { settlingLoss = (settlingLoss ?? 0) + settling.loss }
     pass.backward(
-      balanceWeight: scale * share, settling: settling?.factors(weight: settlingWeight * scale))
+      balanceWeight: scale * share, settling: settling?.factors(weight: settlingWeight * scale),
+      supervised: supervised)
   }
 
   /// The same loss without gradients.

@@ -54,6 +54,11 @@ package final class TrainableModel {
   /// The mean over learned tokens of ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖² in the last step that penalised it;
   /// nil where none did, as at r = 1.
   package internal(set) var settlingLoss: Double?
+  /// Losses of shallower states beside the last one's.
+  package var supervision = DeepSupervision()
+  /// Their mean over learned tokens and depths in the last step; nil where there was none, as at r = 1.
+  package internal(set) var supervisionLoss: Double?
+  var supervisionRoom: SupervisionRoom?
   var room: TrainingRoom?
   var lowRankRoom: LowRankRoom?
   var teacherLogits: Matrix?

@@ -38,6 +38,12 @@ struct TrainingPass {
 
   /// Fills `room.final`.
   func forward(_ state: InitialState) throws(TransformerError) {
+    try recur(state)
+    finish()
+  }
+
+  /// Runs the prelude and all passes; all blocks of a plain network.
+  func recur(_ state: InitialState) throws(TransformerError) {
     runPrelude()
     guard let recurrence = network.recurrence else { return }
     try state.fill(
@@ -45,12 +51,28 @@ struct TrainingPass {
       firstSequence: batch.firstSequence, on: compute)
     for step in 0..<noGradSteps { passWithoutGradient(recurrence, isFirst: step == 0) }
     for step in 0..<gradSteps { pass(recurrence, step) }
+  }
+
+  /// Runs the coda from the last state.
+  func finish() {
+    if network.recurrence != nil { runCoda(from: gradSteps) }
+  }
+
+  /// Fills `room.final` from the state after `step` passes with gradient.
+  ///
+  /// - Parameter isCounted: Whether its experts' loads are among those that are balanced.
+  func runCoda(from step: Int, isCounted: Bool = true) {
     if let latent = room.latent {
-      network.finalNorm.apply(latent, room.states[gradSteps], on: compute)
+      network.finalNorm.apply(latent, room.states[step], on: compute)
     }
-    let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
+    let inputs = codaInputs(step)
     if network.codaBlocks.isEmpty { return copy(room.final, inputs[0], on: compute) }
-    run(network.codaBlocks, inputs, to: room.final, from: execution(coda: 0))
+    run(
+      network.codaBlocks, inputs, to: room.final, from: execution(coda: 0), isCounted: isCounted)
+  }
+
+  private func codaInputs(_ step: Int) -> [Matrix] {
+    [room.latent ?? room.states[step]] + room.codaInputs
   }
 
   /// Runs all blocks of a plain network; else the prelude, and prepares what it injects.
@@ -63,12 +85,15 @@ struct TrainingPass {
   }
 
   /// Runs blocks, each from its input to the next one's, the last to `output`.
-  private func run(_ blocks: Range<Int>, _ inputs: [Matrix], to output: Matrix, from first: Int) {
+  private func run(
+    _ blocks: Range<Int>, _ inputs: [Matrix], to output: Matrix, from first: Int,
+    isCounted: Bool = true
+  ) {
     for (i, block) in blocks.enumerated() {
       let target = i + 1 < blocks.count ? inputs[i + 1] : output
       context.forward(
         network.blocks[block], target, inputs[i], keeping: slot(first + i), room.work)
-      balance?.add(network.blocks[block], slot(first + i))
+      if isCounted { balance?.add(network.blocks[block], slot(first + i)) }
     }
   }
 
@@ -150,22 +175,20 @@ struct TrainingPass {
   /// - Parameters:
   ///   - weight: Of the loss that balances experts, beside its coefficient.
   ///   - settling: What `SettlingPenalty` says of each row; nil where nothing is penalised.
-  func backward(balanceWeight weight: Double, settling: [Float]? = nil) {
+  ///   - supervised: Gradients, of losses of their own, of the states after some passes with gradient.
+  func backward(
+    balanceWeight weight: Double, settling: [Float]? = nil, supervised: [Int: Matrix] = [:]
+  ) {
     let balance = balance?.gradient(weight: weight) ?? []
     model.stageCompleted?(.output)
     if let recurrence = network.recurrence {
-      let inputs = [room.latent ?? room.states[gradSteps]] + room.codaInputs
-      backward(network.codaBlocks, inputs, from: execution(coda: 0), balance)
-      if room.latent != nil {
-        network.finalNorm.backward(
-          room.d, model.trained.contains(.finalNorm) ? model.gradientNetwork.finalNorm : nil,
-          room.d, room.states[gradSteps], on: compute)
-      }
+      codaBackward(to: gradSteps, balance, completes: true)
       if gradSteps == 0 { return }
       for step in (0..<gradSteps).reversed() {
         let isLast = step == gradSteps - 1
         if isLast, let settling { addStep(settling, to: step + 1, from: step) }
         passBackward(recurrence, step, balance)
+        if let own = supervised[step] { add(room.d, own, on: compute) }
         // Where no gradient goes on, the state before is a constant.
         if isLast, step > 0, let settling { addStep(settling, to: step, from: step + 1) }
       }
@@ -180,6 +203,20 @@ struct TrainingPass {
       embedBackward(dTable, room.d, tokens: batch.tokens, on: compute)
     }
     model.stageCompleted?(.embedding)
+  }
+
+  /// Takes `room.d` from the coda's output to the state after `step` passes with gradient.
+  ///
+  /// - Parameter completes: Whether the coda does not run again before this.
+  func codaBackward(to step: Int, _ balance: [Float] = [], completes: Bool = false) {
+    backward(
+      network.codaBlocks, codaInputs(step), from: execution(coda: 0), balance,
+      completes: completes)
+    if room.latent != nil {
+      network.finalNorm.backward(
+        room.d, model.trained.contains(.finalNorm) ? model.gradientNetwork.finalNorm : nil,
+        room.d, room.states[step], on: compute)
+    }
   }
 
   /// `room.d`, the gradient of state `place`, gets the penalty's: each row's factor times the way to

@@ -19,6 +19,8 @@ package struct TransformerError: DiagnosedError, Equatable {
     case stateSize(found: Int, expected: Int)
     /// A recurrent model runs its core at least once, and not for ever.
     case recurrenceOutOfRange(Int)
+    /// Guesses make fewer recurrences than what checks them.
+    case draftTooDeep(Int, of: Int)
     /// Recurrences were asked of a model without a recurrent core.
     case notRecurrent
     /// No label is given that counts.
@@ -50,6 +52,7 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .contextTooLong: "model.context_too_long"
     case .stateSize: "model.state_size"
     case .recurrenceOutOfRange: "model.recurrence_out_of_range"
+    case .draftTooDeep: "model.draft_too_deep"
     case .notRecurrent: "model.not_recurrent"
     case .noLabels: "model.no_labels"
     case .otherVocabulary: "model.other_vocabulary"
@@ -61,7 +64,7 @@ package struct TransformerError: DiagnosedError, Equatable {
 
   package var kind: FailureKind {
     switch problem {
-    case .recurrenceOutOfRange, .notRecurrent, .otherVocabulary: .usage
+    case .recurrenceOutOfRange, .draftTooDeep, .notRecurrent, .otherVocabulary: .usage
     case .contextTooLong: .resourceLimit
     default: .malformed
     }
@@ -84,6 +87,8 @@ package struct TransformerError: DiagnosedError, Equatable {
       "the start state has \(found) values, the tokens need \(expected)"
     case .recurrenceOutOfRange(let count):
       "\(count) recurrences; from 1 to \(Model.mostRecurrences) are possible"
+    case .draftTooDeep(let draft, let passes):
+      "tokens are drafted with \(draft) recurrences and checked with \(passes); a draft makes fewer"
     case .notRecurrent: "recurrences were asked of a model that has no recurrent core"
     case .noLabels: "no token has a label to learn from"
     case .otherVocabulary(let teacher, let student):
@@ -100,6 +105,7 @@ package struct TransformerError: DiagnosedError, Equatable {
     switch problem {
     case .tokenOutOfRange: "use the tokenizer that belongs to the model"
     case .contextTooLong: "shorten the input, or split it into windows"
+    case .draftTooDeep: "draft with fewer recurrences, or give more with --recurrence"
     case .notRecurrent: "leave out the number of recurrences, or retrofit the model first"
     case .otherVocabulary: "take the model that the package was made from"
     case .nonFiniteWeight, .nonFiniteLogits, .nonFiniteLoss, .nonFiniteState:

@@ -48,18 +48,21 @@ struct RecurrentCard {
     self.form = form
   }
 
-  private static let headings = ["\n## With transformers", "\n## With mlx-lm"]
+  private static let headings = [
+    "\n## How deep is safe", "\n## With transformers", "\n## With mlx-lm",
+  ]
 
   func text() throws(FileError) -> String {
     let depth = source.graph.recurrence?.meanRecurrence ?? 1
     var body = try source.card()?.body ?? "\n# A depth-recurrent model\n"
-    // A folder that is exported again has such a section already.
+    // A folder that is exported again has such sections already.
     for heading in Self.headings {
       if let range = body.firstRange(of: heading) { body = body[..<range.lowerBound] }
     }
     let (library, tags) = form.library
+    let notes = source.depthNotes.map { $0 + "\n" } ?? ""
     return try source.frontMatter(for: library, tags: tags + ["depth-recurrent"]) + body + "\n"
-      + form.usage(depth: depth, toolVersion: source.toolVersion)
+      + notes + form.usage(depth: depth, toolVersion: source.toolVersion)
   }
 }
 

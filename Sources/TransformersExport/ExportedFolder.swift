@@ -25,6 +25,8 @@ package struct ExportedFolder: Sendable {
     package var toolVersion: ToolVersion
     /// Type of all tensors; nil keeps each as it is.
     package var type: ElementType?
+    /// A section of the card that says how deep the model may be run.
+    package var depthNotes: String?
 
     package init(
       _ checkpoint: Checkpoint, _ graph: ModelGraph, inputs: [ByteRegion],

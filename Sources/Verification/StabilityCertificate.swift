@@ -99,16 +99,6 @@ package struct StabilityCertificate: Equatable {
 
   /// The certificate as one of the checks: a model whose state explodes does not pass.
   package var check: Check {
-    let last = depths[depths.count - 1]
-    let range = safe.map { "r = \($0.lowerBound) to \($0.upperBound)" } ?? "no r"
-    let radius = depths.compactMap(\.radius).max().map {
-      ", spectral radius at most \(fixed($0, 3))"
-    }
-    let step = last.settling.map { "\(scientific($0)) of its norm" } ?? "no number"
-    return Check(
-      "stability", verdict == .explodes ? .failed : .passed,
-      "the state \(verdict.rawValue): its step at r = \(last.recurrence) is \(step)"
-        + "\(radius ?? ""); \(range) within \(Self.tolerance) nats of the least loss",
-      measures: json)
+    Check("stability", verdict == .explodes ? .failed : .passed, summary, measures: json)
   }
 }

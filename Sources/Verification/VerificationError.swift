@@ -11,15 +11,21 @@ package struct VerificationError: DiagnosedError, Equatable {
     case sourceTooShort(layers: Int, needed: Int)
     /// The source is no plain model.
     case sourceRecurrent
+    /// What lies in the report's place is none.
+    case malformedReport
   }
 
   package var problem: Problem
+  package var file: String?
 
-  package init(_ problem: Problem) { self.problem = problem }
+  package init(_ problem: Problem, file: String? = nil) {
+    self.problem = problem
+    self.file = file
+  }
 
   package var kind: FailureKind {
     switch problem {
-    case .missingPart: .malformed
+    case .missingPart, .malformedReport: .malformed
     case .notRecurrent, .sourceTooShort, .sourceRecurrent: .unsupported
     }
   }
@@ -30,6 +36,7 @@ package struct VerificationError: DiagnosedError, Equatable {
     case .notRecurrent: "verify.not_recurrent"
     case .sourceTooShort: "verify.source_too_short"
     case .sourceRecurrent: "verify.source_recurrent"
+    case .malformedReport: "verify.malformed_report"
     }
   }
 
@@ -40,6 +47,7 @@ package struct VerificationError: DiagnosedError, Equatable {
     case .sourceTooShort(let layers, let needed):
       "the source has \(layers) layers, the package was made from one of at least \(needed)"
     case .sourceRecurrent: "the source is a recurrent model itself"
+    case .malformedReport: "this is no report of `ckpt verify`, or its certificate is damaged"
     }
   }
 
@@ -48,6 +56,7 @@ package struct VerificationError: DiagnosedError, Equatable {
     case .missingPart: nil
     case .notRecurrent: "make a package with `ckpt retrofit`"
     case .sourceTooShort, .sourceRecurrent: "give the model that the package was made from"
+    case .malformedReport: "remove it, or have `ckpt verify --report` write it anew"
     }
   }
 }

@@ -54,7 +54,7 @@ struct GenerateBatchTests {
       Retrofit.self, [model, "--select", "0,1/4-6/10,11", "--adapter", "average", "-o", package])
     #expect(made.code == 0)
     let prompts = try file(Self.prompts.joined(separator: "\n"))
-    for exit in [[], ["--exit", "latent:0.5"], ["--exit", "kl:1e-2", "--share-cache"]] {
+    for exit in [[], ["--exit", "latent:0.5"], ["--exit", "kl:1e-2", "--cache-window", "1"]] {
       let more = ["--recurrence", "5", "--max-tokens", "8", "--json"] + exit
       let run = try outcome(
         Generate.self, [package, "--prompts", prompts, "--batch", "4"] + more)

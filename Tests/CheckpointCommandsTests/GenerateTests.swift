@@ -97,7 +97,7 @@ struct GenerateTests {
     withExtendedLifetime(folder) {}
   }
 
-  @Test("the cache has p + c·r + d entries a token, or p + c + d when its passes share one")
+  @Test("the cache has p + c·r + d entries a token, or p + c·W + d with a window")
   func cacheGeometry() throws {
     let (path, folder) = try package()
     func entries(_ more: String...) throws -> Int? {
@@ -106,7 +106,8 @@ struct GenerateTests {
       return run.json?["cache_entries"]?.integer
     }
     #expect(try entries("--recurrence", "5") == 2 + 3 * 5 + 2)
-    #expect(try entries("--recurrence", "5", "--share-cache") == 2 + 3 + 2)
+    #expect(try entries("--recurrence", "5", "--cache-window", "1") == 2 + 3 + 2)
+    #expect(try entries("--recurrence", "5", "--cache-window", "2") == 2 + 3 * 2 + 2)
     withExtendedLifetime(folder) {}
   }
 

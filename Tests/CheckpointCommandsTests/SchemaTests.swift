@@ -76,6 +76,12 @@ struct SchemaTests {
       Eval.self, package, "--data", text, "--recurrence", "1,2", "--windows", "1",
       "--sequence-length", "32")
     try check(
+      Eval.self, package, "--data", text, "--recurrence", "2", "--windows", "1",
+      "--sequence-length", "8", "--cache-window", "1,2")
+    try check(
+      Generate.self, package, "--prompt", "1", "--max-tokens", "3", "--recurrence", "2",
+      "--draft-recurrence", "1")
+    try check(
       Eval.self, package, "--data", Fixtures.path("eval/completions.jsonl"), "--task", "answers",
       "--recurrence", "1,2", "--by", "kind")
     try check(Generate.self, package, "--prompt", "1+1=", "--max-tokens", "1")

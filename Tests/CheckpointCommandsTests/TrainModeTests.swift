@@ -70,6 +70,30 @@ struct TrainModeTests {
     #expect(try #require(strong.last) < 0.5 * #require(weak.last))
   }
 
+  @Test("losses of shallower states are told by metrics, fall, and are paid for")
+  func supervision() throws {
+    let package = try package()
+    func steps(_ name: String, _ more: [String]) throws -> [JSONValue] {
+      let done = try train(
+        package,
+        ["--steps", "30", "--recurrence", "4", "--optimizer", "adamw", "--learning-rate", "0.003"]
+          + more, to: name)
+      #expect(done.code == 0, "\(done.notes)")
+      let lines = try String(contentsOfFile: folder.file(name + "/metrics.jsonl"), encoding: .utf8)
+      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+    }
+    let depths = ["--set", "recurrence.supervision.depths=3"]
+    let plain = try steps("plain", [])
+    #expect(plain.allSatisfy { $0["supervision"] == nil })
+    let supervised = try steps("supervised", depths)
+    let losses = supervised.compactMap { $0["supervision"]?.double }
+    #expect(losses.count == 30 && losses[29] < 0.8 * losses[0])
+    let costs = [plain, supervised].map { $0.last?["flops_full"]?.double ?? 0 }
+    #expect(costs[1] > costs[0])
+    let shallow = try steps("shallow", depths + ["--recurrence", "1"])
+    #expect(shallow.allSatisfy { $0["supervision"]?.double == 0 })
+  }
+
   @Test(
     "the package holds W + alpha / rank · B · A of the factors", arguments: ["raven", "native"])
   func lowRank(dialect: String) throws {

@@ -451,7 +451,8 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
     refused = {
         "mode=lora": "mode is lora",
         "memory_budget=16GiB": "--memory recurrence",
-        "recurrence.settling=0.1": "set it to 0",
+        "recurrence.settling=0.1": "recurrence.settling is set.*set it to 0",
+        "recurrence.supervision.depths=2": "recurrence.supervision.depths is set.*set it to 0",
         "evaluation.questions=sums.jsonl": "leave it empty",
     }
     for setting, words in refused.items():

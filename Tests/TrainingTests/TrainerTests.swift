@@ -5,6 +5,7 @@ import Kernels
 import Tensors
 import TestSupport
 import Testing
+import Transformer
 
 @testable import Training
 
@@ -266,5 +267,21 @@ struct TrainerTests {
       ledger.full(tokens: 10, sequenceLength: 5, draw)
         == 2 * 10 * (forward + back + weights + taught))
     #expect(ledger.perStep == 600)
+  }
+
+  @Test("the full count has coda and head once more for each shallower state with a loss")
+  func ledgerOfSupervision() {
+    var ledger = FLOPLedger(
+      prelude: 100, core: 200, coda: 50, adapter: 10, head: 1000, attention: 4,
+      preludeBlocks: 1, coreBlocks: 2, codaBlocks: 1)
+    let draw = RecurrenceDraw(withoutGradient: 1, withGradient: 4)
+    func full() -> Double { ledger.full(tokens: 10, sequenceLength: 5, draw) }
+    let plain = full()
+    ledger.supervision = DeepSupervision(depths: 2)
+    // Forward, backward and the weights' own: 3 products; attention forward once, backward twice.
+    #expect(full() == plain + 2 * 10 * 2 * (3 * (50 + 1000) + 3 * 12))
+    ledger.supervision.distillation = 0.5
+    #expect(
+      full() == plain + 2 * 10 * (2 * (3 * (50 + 1000) + 3 * 12) + 50 + 12 + 2 * 1000))
   }
 }

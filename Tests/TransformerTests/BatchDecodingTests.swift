@@ -24,9 +24,9 @@ struct BatchDecodingTests {
   }
 
   private struct Way: CustomTestStringConvertible {
-    var shares = false
+    var window: Int?
     var exit: ExitRule?
-    var testDescription: String { "\(shares ? "shared cache" : "own caches"), \(exit as Any)" }
+    var testDescription: String { "window \(window as Any), \(exit as Any)" }
   }
 
   private static let prompts: [[Int32]] = [
@@ -36,7 +36,7 @@ struct BatchDecodingTests {
 
   private func alone(_ model: Model, _ way: Way, _ index: Int, recurrence: Int?) throws -> Course {
     let decoder = try Decoder(
-      model, recurrence: recurrence, sharesCoreCache: way.shares, seed: UInt64(index))
+      model, recurrence: recurrence, cacheWindow: way.window, seed: UInt64(index))
     var course = Course()
     course.append(
       try decoder.advance(Self.prompts[index], exit: way.exit).row(0), decoder.depths[0])
@@ -50,7 +50,7 @@ struct BatchDecodingTests {
   /// All prompts through three places; a sequence that has made its steps is replaced at once.
   private func together(_ model: Model, _ way: Way, recurrence: Int?) throws -> [Course] {
     let decoder = try Decoder(
-      model, sequences: 3, recurrence: recurrence, sharesCoreCache: way.shares)
+      model, sequences: 3, recurrence: recurrence, cacheWindow: way.window)
     var courses = [Course](repeating: Course(), count: Self.prompts.count)
     var places: [Int?] = [nil, nil, nil]
     var waiting = Self.prompts.indices.makeIterator()
@@ -93,18 +93,18 @@ struct BatchDecodingTests {
 
   @Test(
     "retrofits give each sequence the bits it gets alone", arguments: Golden.retrofits,
-    [false, true])
-  func retrofits(name: String, shares: Bool) throws {
-    _ = try compare(try Golden(name).model("retrofit"), Way(shares: shares), recurrence: 3)
+    [nil, 1, 2])
+  func retrofits(name: String, window: Int?) throws {
+    _ = try compare(try Golden(name).model("retrofit"), Way(window: window), recurrence: 3)
   }
 
   @Test(
     "sequences leave the core each at its own depth, as they would alone",
     arguments: [ExitRule.latent(0.9), .latent(0.6), .divergence(0.12), .divergence(0.05)],
-    [false, true])
-  func exits(rule: ExitRule, shares: Bool) throws {
+    [nil, 1, 3])
+  func exits(rule: ExitRule, window: Int?) throws {
     let model = try Golden("tiny-llama").model("retrofit")
-    let courses = try compare(model, Way(shares: shares, exit: rule), recurrence: 8)
+    let courses = try compare(model, Way(window: window, exit: rule), recurrence: 8)
     let depths = Set(courses.flatMap { $0.depths.dropFirst() })
     #expect(depths.count > 1, "\(depths)")
   }

@@ -114,12 +114,12 @@ struct DecoderTests {
     let golden = try Golden("tiny-llama")
     let model = try golden.model("retrofit")
     let tokens = Array(try golden.batch().tokens[0..<6])
-    let decoder = try Decoder(model, recurrence: 8, sharesCoreCache: true)
+    let decoder = try Decoder(model, recurrence: 8, cacheWindow: 1)
     #expect(decoder.entryCount == model.graph.blocks.count)
     #expect(isFinite(try decoder.advance(tokens)))
     let (one, shared) = (
       try Decoder(model, recurrence: 1),
-      try Decoder(model, recurrence: 1, sharesCoreCache: true)
+      try Decoder(model, recurrence: 1, cacheWindow: 1)
     )
     #expect(try one.advance(tokens).floats == shared.advance(tokens).floats)
   }

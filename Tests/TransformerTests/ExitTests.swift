@@ -50,7 +50,7 @@ struct ExitTests {
   private func compare(_ rule: ExitRule, shares: Bool) throws -> [Int] {
     let reference = try reference()
     let decoder = try Decoder(
-      model, recurrence: Self.passes, sharesCoreCache: shares, seed: Self.seed)
+      model, recurrence: Self.passes, cacheWindow: shares ? 1 : nil, seed: Self.seed)
     var depths: [Int] = []
     for (i, token) in tokens.enumerated() {
       let isPrompt = i < Self.promptLength
@@ -103,20 +103,64 @@ struct ExitTests {
     // It is another function of the input, so the comparison above tells the two apart.
     let logits = try [true, false].map { shares in
       let decoder = try Decoder(
-        model, recurrence: Self.passes, sharesCoreCache: shares, seed: Self.seed)
+        model, recurrence: Self.passes, cacheWindow: shares ? 1 : nil, seed: Self.seed)
       for token in tokens.dropLast() { _ = try decoder.advance([token]) }
       return try decoder.advance([tokens[9]]).floats
     }
     #expect(relativeError(logits[0], logits[1]) > 1e-4)
   }
 
-  @Test("the cache has p + c·r + d entries a token, or p + c + d", arguments: [1, 3, 8])
+  /// The last pass of an earlier token that wrote where `pass` reads.
+  private func lastPass(in window: Int, for pass: Int) -> Int {
+    (0..<Self.passes).last { $0 % window == pass % window } ?? 0
+  }
+
+  @Test("in a window of W, pass i sees the last pass j with j ≡ i mod W", arguments: 1...9)
+  func windows(window: Int) throws {
+    let reference = try reference()
+    let decoder = try Decoder(
+      model, recurrence: Self.passes, cacheWindow: window, seed: Self.seed)
+    // The prompt's tokens run side by side: each pass sees itself.
+    let prompt = Array(tokens[..<Self.promptLength])
+    for token in prompt {
+      _ = reference.append(
+        token, passes: Self.passes, seed: Self.seed, seen: { _, pass in pass })
+    }
+    _ = try decoder.advance(prompt)
+    for token in tokens[Self.promptLength...] {
+      let thoughts = reference.append(
+        token, passes: Self.passes, seed: Self.seed,
+        seen: { _, pass in lastPass(in: window, for: pass) })
+      let wanted = try #require(thoughts.last).logits.map { Float($0) }
+      #expect(relativeError(try decoder.advance([token]).row(0), wanted) < 1e-5)
+    }
+  }
+
+  @Test("windows differ from each other, and from no window where they are smaller than r")
+  func windowsDiffer() throws {
+    let all = try [1, 2, 3, 5, 8, 9, nil].map { window in
+      let decoder = try Decoder(
+        model, recurrence: Self.passes, cacheWindow: window, seed: Self.seed)
+      for token in tokens.dropLast() { _ = try decoder.advance([token]) }
+      return try decoder.advance([tokens[9]]).floats
+    }
+    #expect(all[4] == all[6] && all[5] == all[6])
+    for i in 0..<4 {
+      for j in (i + 1)..<5 { #expect(relativeError(all[i], all[j]) > 1e-5, "\(i) \(j)") }
+    }
+  }
+
+  @Test("the cache has p + c·min(W, r) + d entries a token", arguments: [1, 3, 8])
   func geometry(passes: Int) throws {
     let body = try #require(model.graph.recurrence)
     let (p, c, d) = (body.prelude.count, body.core.count, body.coda.count)
     #expect((p, c, d) == (2, 4, 2))
     #expect(try Decoder(model, recurrence: passes).entryCount == p + c * passes + d)
-    let shared = try Decoder(model, recurrence: passes, sharesCoreCache: true)
-    #expect(shared.entryCount == p + c + d)
+    for window in [1, 2, 8, 20] {
+      let decoder = try Decoder(model, recurrence: passes, cacheWindow: window)
+      #expect(decoder.entryCount == p + c * min(window, passes) + d)
+      // Keys and values of 4 bytes each.
+      #expect(decoder.bytesPerToken == decoder.entryCount * 8 * model.graph.sizes.keyValueWidth)
+    }
   }
 }

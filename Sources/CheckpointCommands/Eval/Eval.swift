@@ -31,10 +31,15 @@ struct Eval: Verb {
       such as a completion after its prompt: exact is whether greedy decoding would say all of it, its \
       end included; nats is its negative log-likelihood.
 
+      With --cache-window, a text is scored as decoding meets it, token by token over a cache that keeps \
+      so many recurrences' keys and values, which takes longer: the loss beside the bytes a token. Windows \
+      of r and more are the loss without.
+
       States that start at random are drawn anew for each of --seeds, which gives a standard error.
 
       Example:
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
+        ckpt eval smollm2-r --data heldout.txt --recurrence 32 --cache-window 1,2,4,8,32
         ckpt eval smollm2-r --data gsm8k.jsonl --shots 5 --recurrence 1,4,16
         ckpt eval smollm2-r --data chains.jsonl --task answers --by steps --recurrence 1,4,16
       """)
@@ -48,6 +53,9 @@ struct Eval: Verb {
 
   @Option(help: "Numbers of recurrences, such as 1,2,4,8; the model's own number by default.")
   var recurrence: RecurrenceList?
+
+  @Option(help: "Recurrences whose keys and values are kept, such as 1,2,4; for a text's loss.")
+  var cacheWindow: RecurrenceList?
 
   @Option(help: "What to measure; by default what the data's first record is made for.")
   var task: EvalTask?
@@ -93,7 +101,7 @@ struct Eval: Verb {
 
   func perform(_ console: Console) throws -> EvalReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if recurrence != nil, opened.graph.recurrence == nil {
+    if recurrence != nil || cacheWindow != nil, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
     let chart = try svg.map { try file(at: $0) }
@@ -101,6 +109,11 @@ struct Eval: Verb {
     let task = try task ?? (hasRecords ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
     if task == .loss, questions.by != nil {
       throw UsageError("--by does not go with the loss of a text", hint: "pass --task answers")
+    }
+    if task != .loss, cacheWindow != nil {
+      throw UsageError(
+        "--cache-window is measured by the loss of a text",
+        hint: "leave it out, or pass --task loss")
     }
     let report: EvalReport =
       switch task {
@@ -146,17 +159,36 @@ struct Eval: Verb {
     let scoring = LossScoring(
       try opened.load(on: threading.compute(), as: holding.weights), windows, batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    let kept: [Int?] = cacheWindow?.values ?? [nil]
     var report = LossReport(path: opened.path, data: data, windows: windows)
-    let total = depths.count * seeds.count * windows.windows.count
-    var progress = Progress(console, output, "eval", total: total)
+    var progress = Progress(
+      console, output, "eval",
+      total: depths.count * kept.count * seeds.count * windows.windows.count)
     for depth in depths {
-      let sums = try seeds.map { seed in
-        try scoring.loss(depth: depth, seed: seed) { progress.advance($0) }
+      for kept in kept {
+        report.results.append(
+          try loss(scoring, depth, keeping: kept, seeds) { progress.advance($0) })
       }
-      report.results.append(LossResult(recurrence: depth, sums: sums))
     }
     progress.finish()
     return report
+  }
+
+  private func loss(
+    _ scoring: LossScoring, _ depth: Int?, keeping kept: Int?, _ seeds: [UInt64],
+    _ progress: (Int) -> Void
+  ) throws -> LossResult {
+    guard let kept else {
+      return LossResult(
+        recurrence: depth,
+        sums: try seeds.map { try scoring.loss(depth: depth, seed: $0, progress) })
+    }
+    let decoder = try Decoder(
+      scoring.model, sequences: min(batchSize, scoring.windows.windows.count), recurrence: depth,
+      cacheWindow: kept)
+    return LossResult(
+      recurrence: depth, cache: (kept, decoder.bytesPerToken),
+      sums: try seeds.map { try scoring.loss(over: decoder, seed: $0, progress) })
   }
 
   // MARK: Documents

@@ -67,39 +67,62 @@ struct LossReport {
             "bits_per_byte": JSONValue(bitsPerByte(result)),
           ]
           if let error = result.standardError { object["standard_error"] = JSONValue(error) }
+          if let cache = result.cache {
+            object["cache_window"] = JSONValue(cache.window)
+            object["cache_bytes"] = JSONValue(cache.bytes)
+          }
           return .object(object)
         }),
     ]
   }
 
+  private var hasCaches: Bool { results.contains { $0.cache != nil } }
+
   var text: String {
-    var table = TextTable([
-      ("r", .right), ("loss", .right), ("±", .right), ("perplexity", .right),
-      ("bits/byte", .right), ("tokens", .right),
-    ])
-    for result in results {
-      table.add([
-        result.recurrence.map { "\($0)" } ?? "-", fixed(result.loss, 4),
-        result.standardError.map { fixed($0, 4) } ?? "", fixed(result.perplexity, 2),
-        fixed(bitsPerByte(result), 4), grouped(result.tokenCount),
+    var table = TextTable(
+      [("r", .right)] + (hasCaches ? [("window", .right), ("bytes a token", .right)] : []) + [
+        ("loss", .right), ("±", .right), ("perplexity", .right), ("bits/byte", .right),
+        ("tokens", .right),
       ])
+    for result in results {
+      table.add(
+        [result.recurrence.map { "\($0)" } ?? "-"]
+          + (result.cache.map { ["\($0.window)", grouped($0.bytes)] } ?? []) + [
+            fixed(result.loss, 4), result.standardError.map { fixed($0, 4) } ?? "",
+            fixed(result.perplexity, 2), fixed(bitsPerByte(result), 4), grouped(result.tokenCount),
+          ])
     }
     let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
     return "\(path) on \(data): \(windowCount) windows of \(windowLength) tokens\n" + table.text()
       + curve
   }
 
+  /// A line over the recurrences; one each over the windows of a cache where there are several.
   var chart: LineChart {
-    let points = results.compactMap { result in
-      result.recurrence.map { LineChart.Point(Double($0), result.loss) }
-    }
-    let band = results.compactMap { result -> LineChart.Band? in
-      guard let r = result.recurrence, let error = result.standardError else { return nil }
-      return .init(Double(r), low: result.loss - error, high: result.loss + error)
-    }
+    let isByWindow = Set(results.compactMap { $0.cache?.window }).count > 1
+    let depths = isByWindow ? Set(results.compactMap(\.recurrence)).sorted() : []
+    let series =
+      isByWindow
+      ? depths.map { depth in
+        line("r = \(depth)", results.filter { $0.recurrence == depth }) { $0.cache?.window }
+      } : [line("loss", results, \.recurrence)]
+    let hasError = results.contains { $0.standardError != nil }
     return LineChart(
-      title: band.isEmpty ? "loss by recurrence" : "loss by recurrence, ± standard error",
-      xLabel: "recurrences r", yLabel: "nats a token", xIsLogarithmic: true,
-      series: [.init("loss", points, band: band, isMarked: true)])
+      title: "loss by \(isByWindow ? "cache window" : "recurrence")"
+        + (hasError ? ", ± standard error" : ""),
+      xLabel: isByWindow ? "recurrences kept W" : "recurrences r", yLabel: "nats a token",
+      xIsLogarithmic: true, series: series)
+  }
+
+  private func line(
+    _ name: String, _ results: [LossResult], _ x: (LossResult) -> Int?
+  ) -> LineChart.Series {
+    let placed = results.compactMap { result in x(result).map { (x: Double($0), result: result) } }
+      .sorted { $0.x < $1.x }
+    let points = placed.map { LineChart.Point($0.x, $0.result.loss) }
+    let band = placed.compactMap { x, result in
+      result.standardError.map { LineChart.Band(x, low: result.loss - $0, high: result.loss + $0) }
+    }
+    return .init(name, points, band: band, isMarked: true)
   }
 }

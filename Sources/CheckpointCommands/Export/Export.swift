@@ -6,6 +6,7 @@ import Models
 import RecurrentPackage
 import Tensors
 import TransformersExport
+import Verification
 
 /// `ckpt export`: a recurrent model as a folder that another program runs.
 struct Export: Verb {
@@ -16,7 +17,9 @@ struct Export: Verb {
       trust_remote_code=True, vLLM serves it at the recurrences that --recurrence says, and every \
       command here reads it, also after training and save_pretrained. --to mlx writes a folder that \
       mlx-lm loads the same way. --to unrolled writes a plain model of the family, the core's layers \
-      one after another, where that computes exactly the same, and says why where it does not.
+      one after another, where that computes exactly the same, and says why where it does not. The card \
+      of a folder that recurs says how deep is safe, where the package's VERIFICATION.json has a \
+      certificate of its weights (`ckpt verify --stability`) and no other type is asked for.
 
       Example:
         ckpt export run/package --to transformers --recurrence 8 -o smollm2-hf
@@ -59,9 +62,11 @@ struct Export: Verb {
 
   func perform(_ console: Console) throws -> ExportReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    let source = ExportedFolder.Source(
+    var source = ExportedFolder.Source(
       opened.checkpoint, opened.graph, inputs: opened.inputs,
       toolVersion: ToolVersion.current, type: dtype?.elementType)
+    // It is about the weights as they are.
+    if dtype == nil, to != .unrolled { source.depthNotes = try certificate()?.markdown }
     let folder =
       switch to {
       case .transformers: try ExportedFolder.recurrent(source, recurrence: recurrence)
@@ -79,6 +84,13 @@ struct Export: Verb {
       model: model, output: outputPath, target: to, recurrence: recurrence, folder: folder,
       written: written,
       warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder))
+  }
+
+  /// The certificate that lies in the package, where it is the package's own.
+  private func certificate() throws -> StabilityCertificate? {
+    let isPackage = try pathKind(model) == .file || pathKind(model + "/" + Manifest.name) == .file
+    return isPackage
+      ? try RecordedCertificate(in: RecurrentPackage.open(model))?.certificate : nil
   }
 
   private func warnings(_ folder: ExportedFolder) -> [Warning] {

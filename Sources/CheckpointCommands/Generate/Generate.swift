@@ -29,6 +29,7 @@ struct Generate: Verb {
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
         ckpt generate smollm2-r --prompt "Hi" --chat --temperature 0.7 --top-p 0.9 --seed 3
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
+        ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --draft-recurrence 2
         ckpt generate smollm2-r --prompts questions.jsonl --batch 16 --json > answers.jsonl
       """)
 
@@ -68,8 +69,21 @@ struct Generate: Verb {
   @Option(help: "Let each token stop recurring early: kl:LIMIT or latent:LIMIT.")
   var exit: ExitChoice?
 
-  @Flag(help: "Keep only the last recurrence's keys and values: a smaller cache, other numbers.")
-  var shareCache = false
+  @Option(
+    help: ArgumentHelp(
+      """
+      Guess tokens (8 at a time) with few recurrences and check them together with all: the same \
+      tokens, sooner where the guesses are good.
+      """, valueName: "recurrences[:tokens]"))
+  var draftRecurrence: DraftChoice?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Keep the keys and values of so many recurrences: each stands in the place of the one that went so \
+      many before it. A smaller cache, other numbers.
+      """, valueName: "recurrences"))
+  var cacheWindow: Int?
 
   @OptionGroup var threading: ThreadOptions
   @OptionGroup var holding: WeightOptions
@@ -87,16 +101,37 @@ struct Generate: Verb {
     guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
       throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
     }
+    guard (1...Model.mostRecurrences).contains(cacheWindow ?? 1) else {
+      throw ValidationError("--cache-window is from 1 to \(Model.mostRecurrences).")
+    }
     if topK ?? 1 < 1 { throw ValidationError("--top-k is at least 1.") }
     if !(temperature >= 0) || !(topP > 0 && topP <= 1) {
       throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")
     }
     if stop.contains("") { throw ValidationError("--stop needs a text.") }
+    if draftRecurrence != nil { try validateDraft() }
+  }
+
+  private func validateDraft() throws {
+    if exit != nil {
+      throw ValidationError(
+        "--draft-recurrence checks each token at the full depth: it does not go with --exit.")
+    }
+    if cacheWindow != nil {
+      throw ValidationError(
+        "--draft-recurrence needs keys and values of every recurrence: it does not go with "
+          + "--cache-window.")
+    }
+    if prompts != nil, batch != 1 {
+      throw ValidationError("--draft-recurrence goes on with one text at a time: add --batch 1.")
+    }
   }
 
   func perform(_ console: Console) throws -> GenerateReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if recurrence != nil || exit != nil, opened.graph.recurrence == nil {
+    let isAboutDepth =
+      recurrence != nil || exit != nil || draftRecurrence != nil || cacheWindow != nil
+    if isAboutDepth, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
     let tokenizer = try opened.tokenizer()
@@ -125,20 +160,21 @@ struct Generate: Verb {
       if streams { console.writeModelText($0) }
       try console.requireOutput()
     } ended: {
-      report = ContinuationReport(
-        prompt: prompt, continuation: $0, cacheEntries: decoder.entryCount)
+      report = ContinuationReport(prompt: prompt, continuation: $0, of: decoder)
     }
     guard let report else { throw FileError("", .interrupted) }
     if streams { console.write("\n") }
-    if exit != nil, !output.quiet { console.note(report.depthLine) }
+    if !output.quiet {
+      if exit != nil { console.note(report.depthLine) }
+      if draftRecurrence != nil { console.note(report.draftLine) }
+    }
     return report
   }
 
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
       opened.load(on: threading.compute(), as: holding.weights), sequences: places,
-      recurrence: recurrence,
-      sharesCoreCache: shareCache)
+      recurrence: recurrence, cacheWindow: cacheWindow, draft: draftRecurrence?.rule)
   }
 
   private func generator(
@@ -189,8 +225,8 @@ struct Generate: Verb {
       // What a signal cut short is no answer.
       try Interruption.check()
       let report = ContinuationReport(
-        prompt: file.entries[continuation.number].text, continuation: continuation,
-        cacheEntries: decoder.entryCount, seed: seeds[continuation.number])
+        prompt: file.entries[continuation.number].text, continuation: continuation, of: decoder,
+        seed: seeds[continuation.number])
       made += continuation.made.count
       for report in reports.add(report, at: continuation.number) { write(report, to: console) }
       try console.requireOutput()

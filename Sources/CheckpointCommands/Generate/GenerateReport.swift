@@ -1,6 +1,7 @@
 import ByteIO
 import Generation
 import JSON
+import Transformer
 
 /// What `ckpt generate` made. The text itself was written as it was made.
 enum GenerateReport: Report {
@@ -17,11 +18,20 @@ enum GenerateReport: Report {
 
 /// One continuation, for a program.
 struct ContinuationReport {
-  var prompt: String
-  var continuation: Continuation
-  var cacheEntries: Int
+  let prompt: String
+  let continuation: Continuation
+  private let cacheEntries: Int
+  private let drafts: Bool
   /// Of a file's prompt.
-  var seed: UInt64?
+  private let seed: UInt64?
+
+  init(prompt: String, continuation: Continuation, of decoder: Decoder, seed: UInt64? = nil) {
+    self.prompt = prompt
+    self.continuation = continuation
+    cacheEntries = decoder.entryCount
+    drafts = decoder.draft != nil
+    self.seed = seed
+  }
 
   private func rate(_ count: Int, _ seconds: Double) -> JSONValue {
     JSONValue(seconds > 0 ? Double(max(0, count)) / seconds : 0)
@@ -37,6 +47,12 @@ struct ContinuationReport {
       + "at most \(continuation.depths.max() ?? 0)"
   }
 
+  /// How good the guesses were, for a person.
+  var draftLine: String {
+    "\(continuation.made.count) tokens, \(continuation.drafted) guessed, "
+      + "\(continuation.accepted) of them right"
+  }
+
   var json: JSONObject {
     var object: JSONObject = [
       "prompt": .string(prompt), "prompt_tokens": JSONValue(continuation.promptCount),
@@ -50,6 +66,10 @@ struct ContinuationReport {
       "prompt_tokens_per_second": rate(continuation.promptCount, continuation.promptSeconds),
       "tokens_per_second": rate(continuation.made.count - 1, continuation.seconds),
     ]
+    if drafts {
+      object["drafted"] = JSONValue(continuation.drafted)
+      object["accepted"] = JSONValue(continuation.accepted)
+    }
     if let seed {
       object["index"] = JSONValue(continuation.number)
       object["seed"] = .number(JSONNumber(text: "\(seed)"))

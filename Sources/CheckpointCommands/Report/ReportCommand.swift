@@ -4,6 +4,7 @@ import JSON
 import RecurrentPackage
 import Reports
 import Training
+import Verification
 
 /// `ckpt report`: what happened to a model, on one page.
 struct ReportCommand: Verb {
@@ -14,7 +15,8 @@ struct ReportCommand: Verb {
       The page is one file: it fetches nothing and needs no script. It shows which layers became \
       prelude, core and coda, the parameters, where the package is from and whether its files are \
       what its manifest says (exit code 1 when they are not), each run's curves and recipe, the \
-      held-out loss against the recurrences, and several runs by tokens and by FLOPs. Without \
+      held-out loss against the recurrences, how deep is safe (where the package's VERIFICATION.json has a \
+      certificate of its weights), and several runs by tokens and by FLOPs. Without \
       PACKAGE, the last run's own is shown, where there is one.
 
       Example:
@@ -86,10 +88,19 @@ struct PageReport: Report {
         [
           "path": .string(package.path), "root": JSONValue(package.manifest?.root.description),
           "integrity": .string(package.integrity.rawValue),
+          "stability": JSONValue(Self.stability(package)),
           "problems": .array((package.problems ?? []).map { .string($0.description) }),
         ]
       } ?? .null,
     ]
+  }
+
+  private static func stability(_ package: PackageSummary) -> String? {
+    switch package.certificate {
+    case nil: nil
+    case .stale: "stale"
+    case .current(let certificate): certificate.verdict.rawValue
+    }
   }
 
   var text: String {

@@ -65,20 +65,10 @@ struct VerifyReport: Report {
 extension VerifyReport {
   /// The certificate's numbers for each r.
   private static func table(_ certificate: StabilityCertificate) -> String {
-    var table = TextTable([
-      ("r", .right), ("loss", .right), ("step", .right), ("state rms", .right),
-      ("spectral radius", .right),
-    ])
-    for depth in certificate.depths {
-      table.add([
-        "\(depth.recurrence)", depth.loss.map { fixed($0, 4) } ?? "not finite",
-        depth.settling.map { scientific($0) } ?? "not finite",
-        depth.rootMeanSquare.map { scientific($0) } ?? "not finite",
-        depth.radius.map { fixed($0, 4) } ?? "",
-      ])
-    }
-    return "\n\(certificate.windows) windows, \(grouped(certificate.tokens)) tokens; a step is "
-      + "the state's next change over its norm\n" + table.text(indent: 2) + "\n"
+    var table = TextTable(StabilityCertificate.columns.map { ($0, .right) })
+    for row in certificate.rows { table.add(row) }
+    return "\n\(certificate.extent); a step is the state's next change over its norm\n"
+      + table.text(indent: 2) + "\n"
   }
 }
 

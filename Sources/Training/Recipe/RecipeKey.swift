@@ -78,6 +78,11 @@ struct RecipeKey: Sendable {
     [
       whole("recurrence.fixed", \.recurrence.fixed, 0..., most: mostRecurrences),
       real("recurrence.settling", \.recurrence.settling, 0...),
+      whole(
+        "recurrence.supervision.depths", \.recurrence.supervision.depths, 0...,
+        most: mostRecurrences),
+      real("recurrence.supervision.weight", \.recurrence.supervision.weight, 0...),
+      real("recurrence.supervision.distillation", \.recurrence.supervision.distillation, 0...1),
     ]
     + curriculum(
       "recurrence.mean", \.recurrence.mean.shape, \.recurrence.mean.start,

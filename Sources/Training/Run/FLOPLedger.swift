@@ -1,3 +1,5 @@
+package import Transformer
+
 /// What training costs, counted two ways.
 ///
 /// Letters: N parameters of a part, r̄ the scheduled mean recurrence, b the backprop depth.
@@ -17,6 +19,7 @@ package struct FLOPLedger: Equatable, Sendable {
   /// What of it is trained; nil for all.
   package var trained: Trained?
   package var teacher = Teacher()
+  package var supervision = DeepSupervision()
 
   /// Parameters that have a gradient of their own, by part.
   package struct Trained: Equatable, Sendable {
@@ -79,8 +82,9 @@ package struct FLOPLedger: Equatable, Sendable {
   }
 
   /// Everything that multiplies, for what was really drawn: adapter, head and attention too, no
-  /// gradients of what is not trained, low-rank factors and the teacher. Activations that are
-  /// computed again to save memory are not counted.
+  /// gradients of what is not trained, low-rank factors, the teacher, and coda and head once more for
+  /// each shallower state that has a loss. Activations that are computed again to save memory are not
+  /// counted.
   package func full(tokens: Int, sequenceLength: Int, _ draw: RecurrenceDraw) -> Double {
     // A token sees (S + 1) / 2 tokens on average.
     let seen = Double(attention) * Double(sequenceLength + 1) / 2
@@ -96,7 +100,23 @@ package struct FLOPLedger: Equatable, Sendable {
     let taught =
       Double(teacher.parameters) + Double(teacher.attention) * Double(sequenceLength + 1) / 2
     return 2 * Double(tokens)
-      * (forward + back + (reachesPrelude ? backPrelude : 0) + weights(draw.withGradient) + taught)
+      * (forward + back + (reachesPrelude ? backPrelude : 0) + weights(draw.withGradient) + taught
+        + shallower(seen, draw))
+  }
+
+  /// Multiply-adds a token of the losses of shallower states.
+  private func shallower(_ seen: Double, _ draw: RecurrenceDraw) -> Double {
+    let count = coreBlocks == 0 ? 0 : supervision.places(steps: draw.withGradient).count
+    if count == 0 { return 0 }
+    let ends = Double(coda + head)
+    let own = trained.map { $0.coda.work + Double($0.head) } ?? ends
+    // Forward, back, and the weights' own gradients; attention's gradient costs twice its forward.
+    let each = 2 * ends + own + 3 * seen * Double(codaBlocks)
+    // The last state's prediction: the coda once more, and the head beside each.
+    let taught =
+      supervision.distils
+      ? Double(coda) + seen * Double(codaBlocks) + Double(count * head) : 0
+    return Double(count) * each + taught
   }
 
   /// Multiply-adds a token of the weights' own gradients.

@@ -13,6 +13,8 @@ package struct StepRecord: Equatable, Sendable {
   /// Mean over learned tokens of ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖², 0 at r = 1; nil where it is not
   /// penalised.
   package var settling: Double?
+  /// Mean loss of the shallower states, 0 where there are none; nil where they are not supervised.
+  package var supervision: Double?
   /// The scheduled mean.
   package var meanRecurrence: Int
   /// What was drawn, averaged over the step's micro-batches.
@@ -42,6 +44,7 @@ package struct StepRecord: Equatable, Sendable {
     ]
     if let divergence { json["divergence"] = JSONValue(divergence) }
     if let settling { json["settling"] = JSONValue(settling) }
+    if let supervision { json["supervision"] = JSONValue(supervision) }
     if let exchange {
       json["exchange_seconds"] = JSONValue(exchange.waited)
       if let active = exchange.active { json["exchange_active_seconds"] = JSONValue(active) }
@@ -73,6 +76,7 @@ package struct StepRecord: Equatable, Sendable {
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
       flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
     settling = number("settling")
+    supervision = number("supervision")
     exchange = number("exchange_seconds").map {
       ExchangeTime(waited: $0, active: number("exchange_active_seconds"))
     }

@@ -3,6 +3,7 @@ import Charts
 import JSON
 package import Kernels
 import Tensors
+import Transformer
 
 /// Carries a model through a run: steps, evaluations, checkpoints, logs.
 ///
@@ -240,6 +241,7 @@ package final class Trainer {
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
     record.settling = loss.settling
+    record.supervision = loss.supervision
     if exchange.worldSize > 1 { record.exchange = exchangeTime }
     return record
   }
@@ -314,7 +316,7 @@ package final class Trainer {
   private func mean(of losses: [MicroBatchLoss], weights: [Int]) throws -> MicroBatchLoss {
     let values = try exchange.sum(
       losses.map(\.crossEntropy) + losses.map { $0.divergence ?? 0 }
-        + losses.map { $0.settling ?? 0 })
+        + losses.map { $0.settling ?? 0 } + losses.map { $0.supervision ?? 0 })
     let total = Double(weights.reduce(0, +))
     func mean(_ values: ArraySlice<Double>) -> Double {
       zip(values, weights).reduce(0) { $0 + $1.0 * Double($1.1) } / total
@@ -323,7 +325,9 @@ package final class Trainer {
     return MicroBatchLoss(
       mean(values[..<count]),
       divergence: job.model.hasTeacher ? mean(values[count..<2 * count]) : nil,
-      settling: settings.recurrence.settling > 0 ? mean(values[(2 * count)...]) : nil)
+      settling: settings.recurrence.settling > 0 ? mean(values[2 * count..<3 * count]) : nil,
+      supervision: settings.recurrence.supervision.depths > 0
+        ? mean(values[(3 * count)...]) : nil)
   }
 
   private static let stateStream: UInt64 = 0x7374_6174_6500_0000  // "state"

@@ -46,11 +46,17 @@ package struct MicroBatchLoss: Equatable, Sendable {
   package var divergence: Double?
   /// ‖s_r - s_{r-1}‖² / ‖s_{r-1}‖² of the last pass; nil where it is not penalised.
   package var settling: Double?
+  /// Of the shallower states; nil where none is supervised.
+  package var supervision: Double?
 
-  package init(_ crossEntropy: Double, divergence: Double? = nil, settling: Double? = nil) {
+  package init(
+    _ crossEntropy: Double, divergence: Double? = nil, settling: Double? = nil,
+    supervision: Double? = nil
+  ) {
     self.crossEntropy = crossEntropy
     self.divergence = divergence
     self.settling = settling
+    self.supervision = supervision
   }
 }
 

@@ -1,4 +1,5 @@
 package import Kernels
+package import Transformer
 
 /// Every setting of a run but its package and its output folder.
 package struct TrainingSettings: Equatable, Sendable {
@@ -73,6 +74,8 @@ package struct TrainingSettings: Equatable, Sendable {
     package var fixed = 0
     /// Weight of a penalty on the last pass's step; 0 for none.
     package var settling = 0.0
+    /// Losses of shallower states.
+    package var supervision = DeepSupervision()
     package var mean = Curriculum(.oneMinusSquareRoot, to: 8, over: .share(0.75))
     package var backpropDepth = Curriculum.constant(8)
 

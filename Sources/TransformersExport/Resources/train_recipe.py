@@ -70,9 +70,10 @@ class Recipe:
         if self["mode"] == "lora":
             raise RecipeError("mode is lora, which ckpt train does and this script does not; "
                               "here: full, adapter", "train.not_trainable", UNSUPPORTED)
-        if self["recurrence.settling"] > 0:
-            raise RecipeError("recurrence.settling is set, which ckpt train does and this script does "
-                              "not; set it to 0", "train.not_here", UNSUPPORTED)
+        for path in ("recurrence.settling", "recurrence.supervision.depths"):
+            if self[path] > 0:
+                raise RecipeError(f"{path} is set, which ckpt train does and this script does not; "
+                                  "set it to 0", "train.not_here", UNSUPPORTED)
         if self["evaluation.questions"]:
             raise RecipeError("evaluation.questions is set, which ckpt train does and this script does "
                               "not; leave it empty, and ask with ckpt eval --task answers",

@@ -1,0 +1,47 @@
+import ByteIO
+import Charts
+import RecurrentPackage
+import Verification
+
+extension ReportPage {
+  /// What `ckpt verify --stability` found of the package; nothing where that was not asked.
+  func stability(_ package: PackageSummary) -> Markup {
+    let content: Markup
+    switch package.certificate {
+    case nil: return ""
+    case .stale:
+      content = """
+        <p><code>\(Manifest.report)</code> has a certificate of another package, so it is not shown.</p>
+
+        """
+    case .current(let certificate):
+      content = """
+        <p>On \(certificate.extent), \(certificate.summary).</p>
+        \(Self.table(StabilityCertificate.columns, certificate.rows))\(Self.figures(certificate.charts))
+        """
+    }
+    return "<section><h2>How deep is safe</h2>\n\(content)</section>\n\n"
+  }
+}
+
+extension StabilityCertificate {
+  fileprivate var charts: [LineChart] {
+    func chart(
+      _ title: String, _ unit: String, isLogarithmic: Bool, _ value: (Depth) -> Double?
+    ) -> LineChart {
+      let points = depths.compactMap { depth in
+        value(depth).map { LineChart.Point(Double(depth.recurrence), $0) }
+      }
+      return LineChart(
+        title: title, xLabel: "recurrences r", yLabel: unit, xIsLogarithmic: true,
+        yIsLogarithmic: isLogarithmic, series: [.init(unit, points, isMarked: true)])
+    }
+    return [
+      chart("Loss by recurrence", "nats a token", isLogarithmic: false, \.loss),
+      chart("Step of the state", "change over its norm", isLogarithmic: true) {
+        // A state that does not move has no place on this axis.
+        $0.settling.flatMap { $0 > 0 ? $0 : nil }
+      },
+    ].filter { !$0.series[0].points.isEmpty }
+  }
+}
