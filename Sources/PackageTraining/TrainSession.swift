@@ -100,7 +100,8 @@ package struct TrainSession {
     of data: TrainingData, beside dataset: Dataset
   ) throws -> DocumentScoring? {
     let evaluation = data.settings.evaluation
-    let isEvaluated = !evaluation.recurrences.isEmpty && !(try dataset.heldOutRows(limit: 1)).isEmpty
+    let isEvaluated =
+      !evaluation.recurrences.isEmpty && !(try dataset.heldOutRows(limit: 1)).isEmpty
     guard isEvaluated || evaluation.questions.isEmpty else {
       throw TrainingError(
         .badSetting(

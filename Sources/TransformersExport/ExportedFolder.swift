@@ -63,10 +63,6 @@ package struct ExportedFolder: Sendable {
     config["architectures"] = ["RecurrentForCausalLM"]
     // What the code computes; it knows no families.
     config["block_specs"] = plan.result.blockSpecs.map { .object($0) }
-    if form == .transformers {
-      // As many as are executed: engines make room for the keys and values of each.
-      config["num_hidden_layers"] = JSONValue(body.executions(recurrence ?? body.meanRecurrence))
-    }
     // How the adapter started is no claim that training elsewhere would keep true.
     config["adapter_init"] = nil
     if source.graph.hasField("attention_bias"), let spec = source.graph.blocks.first?.spec {

@@ -81,7 +81,9 @@ extension TrainingOutcome {
         table.add([name, fixed(before.loss, 4), fixed(after.loss, 4)])
         if let before = before.answers, let after = after.answers {
           table.add([name + ", answers", fixed(before.loss, 4), fixed(after.loss, 4)])
-          table.add([name + ", exact, %", fixed(100 * before.exact, 1), fixed(100 * after.exact, 1)])
+          table.add([
+            name + ", exact, %", fixed(100 * before.exact, 1), fixed(100 * after.exact, 1),
+          ])
         }
       }
       text += table.text() + "\n"

@@ -154,10 +154,6 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
         if rope:
             self.rope_parameters = rope
 
-    def to_dict(self):
-        """What is saved, the number of executed layers with it."""
-        return super().to_dict() | {"num_hidden_layers": self.num_hidden_layers}
-
     def rotary_types(self):
         """The kinds of rotary embedding among the specs."""
         rotaries = [spec["attention"]["rotary"] for spec in self.block_specs["distinct"]]

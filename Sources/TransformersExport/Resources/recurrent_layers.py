@@ -24,7 +24,11 @@ class ExecutedLayers:
 
     @property
     def num_hidden_layers(self):
-        """p + c · r + d, with r the configuration's `mean_recurrence`."""
+        """p + c · r + d, with r the configuration's `mean_recurrence`.
+
+        It is not saved: beside a `layer_types` of the stored blocks, transformers, where it reads the
+        file without this code, takes it for an error.
+        """
         specs = self.block_specs
         core = len(specs["core"]) * self.mean_recurrence
         return len(specs["prelude"]) + core + len(specs["coda"])
