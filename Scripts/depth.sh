@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step
-# does to a healed state, and what batches do to the speed of decoding.
+# Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step and
+# losses of shallower states do to a healed model, and what batches, drafts and windows of the cache do to
+# decoding.
 #
-# Usage: Scripts/depth.sh FOLDER   (CKPT names the program; some ten minutes on two cores)
+# Usage: Scripts/depth.sh FOLDER   (CKPT names the program; what was trained there before is kept)
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,14 +13,22 @@ mkdir -p "$out"
 cd "$root"
 
 "$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 -o "$out/retrofit" --force
-for weight in 0 0.1 1; do
-  run=$out/settling-$weight
+
+# heal NAME SETTING...: trains the retrofit, unless that was done.
+heal() {
+  run=$out/$1
+  shift
+  [ ! -d "$run/package" ] || return 0
   rm -rf "$run"
   "$ckpt" train "$out/retrofit" --recipe fixtures/text/heal.yaml --data fixtures/text/corpus.txt \
-    --set "recurrence.settling=$weight" -o "$run" --quiet
+    "$@" -o "$run" --quiet
+}
+
+for weight in 0 0.1 1; do
+  heal "settling-$weight" --set "recurrence.settling=$weight"
   printf '\nrecurrence.settling: %s\n' "$weight"
   # A state that explodes is an answer too.
-  "$ckpt" verify "$run/package" --stability fixtures/text/heldout.txt --windows 4 --quiet |
+  "$ckpt" verify "$out/settling-$weight/package" --stability fixtures/text/heldout.txt --windows 4 --quiet |
     sed -n '/windows/,$p' || true
 done
 
@@ -33,4 +42,40 @@ for batch in 1 4 16; do
   "$ckpt" generate "$out/settling-0/package" --prompts "$out/prompts.txt" --recurrence 8 \
     --max-tokens 32 --batch "$batch" --progress none 2>&1 > "$out/batch-$batch.txt" | tail -1
   cmp "$out/batch-1.txt" "$out/batch-$batch.txt"
+done
+
+depths=recurrence.supervision.depths=3
+heal supervised --set "$depths"
+heal distilled --set "$depths" --set recurrence.supervision.distillation=0.5
+for name in settling-0 supervised distilled; do
+  printf '\n%s\n' "$name"
+  "$ckpt" eval "$out/$name/package" --data fixtures/text/heldout.txt --recurrence 1,2,4,8,32 --windows 16 \
+    --sequence-length 128 --quiet
+done
+
+printf '\ncache windows\n'
+"$ckpt" eval "$out/settling-0/package" --data fixtures/text/heldout.txt --recurrence 32 \
+  --cache-window 1,2,4,8,32 --windows 8 --sequence-length 128 --quiet
+
+# decode R OPTION...: greedy tokens and speed of one text.
+decode() {
+  depth=$1
+  shift
+  "$ckpt" generate "$out/settling-0/package" --prompt 'The ' --recurrence "$depth" --max-tokens 200 \
+    --json --quiet "$@" > "$out/decoded.json"
+  python3 - "$out/decoded.json" <<'EOF'
+import json, sys
+run = json.load(open(sys.argv[1]))
+made, right = run.get("drafted"), run.get("accepted")
+share = "" if made is None else f", {right} of {made} guesses right"
+print(f"{len(run['ids'])} tokens, {run['tokens_per_second']:.0f} a second{share}, "
+      f"sum of ids {sum(run['ids'])}")
+EOF
+}
+
+for depth in 8 16 32; do
+  for draft in '' 1:8 2:8 4:8; do
+    printf '\nr = %s, %s: ' "$depth" "${draft:-no draft}"
+    decode "$depth" ${draft:+--draft-recurrence "$draft"}
+  done
 done
