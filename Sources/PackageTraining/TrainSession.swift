@@ -100,9 +100,9 @@ package struct TrainSession {
     of data: TrainingData, beside dataset: Dataset
   ) throws -> DocumentScoring? {
     let evaluation = data.settings.evaluation
-    let isEvaluated =
-      !evaluation.recurrences.isEmpty && !(try dataset.heldOutRows(limit: 1)).isEmpty
-    guard isEvaluated || evaluation.questions.isEmpty else {
+    if evaluation.questions.isEmpty { return nil }
+    let rows = evaluation.recurrences.isEmpty ? [] : try dataset.heldOutRows(limit: 1)
+    guard !rows.isEmpty else {
       throw TrainingError(
         .badSetting(
           key: "evaluation.questions", value: evaluation.questions,
