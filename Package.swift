@@ -266,7 +266,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Models": ["ByteIO", "Checkpoint", "GGUF", "ModelGraph", "Tokenizers"],
   "Conversion": ["ByteIO", "JSON", "Tensors", "GGUF", "Checkpoint", "ModelGraph", "Models"],
   "Scoring": ["JSON", "Training"],
-  "Reports": ["JSON", "Charts", "Training"],
+  "Reports": ["ByteIO", "JSON", "Charts", "Training"],
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
     "Tokenizers", "RecurrentPackage", "Training", "Transformer", "Kernels", "Models", "Scoring",

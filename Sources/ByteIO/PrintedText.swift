@@ -52,6 +52,16 @@ package enum PrintedText {
   }
 }
 
+/// A path as one word of a shell.
+package func shellWord(_ path: String) -> String {
+  let plain = path.unicodeScalars.allSatisfy {
+    $0.properties.isAlphabetic || ("0"..."9").contains($0)
+      || "/._-+,@%".unicodeScalars.contains($0)
+  }
+  return plain && !path.isEmpty && !path.hasPrefix("-")
+    ? path : "'" + path.replacing("'", with: "'\\''") + "'"
+}
+
 extension Unicode.Scalar {
   /// Whether it is a control character, tab and line break apart, or shows text in another order or on
   /// other lines than it has.

@@ -27,12 +27,15 @@ func decompressHadoopLZ4(_ input: RawSpan, into output: inout MutableRawSpan) ->
 private func decompressHadoopFrames(_ input: RawSpan, into output: inout MutableRawSpan) -> Int? {
   var reader = ByteReader(input)
   var made = 0
-  func size() -> Int? { (try? reader.read(UInt32.self)).map { Int($0.byteSwapped) } }
   while reader.remaining > 0 {
-    guard let frame = size(), frame > 0, frame <= output.byteCount - made else { return nil }
+    guard let stated = try? reader.read(UInt32.self) else { return nil }
+    let frame = Int(stated.byteSwapped)
+    guard frame > 0, frame <= output.byteCount - made else { return nil }
     let end = made + frame
     while made < end {
-      guard let block = size(), block > 0, block <= reader.remaining else { return nil }
+      guard let stated = try? reader.read(UInt32.self) else { return nil }
+      let block = Int(stated.byteSwapped)
+      guard block > 0, block <= reader.remaining else { return nil }
       let next = reader.offset + block
       var room = output._mutatingExtracting(made..<end)
       guard let count = decompressLZ4Block(input.extracting(reader.offset..<next), into: &room),

@@ -13,11 +13,11 @@ extension ReportPage {
       guard let settings = run.settings, settings.steps > run.steps.last?.step ?? 0 else {
         continue
       }
-      let path = Self.quoted(run.path)
+      let path = shellWord(run.path)
       commands.append(("go on with \(run.name)", "ckpt train MODEL -o \(path) --resume"))
     }
     if let package {
-      let path = Self.quoted(package.path)
+      let path = shellWord(package.path)
       let depth = package.graph.recurrence.map { " --recurrence \($0.meanRecurrence)" } ?? ""
       let depths = package.graph.recurrence == nil ? "" : " --recurrence 1,2,4,8"
       commands += [
@@ -41,21 +41,11 @@ extension ReportPage {
       }
     }
     if runs.count > 1 {
-      let paths = runs.map { Self.quoted($0.path) }.joined(separator: " ")
+      let paths = runs.map { shellWord($0.path) }.joined(separator: " ")
       commands.append(("compare the runs in a terminal", "ckpt runs \(paths)"))
     }
     if commands.isEmpty { return "" }
     let rows = commands.map { (name: $0.what, value: "<code>\($0.command)</code>" as Markup) }
     return "<section><h2>To go on</h2>\n\(Self.facts(rows))</section>\n"
-  }
-
-  /// A path as one word of a shell.
-  static func quoted(_ path: String) -> String {
-    let plain = path.unicodeScalars.allSatisfy {
-      $0.properties.isAlphabetic || ("0"..."9").contains($0)
-        || "/._-+,@%".unicodeScalars.contains($0)
-    }
-    return plain && !path.isEmpty && !path.hasPrefix("-")
-      ? path : "'" + path.replacing("'", with: "'\\''") + "'"
   }
 }

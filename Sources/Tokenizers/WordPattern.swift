@@ -95,14 +95,16 @@ struct WordPattern: Equatable, Sendable {
       ? spaceEnd(in: text, from: start) : punctuationEnd(in: text, from: second)
   }
 
+  /// The letter at `place`, small where case does not count; 0 behind the end.
+  private func letter(of text: Span<UInt8>, at place: Int) -> UInt8 {
+    guard place < text.count else { return 0 }
+    let byte = text[place]
+    return contractions == .anyCase && (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+  }
+
   func contractionEnd(in text: Span<UInt8>, from start: Int) -> Int {
     guard start < text.count, text[start] == UInt8(ascii: "'") else { return start }
-    func letter(_ offset: Int) -> UInt8 {
-      guard start + offset < text.count else { return 0 }
-      let byte = text[start + offset]
-      return contractions == .anyCase && (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
-    }
-    switch (letter(1), letter(2)) {
+    switch (letter(of: text, at: start + 1), letter(of: text, at: start + 2)) {
     case (UInt8(ascii: "s"), _), (UInt8(ascii: "t"), _), (UInt8(ascii: "m"), _),
       (UInt8(ascii: "d"), _):
       return start + 2

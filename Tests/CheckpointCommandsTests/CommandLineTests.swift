@@ -32,6 +32,8 @@ struct CommandLineTests {
       ("train m -o r --lr 1e-4", "here that is --learning-rate"),
       ("train m -o r --lr=1e-4", "here that is --learning-rate"),
       ("train m -o r --bs 4", "here that is --batch-size"),
+      ("eval m --data f --recurrence [1,2]", "write 1,2"),
+      ("eval m --data f --recurrence (4)", "write 4"),
       ("train m -o r --epochs 3", "write --set data.epochs=N"),
       ("train m -o r --num_train_epochs 3", "write --set data.epochs=N"),
       ("train m -o r --max-steps 3", "here that is --steps"),

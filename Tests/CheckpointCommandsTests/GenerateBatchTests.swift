@@ -87,11 +87,33 @@ struct GenerateBatchTests {
       ("\n \n", "data.empty"), (#"{"text": "a"}"# + "\n", "data.missing_field"),
       (#"{"prompt": ["a"]}"# + "\n", "data.wrong_type"),
       (#"{"prompt": "a", "seed": -1}"# + "\n", "data.wrong_type"),
+      (#"{"messages": [{"role": "user"}]}"# + "\n", "data.wrong_type"),
+      (#"{"messages": "Hi"}"# + "\n", "data.wrong_type"),
     ])
   func refusals(text: String, code: String) throws {
     let run = try outcome(Generate.self, [model, "--prompts", try file(text), "--json"])
     #expect(run.code == 3)
     #expect(try documents(run).last?["errors"]?.array?.first?["code"]?.string == code)
+  }
+
+  @Test("a conversation is gone on with through the model's own template")
+  func conversations() throws {
+    let copy = folder.file("chat")
+    try FileManager.default.copyItem(atPath: model, toPath: copy)
+    try Data("{% for turn in messages %}{{ turn['content'] }}{% endfor %}".utf8)
+      .write(to: URL(filePath: copy + "/chat_template.jinja"))
+    let turns = try file(
+      #"{"messages": [{"role": "user", "content": "12+"}, {"role": "assistant", "content": "7="}]}"#
+        + "\n", "turns")
+    let several = try outcome(Generate.self, [copy, "--prompts", turns, "--max-tokens", "8"])
+    #expect(several.code == 0, "\(several.notes)")
+    // One turn of the same text: the template makes one text of both.
+    let one = try outcome(
+      Generate.self, [copy, "--prompts", try file("12+7=\n"), "--chat", "--max-tokens", "8"])
+    #expect(one.code == 0 && one.output.count > 1)
+    #expect(several.output == one.output)
+    let plain = try outcome(Generate.self, [model, "--prompts", turns])
+    #expect(plain.code == 64 && plain.notes.contains("has no chat template"))
   }
 
   @Test("a prompt longer than the model takes is refused before any is continued")

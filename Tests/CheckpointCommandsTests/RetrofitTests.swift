@@ -36,6 +36,19 @@ struct RetrofitTests {
     try outcome(Retrofit.self, arguments)
   }
 
+  @Test("a person is told what follows, a program is not")
+  func next() throws {
+    let output = folder.file("a package")
+    let spoken = try retrofit(source, "--prelude", "1", "--core", "1", "--coda", "1", "-o", output)
+    #expect(spoken.code == 0)
+    #expect(spoken.notes.hasSuffix("next: ckpt verify '\(output)' --source \(source)\n"))
+    for silent in ["--json", "--quiet"] {
+      let done = try retrofit(
+        source, "--prelude", "1", "--core", "1", "--coda", "1", "-o", folder.file(silent), silent)
+      #expect(done.code == 0 && !done.notes.contains("next:"))
+    }
+  }
+
   @Test("a calibrated start has the scale of the prelude's output; one far from it is told")
   func calibrated() throws {
     let model = Fixtures.path("tiny-arithmetic")

@@ -1,3 +1,4 @@
+import ByteIO
 import Charts
 import Foundation
 import JSON
@@ -122,9 +123,9 @@ struct ReportPageTests {
 
   @Test("paths in commands are one word of a shell")
   func quoting() {
-    #expect(ReportPage.quoted("a/b-1.x") == "a/b-1.x")
-    #expect(ReportPage.quoted("a b") == "'a b'")
-    #expect(ReportPage.quoted("it's; rm") == "'it'\\''s; rm'")
-    #expect(ReportPage.quoted("-x") == "'-x'")
+    #expect(shellWord("a/b-1.x") == "a/b-1.x")
+    #expect(shellWord("a b") == "'a b'")
+    #expect(shellWord("it's; rm") == "'it'\\''s; rm'")
+    #expect(shellWord("-x") == "'-x'")
   }
 }

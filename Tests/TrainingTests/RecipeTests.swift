@@ -50,6 +50,9 @@ struct RecipeTests {
     #expect(
       throws: TrainingError(.unknownKey("batchsize", suggestion: "batch_size"), line: 1)
     ) { try TrainingRecipe.apply(text: "batchsize: 3", to: &settings) }
+    #expect(TrainingRecipe.suggestion(for: "optimizer.lr") == "optimizer.muon.learning_rate")
+    #expect(TrainingRecipe.suggestion(for: "adam.lr") == "optimizer.adam.learning_rate")
+    #expect(TrainingRecipe.suggestion(for: "num_train_epochs") == "data.epochs")
     #expect(throws: TrainingError(.unknownKey("zzzzzzzz", suggestion: nil), line: 1)) {
       try TrainingRecipe.apply(text: "zzzzzzzz: 3", to: &settings)
     }

@@ -6,6 +6,8 @@ import JSON
 struct ConvertReport: Report {
   static let command = "convert"
 
+  var next: String? { "ckpt inspect \(shellWord(output))" }
+
   var model: String
   var output: String
   var target: Conversion.Target

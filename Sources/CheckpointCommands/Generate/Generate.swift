@@ -20,10 +20,11 @@ struct Generate: Verb {
       BOS is put before the prompt when the tokenizer's configuration says so. Every pass through the \
       core keeps keys and values of its own, so the cache has p + c * r + d entries a token.
 
-      A file of --prompts has one a line, or records with the field prompt and perhaps seed. They run \
-      together, --batch at a time, and each gets the tokens that it would get alone with its seed: \
-      --seed plus its number from 0, or its own. Continuations come in the prompts' order: a line each, \
-      line breaks and backslashes written as \\n and \\\\; with --json, a document a line.
+      A file of --prompts has one a line, or records with the field prompt and perhaps seed; the field \
+      messages instead is a conversation, which the assistant goes on with. They run together, --batch at \
+      a time, and each gets the tokens that it would get alone with its seed: --seed plus its number \
+      from 0, or its own. Continuations come in the prompts' order: a line each, line breaks and \
+      backslashes written as \\n and \\\\; with --json, a document a line.
 
       Example:
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
@@ -31,14 +32,16 @@ struct Generate: Verb {
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --draft-recurrence 2
         ckpt generate smollm2-r --prompts questions.jsonl --batch 16 --json > answers.jsonl
+        echo -n "2+2=" | ckpt generate smollm2-r --prompt -
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Text to continue.") var prompt: String?
+  @Option(help: "Text to continue; - reads it from standard input.") var prompt: String?
 
   @Option(
-    help: "File of prompts: one a line, or records with the field prompt.", completion: .file())
+    help: "File of prompts: one a line, or records with the field prompt or messages.",
+    completion: .file())
   var prompts: String?
 
   @Option(help: "Prompts of a file that run together.") var batch = 16
@@ -139,7 +142,8 @@ struct Generate: Verb {
       try continueFile(PromptFile(prompts), opened, tokenizer, console)
       return .written
     }
-    return try .one(continueOne(prompt ?? "", opened, tokenizer, console))
+    let text = try prompt == "-" ? Self.standardInput() : prompt ?? ""
+    return try .one(continueOne(text, opened, tokenizer, console))
   }
 
   // MARK: One prompt
@@ -147,7 +151,7 @@ struct Generate: Verb {
   private func continueOne(
     _ prompt: String, _ opened: OpenedModel, _ tokenizer: Tokenizer, _ console: Console
   ) throws -> ContinuationReport {
-    let ids = try tokens(of: prompt, tokenizer)
+    let ids = try tokens(of: prompt, nil, tokenizer)
     guard !ids.isEmpty else {
       throw UsageError("the prompt has no tokens", hint: "give some text with --prompt")
     }
@@ -189,13 +193,28 @@ struct Generate: Verb {
       sampler: Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed), seed: seed)
   }
 
-  private func tokens(of prompt: String, _ tokenizer: Tokenizer) throws -> [Int32] {
-    guard chat else { return try tokenizer.encode(prompt, addSpecialTokens: true) }
+  private static func standardInput() throws -> String {
+    guard let text = String(validating: try readStandardInput(), as: UTF8.self) else {
+      throw DataError(.invalidUTF8, "standard input")
+    }
+    return text
+  }
+
+  /// The tokens of a text, or of the turns of a conversation.
+  private func tokens(
+    of prompt: String, _ messages: [JSONValue]?, _ tokenizer: Tokenizer
+  ) throws -> [Int32] {
+    guard chat || messages != nil else {
+      return try tokenizer.encode(prompt, addSpecialTokens: true)
+    }
     guard let template = tokenizer.chatTemplate else {
-      throw UsageError("\(model) has no chat template", hint: "leave --chat out")
+      throw UsageError(
+        "\(model) has no chat template",
+        hint: messages == nil ? "leave --chat out" : "write the field prompt instead of messages")
     }
     let text = try ChatTemplate(template, date: date ?? .now).render(
-      messages: [["role": "user", "content": .string(prompt)]], addGenerationPrompt: true,
+      messages: messages ?? [["role": "user", "content": .string(prompt)]],
+      addGenerationPrompt: true,
       variables: tokenizer.templateVariables)
     // The template writes the special tokens itself.
     return try tokenizer.encode(text)
@@ -209,7 +228,7 @@ struct Generate: Verb {
     let context = opened.graph.sizes.context
     let seeds = file.entries.enumerated().map { $1.seed ?? seed &+ UInt64($0) }
     let prompts = try zip(file.entries, seeds).map { entry, seed in
-      let ids = try tokens(of: entry.text, tokenizer)
+      let ids = try tokens(of: entry.text, entry.messages, tokenizer)
       guard !ids.isEmpty, ids.count < context else {
         throw DataError(
           .promptLength(tokens: ids.count, context: context), file.path, entry.place)

@@ -4,10 +4,13 @@ import JSON
 import Scoring
 import Training
 
-/// The prompts of a file: a line each of a text, or the field `prompt` of each record.
+/// The prompts of a file: a line each of a text, or the field `prompt` of each record; or a
+/// conversation, the field `messages`.
 struct PromptFile {
   struct Entry {
     let text: String
+    /// The turns of a conversation that is to be gone on with; nil for a text.
+    var messages: [JSONValue]?
     /// The record's own.
     let seed: UInt64?
     let place: DataError.Place
@@ -21,7 +24,10 @@ struct PromptFile {
     let kind = try DataSniffer(path).kind
     if kind.isRecords {
       entries = try EvalRecord.read(path).map { record in
-        Entry(text: try record.text("prompt"), seed: try Self.seed(record), place: record.place)
+        let messages = try Self.messages(record)
+        return Entry(
+          text: try messages?.last?["content"]?.string ?? record.text("prompt"),
+          messages: messages, seed: try Self.seed(record), place: record.place)
       }
     } else if kind.isTokens {
       throw DataError(.notDocuments(kind), path)
@@ -29,6 +35,17 @@ struct PromptFile {
       try readLines()
     }
     guard !entries.isEmpty else { throw DataError(.empty, path) }
+  }
+
+  private static func messages(_ record: EvalRecord) throws(DataError) -> [JSONValue]? {
+    guard let field = record.fields["messages"], !field.isNull else { return nil }
+    guard let turns = field.array, !turns.isEmpty,
+      turns.allSatisfy({ $0["role"]?.string != nil && $0["content"]?.string != nil })
+    else {
+      throw record.error(
+        .wrongType(field: "messages", wanted: "a list of objects with role and content"))
+    }
+    return turns
   }
 
   private static func seed(_ record: EvalRecord) throws(DataError) -> UInt64? {

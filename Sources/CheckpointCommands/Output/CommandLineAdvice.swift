@@ -101,7 +101,14 @@ struct CommandLineAdvice {
     if let number = Double(value), let whole = Int(exactly: number), "\(whole)" != value {
       return UsageError(message + ": it takes a whole number", hint: "write \(whole)")
     }
-    return UsageError(message, hint: help)
+    return UsageError(message, hint: plainList(value).map { "write \($0)" } ?? help)
+  }
+
+  /// The numbers of a list in brackets, or with spaces between them, as options take them.
+  private func plainList(_ value: String) -> String? {
+    let items = value.split { "[](){}, ;".contains($0) }
+    let plain = items.joined(separator: ",")
+    return !items.isEmpty && plain != value && items.allSatisfy { Int($0) != nil } ? plain : nil
   }
 
   // MARK: Words

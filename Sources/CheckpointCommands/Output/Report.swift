@@ -12,6 +12,8 @@ protocol Report {
   /// The page a person reads, ending with a line break; empty when there is nothing to say.
   var text: String { get }
   var warnings: [Warning] { get }
+  /// The command that usually follows, for a person; nil where the result is an answer.
+  var next: String? { get }
   /// Whether the text is a model's own, which is given as it is.
   var isModelText: Bool { get }
   /// Whether it has been said already, or another process of a group says it.
@@ -21,6 +23,7 @@ protocol Report {
 extension Report {
   var isOK: Bool { true }
   var warnings: [Warning] { [] }
+  var next: String? { nil }
   var isModelText: Bool { false }
   var isSilent: Bool { false }
 }

@@ -55,6 +55,7 @@ extension Verb {
       } else {
         console.write(report.text)
       }
+      if report.isOK, !output.quiet, let next = report.next { console.note("next: " + next) }
     }
   }
 

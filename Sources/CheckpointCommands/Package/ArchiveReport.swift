@@ -13,6 +13,8 @@ protocol ArchiveDirection {
 struct ArchiveReport<Direction: ArchiveDirection>: Report {
   static var command: String { Direction.command }
 
+  var next: String? { "ckpt verify \(shellWord(output))" }
+
   var output: String
   var byteCount: Int
   var fileCount: Int

@@ -77,6 +77,8 @@ struct Init: Verb {
 struct InitReport: Report {
   static let command = "init"
 
+  var next: String? { "ckpt train \(shellWord(output)) --data FILE -o RUN" }
+
   var output: String
   var family: String
   var layers: Int

@@ -9,6 +9,10 @@ import Tensors
 struct RetrofitReport: Report {
   static let command = "retrofit"
 
+  var next: String? {
+    output.map { "ckpt verify \(shellWord($0)) --source \(shellWord(model))" }
+  }
+
   var model: String
   var output: String?
   var plan: RetrofitPlan

@@ -6,6 +6,15 @@ import Training
 
 /// Settings of a run that have a flag of their own, over the recipe's.
 struct TrainChoices: ParsableArguments {
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      """
+      Files, folders or patterns of text, JSON, CSV, Parquet, Arrow or token ids; \
+      FILE:WEIGHT mixes several.
+      """, valueName: "file"))
+  var data: [String] = []
+  @Option(help: "Optimizer steps.") var steps: Int?
   @Option(help: "A recipe in YAML; flags override what it says.", completion: .file())
   var recipe: String?
   @Option(
@@ -17,18 +26,10 @@ struct TrainChoices: ParsableArguments {
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp(
-      "Any setting of a recipe, such as optimizer.clip=0.5.", valueName: "key=value"))
+      "Any setting of a recipe, such as optimizer.clip=0.5.", valueName: "key=value"),
+    completion: .list(TrainingRecipe.keys.map { $0 + "=" }))
   var assignments: [String] = []
 
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp(
-      """
-      Files, folders or patterns of text, JSON, CSV, Parquet, Arrow or token ids; \
-      FILE:WEIGHT mixes several.
-      """, valueName: "file"))
-  var data: [String] = []
-  @Option(help: "Optimizer steps.") var steps: Int?
   @Option(help: "Sequences a step.") var batchSize: Int?
   @Option(help: "Sequences that run at once.") var microBatchSize: Int?
   @Option(help: "Tokens a sequence.") var sequenceLength: Int?

@@ -7,6 +7,10 @@ import Verification
 struct VerifyReport: Report {
   static let command = "verify"
 
+  var next: String? {
+    root == nil ? nil : "ckpt train \(shellWord(path)) --data FILE -o RUN"
+  }
+
   var path: String
   /// Root digest of the package; nil where no manifest says one.
   var root: String?

@@ -148,10 +148,29 @@ package enum TrainingRecipe {
     return result + "\""
   }
 
+  /// All settings, such as `optimizer.clip`.
+  package static var keys: [String] { RecipeKey.all.map(\.path) }
+
+  /// Settings by the names that other trainers give them.
+  private static let foreignKeys = [
+    "lr": "optimizer.muon.learning_rate", "peak_lr": "optimizer.muon.learning_rate",
+    "learning_rate": "optimizer.muon.learning_rate",
+    "weight_decay": "optimizer.muon.weight_decay", "wd": "optimizer.muon.weight_decay",
+    "epochs": "data.epochs", "num_epochs": "data.epochs", "num_train_epochs": "data.epochs",
+    "bs": "batch_size", "train_batch_size": "batch_size", "max_steps": "steps",
+    "num_train_steps": "steps", "warmup_steps": "schedule.warmup",
+    "warmup_ratio": "schedule.warmup", "max_grad_norm": "optimizer.clip",
+    "grad_clip": "optimizer.clip", "seq_len": "sequence_length",
+    "max_seq_length": "sequence_length", "block_size": "sequence_length", "dtype": "precision",
+  ]
+
   /// The known setting that is spelled most like `path`; nil when none is near.
   static func suggestion(for path: String) -> String? {
     // What is compared are the first 64 characters; no setting has as many.
     guard path.count <= 64 else { return nil }
+    if let meant = foreignKeys[String(path.split(separator: ".").last ?? "")] {
+      return path.contains("adam") ? meant.replacing(".muon.", with: ".adam.") : meant
+    }
     let known = RecipeKey.all.map(\.path)
     let scored = known.map { key in
       // A key given without its mapping counts as near.
