@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--ckpt", required=True, help="a release build of ckpt")
     parser.add_argument("--quick", action="store_true", help="a tiny scale that shows that everything runs")
     parser.add_argument("--threads", type=int, default=2, help="threads of each command")
-    parser.add_argument("--base", action="store_true", help="train the base again, in place of the one in fixtures")
+    parser.add_argument("--base", action="store_true", help="train the base, and keep it in fixtures/evidence")
     parser.add_argument("--minutes", type=float, default=math.inf, help="start no run after so many")
     parser.add_argument("--report", action="store_true", help="write the page of what is done, and train nothing")
     options = parser.parse_args()

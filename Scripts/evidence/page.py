@@ -126,7 +126,7 @@ drawn from the same file. Intervals are 95 %, by a bootstrap over seeds and ques
 ## What was done
 
 A model of {parameters:.1f} million parameters (twelve layers, hidden size 192) was trained from random weights on generated
-English sentences, arithmetic, and questions of one or two steps: {base_tokens:.1f} million tokens. From it, every arm spends the same
+English sentences, arithmetic, and questions of up to four steps: {base_tokens:.1f} million tokens. From it, every arm spends the same
 {flops} FLOPs, with everything counted, on questions of 1 to {trained_steps} steps, whose answers alone are learned:
 
     {examples}

@@ -64,8 +64,6 @@ class Scale:
     ablation_seeds: list[int]
     # Peak learning rates that every arm may choose from, of Muon's matrices, and of AdamW.
     rates: dict[str, list[float]]
-    # A file with the base, made once by the recipe that this plan is; None trains one.
-    base: str | None = None
     mean_recurrence: int = 4
     recurrences: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])
     trained_steps: int = 8
@@ -80,7 +78,6 @@ class Scale:
 FULL = Scale(
     "full",
     base_flops=1.5e14,
-    base="fixtures/evidence/base.gguf",
     arm_flops=3e13,
     grid_flops=1e13,
     seeds=[1, 2, 3, 4, 5],

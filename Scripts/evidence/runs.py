@@ -15,6 +15,8 @@ import tasks
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TOKENIZER = ROOT / "fixtures/tiny-arithmetic"
+# The full plan's base, where one is kept; it is trained otherwise.
+BASE = ROOT / "fixtures/evidence/base.gguf"
 
 
 class Workshop:
@@ -86,19 +88,22 @@ class Workshop:
         return str(path)
 
     def base(self) -> str:
-        return str(ROOT / self.scale.base) if self.scale.base else self.made_base()
+        return str(BASE) if self.has_kept_base else self.made_base()
+
+    @property
+    def has_kept_base(self) -> bool:
+        return self.scale.name == "full" and BASE.exists()
 
     def write_base(self) -> None:
-        """Trains the base, and writes it with what it cost to where the plan has it."""
-        file = ROOT / self.scale.base
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self.ckpt("convert", self.made_base(), "-o", str(file), "--dtype", "q8_0", "--force")
+        """Trains the base, and keeps it with what it cost, so that other machines start from the same."""
+        BASE.parent.mkdir(parents=True, exist_ok=True)
+        self.ckpt("convert", self.made_base(), "-o", str(BASE), "--dtype", "q8_0", "--force")
         record = {**self.cost(self.folder / "runs/base"), "precision": self.precision}
-        file.with_suffix(".json").write_text(json.dumps(record) + "\n")
+        BASE.with_suffix(".json").write_text(json.dumps(record) + "\n")
 
     def base_cost(self) -> dict:
-        if self.scale.base:
-            return json.loads((ROOT / self.scale.base).with_suffix(".json").read_text())
+        if self.has_kept_base:
+            return json.loads(BASE.with_suffix(".json").read_text())
         return self.cost(self.folder / "runs/base")
 
     def made_base(self) -> str:
@@ -234,10 +239,12 @@ class Workshop:
 
     def plan(self) -> dict:
         """What results have to share to stand on one page."""
+        base = Path(self.base())
+        weights = base / "model.safetensors" if base.is_dir() else base
         parts = {
             "scale": dataclasses.asdict(self.scale),
             "arms": [dataclasses.asdict(arm) for arm in plan.ARMS + plan.ABLATIONS],
-            "base": hashlib.sha256(Path(self.base()).read_bytes()).hexdigest() if self.scale.base else None,
+            "base": hashlib.sha256(weights.read_bytes()).hexdigest(),
         }
         return json.loads(json.dumps(parts))
 
