@@ -99,7 +99,7 @@ struct TrainQuestionTests {
     let model = try model()
     let none = try train(model, ["--eval-questions", questions, "--set", "data.held_out=0"])
     #expect(none.code == 64)
-    #expect(none.notes.joined().contains("data.held_out"))
+    #expect(none.notes.contains("data.held_out"))
     let text = try train(model, ["--eval-questions", Fixtures.path("text/heldout.txt")])
     #expect(text.code == 3, "\(text.notes)")
     let missing = try train(model, ["--eval-questions", folder.file("nowhere.jsonl")])
