@@ -78,7 +78,8 @@ struct Export: Verb {
     return ExportReport(
       model: model, output: outputPath, target: to, recurrence: recurrence, folder: folder,
       written: written,
-      warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder))
+      warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder)
+        + written.warnings)
   }
 
   private func warnings(_ folder: ExportedFolder) -> [Warning] {
