@@ -147,7 +147,7 @@ let package = Package(
     .target(name: "Recurrence", dependencies: ["ByteIO", "JSON", "Tensors", "ModelGraph"]),
     .target(
       name: "WeightWriting",
-      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Safetensors", "GGUF"]),
+      dependencies: ["ByteIO", "Tensors", "ModelGraph", "Safetensors", "GGUF", "CKernels"]),
     .target(
       name: "RecurrentPackage",
       dependencies: [
@@ -253,6 +253,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "ChatTemplates": ["ByteIO", "JSON"],
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],
   "Recurrence": ["ByteIO", "JSON", "Tensors", "Checkpoint", "ModelGraph"],
+  "WeightWriting": ["ByteIO", "Tensors"],
   "RecurrentPackage": [
     "ByteIO", "JSON", "Tensors", "Tar", "Archives", "Checkpoint", "ModelGraph", "Recurrence",
   ],
@@ -277,10 +278,9 @@ let testDependencies: [String: [Target.Dependency]] = [
 for name in [
   "Platform", "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
   "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
-  "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
-  "MessagePassing",
-  "Verification", "TransformersExport", "Models", "Conversion", "Generation", "Scoring",
-  "Reports", "CheckpointCommands",
+  "Charts", "ModelGraph", "Recurrence", "WeightWriting", "RecurrentPackage", "Transformer",
+  "Training", "MessagePassing", "Verification", "TransformersExport", "Models", "Conversion",
+  "Generation", "Scoring", "Reports", "CheckpointCommands",
 ] {
   package.targets.append(
     .testTarget(

@@ -124,7 +124,11 @@ CLONES int ck_has_non_finite(const float *x, size_t count) {
 }
 
 CLONES int ck_has_non_finite_16(const uint16_t *x, size_t count, uint16_t mask) {
-  int found = 0;
-  for (size_t i = 0; i < count; i++) found |= (x[i] & mask) == mask;
-  return found;
+  // The largest exponent, in lanes of 16 bits: comparing each would widen them.
+  uint16_t largest = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t exponent = x[i] & mask;
+    largest = exponent > largest ? exponent : largest;
+  }
+  return largest == mask;
 }

@@ -47,7 +47,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
   package var file: String? {
     switch problem {
     case .missingField, .wrongType, .invalidValue, .conflictingFields, .unsupportedArchitecture,
-      .notReadFromGGUF, .unsupportedField, .unknownField:
+      .notReadFromGGUF, .unsupportedField, .unknownField, .missingTensors, .leftoverTensors:
       configurationFile
     default: nil
     }
@@ -135,6 +135,11 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     case .wrongShape(let found, _) where found.contains(0):
       "a part of a model under FSDP is saved empty: save the full state dict of all ranks"
     case .missingTensors: "check that all shards are there and belong to this configuration"
+    case .leftoverTensors:
+      "check that the configuration belongs to these weights; docs/own-family.md tells how to "
+        + "describe what a family does not have"
+    case .unsupportedField:
+      "docs/own-family.md tells how to describe a model that computes this"
     default: nil
     }
   }

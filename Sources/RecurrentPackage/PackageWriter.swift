@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import JSON
 import ModelGraph
 import Recurrence
@@ -11,6 +11,19 @@ package struct WrittenPackage: Sendable {
   package var manifest: Manifest
   /// Bytes of all files.
   package var byteCount: Int
+  /// Tensors with values that are NaN or infinite, in the order of the files.
+  package var nonFinite: [TensorName]
+
+  /// What a user should know of the weights.
+  package var warnings: [Warning] {
+    guard let first = nonFinite.first else { return [] }
+    let others = nonFinite.count == 1 ? "holds" : "and \(nonFinite.count - 1) more tensors hold"
+    return [
+      Warning(
+        "package.non_finite",
+        "\(first) \(others) NaN or infinite values: a model with them is not run")
+    ]
+  }
 }
 
 /// Writes a package folder, whole or not at all, in memory that does not grow with the model.
@@ -69,11 +82,13 @@ package struct PackageWriter: Sendable {
       outputBytes: shards.shards.reduce(0) { $0 + $1.layout.byteCount - $1.layout.header.count },
       report: progress)
     var tensors: [Manifest.Tensor] = []
+    var nonFinite: [TensorName] = []
     for (i, shard) in shards.shards.enumerated() {
       let isLast = i == shards.shards.count - 1
       let written = try write(shard, to: staged, schedule, isLast: isLast)
       files.append(written.file)
       tensors += written.tensors
+      nonFinite += written.nonFinite
     }
     let sources = try schedule.finishedSources().map {
       Manifest.File(
@@ -86,7 +101,8 @@ package struct PackageWriter: Sendable {
     let own = try output.finish()
     try staged.publish()
     return WrittenPackage(
-      manifest: manifest, byteCount: files.reduce(own.byteCount) { $0 + $1.byteCount })
+      manifest: manifest, byteCount: files.reduce(own.byteCount) { $0 + $1.byteCount },
+      nonFinite: nonFinite)
   }
 
   /// The source's files and every folder that they are in: replacing one of those would remove them.
@@ -115,7 +131,7 @@ package struct PackageWriter: Sendable {
   /// Writes one weight file; what its digests leave of the threads goes to the sources'.
   private func write(
     _ shard: ShardPlan.Shard, to staged: StagedOutput, _ schedule: WriteSchedule, isLast: Bool
-  ) throws -> (file: Manifest.File, tensors: [Manifest.Tensor]) {
+  ) throws -> (file: Manifest.File, tensors: [Manifest.Tensor], nonFinite: [TensorName]) {
     let layout = shard.layout
     let recipes = layout.entries.map { entry in
       guard let parameter = parameters[entry.tensor.name] else {
@@ -132,7 +148,8 @@ package struct PackageWriter: Sendable {
       Manifest.File(path: shard.name, byteCount: layout.byteCount, digest: digests.file),
       zip(zip(layout.entries, recipes), digests.tensors).map {
         provenance($0.0, $0.1.recipe, $1, in: shard.name)
-      }
+      },
+      zip(recipes, digests.nonFinite).filter(\.1).map(\.0.name)
     )
   }
 

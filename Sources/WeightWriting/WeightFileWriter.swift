@@ -64,7 +64,8 @@ package final class WeightFileWriter: Sendable {
     try chain.withLockIfAvailable { chain in
       let next = chain.next
       guard next < spans.count, queue.withLock({ $0.written[next] }) else { return 0 }
-      try chain.take(spans[next], from: output)
+      let span = spans[next]
+      try chain.take(span, as: parameters[span.entry].type, from: output)
       return spans[next].range.count
     } ?? 0
   }
@@ -114,8 +115,9 @@ package final class WeightFileWriter: Sendable {
       .overflow(sum, .element(parameters[entry].type)), tensor: parameters[entry].name.string)
   }
 
-  /// Forces the bytes to the disk, and gives the digests of the file and of its tensors in order.
-  package func finish() throws -> (file: Digest, tensors: [Digest]) {
+  /// Forces the bytes to the disk, and gives the digests of the file and of its tensors in order, and
+  /// which of these hold NaN or infinite values.
+  package func finish() throws -> (file: Digest, tensors: [Digest], nonFinite: [Bool]) {
     // Two threads may each have left the last spans to the other.
     while try hash() > 0 {}
     try output.finish()
@@ -123,11 +125,13 @@ package final class WeightFileWriter: Sendable {
   }
 }
 
-/// The digests of a weight file and of each of its tensors, from one pass over the bytes.
+/// What one pass over the bytes of a weight file tells: its digest and that of each of its tensors, and
+/// which of these hold values that are not finite.
 private struct DigestChain: ~Copyable {
   private var hash = SHA256Pair()
   private var entry = 0
   private var digests: [Digest]
+  private var nonFinite: [Bool]
   private var buffer = [UInt8](repeating: 0, count: SHA256.tile)
   /// Index of the span that must come next.
   private(set) var next = 0
@@ -135,10 +139,13 @@ private struct DigestChain: ~Copyable {
   init(header: [UInt8], count: Int) {
     // What an empty tensor has.
     digests = [Digest](repeating: SHA256.digest(of: []), count: count)
+    nonFinite = [Bool](repeating: false, count: count)
     hash.updateWhole(header.rawSpan)
   }
 
-  mutating func take(_ span: WriteSpan, from output: PositionedOutput) throws {
+  mutating func take(
+    _ span: WriteSpan, as type: ElementType, from output: PositionedOutput
+  ) throws {
     if span.entry != entry { endTensor() }
     entry = span.entry
     var buffer: [UInt8] = []
@@ -150,6 +157,7 @@ private struct DigestChain: ~Copyable {
       var part = all._mutatingExtracting(0..<count)
       try output.read(at: start, into: &part)
       hash.update(part.bytes)
+      if !nonFinite[entry] { nonFinite[entry] = try type.hasNonFinite(part.bytes) }
     }
     next += 1
   }
@@ -158,8 +166,8 @@ private struct DigestChain: ~Copyable {
     digests[entry] = hash.finishPart()
   }
 
-  mutating func finish() -> (file: Digest, tensors: [Digest]) {
+  mutating func finish() -> (file: Digest, tensors: [Digest], nonFinite: [Bool]) {
     if !digests.isEmpty, next > 0 { endTensor() }
-    return (hash.finish(), digests)
+    return (hash.finish(), digests, nonFinite)
   }
 }

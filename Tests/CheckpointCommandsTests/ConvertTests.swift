@@ -29,12 +29,14 @@ struct ConvertTests {
 
   @Test("an ending of another program's files is no folder's name")
   func otherFormats() throws {
-    for name in ["a.onnx", "b.H5", "c.tar"] {
+    for name in ["a.onnx", "b.H5", "c.tar", "d.foo"] {
       #expect(throws: (any Error).self, "\(name)") {
         try Convert.parse([llama, "-o", folder.file(name)])
       }
     }
-    #expect(try convert(llama, "-o", folder.file("Llama-3.2"), "--json").code == 0)
+    for name in ["Llama-3.2", "Llama-3.1-8B", "Qwen2.5-0.5b", ".hidden"] {
+      #expect(try convert(llama, "-o", folder.file(name), "--json").code == 0, "\(name)")
+    }
     #expect(try convert(llama, "-o", folder.file("a.onnx"), "--to", "folder").code == 0)
   }
 

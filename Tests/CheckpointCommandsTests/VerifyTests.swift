@@ -252,6 +252,23 @@ struct VerifyTests {
     withExtendedLifetime(folder) {}
   }
 
+  @Test("a retrofit and an export tell of them", arguments: [0x7FC0, 0xFF80, 0x7F7F] as [UInt16])
+  func toldOfNonFinite(bits: UInt16) throws {
+    let folder = TemporaryFolder()
+    let source = try damagedModel(bits, in: folder)
+    let choice = ["--select", "0,1/4-6/10,11", "-o", folder.file("p"), "--json"]
+    let made = try outcome(Retrofit.self, [source] + choice)
+    let exported = try outcome(
+      Export.self, [folder.file("p"), "--to", "transformers", "-o", folder.file("e"), "--json"])
+    for run in [made, exported] {
+      #expect(run.code == 0)
+      let told = run.json?["warnings"]?.array?.first { $0["code"] == "package.non_finite" }
+      #expect((told == nil) == (bits == 0x7F7F))  // the largest finite bf16
+      let words = told?["message"]?.string ?? "core_block.0 holds NaN"
+      #expect(words.contains("core_block.0") && words.contains(" holds NaN"), "\(words)")
+    }
+  }
+
   @Test("says no to weights that make the arithmetic overflow")
   func overflow() throws {
     let (path, folder) = try damaged(0x7F7F)  // The largest finite bf16.

@@ -27,13 +27,22 @@ struct Setting {
 
   /// Processor, threads and the variables that change what OpenBLAS does.
   var machine: String {
-    let cpuinfo = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let model = cpuinfo.split(separator: "\n").first { $0.hasPrefix("model name") }
+    let model = Self.cpuinfo.split(separator: "\n").first { $0.hasPrefix("model name") }
     let name = model?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
     let environment = ProcessInfo.processInfo.environment
     let settings = environment.keys.filter { $0.hasPrefix("OPENBLAS") || $0.hasPrefix("MKL") }
     return "\(name ?? "unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) threads"
       + settings.sorted().map { ", \($0)=\(environment[$0] ?? "")" }.joined()
+  }
+
+  private static var cpuinfo: String {
+    (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+  }
+
+  /// Whether the processor has the instructions that Linux calls `name`.
+  func hasFlag(_ name: Substring) -> Bool {
+    let flags = Self.cpuinfo.split(separator: "\n").first { $0.hasPrefix("flags") }
+    return flags?.split(separator: " ").contains(name) ?? false
   }
 
   /// `command` run by ckpt.

@@ -127,15 +127,17 @@ private struct TrainBenchmark {
       let ceiling = ProductCeiling(
         model, parts: Self.parts, recurrence: recurrence, sequences: Self.sequences,
         length: Self.length)
-      let names = [
-        "ckpt float32", "PyTorch float32", "PyTorch float32, MKL AVX-512", "ckpt bf16",
-        "PyTorch bf16 autocast",
+      var sides = [
+        ("ckpt float32", own("float32")), ("PyTorch float32", peer("float32")),
+        ("PyTorch float32, MKL AVX-512", peer("float32", true)),
       ]
-      let results = try interleaved(
-        setting.runs,
-        [own("float32"), peer("float32"), peer("float32", true), own("bf16"), peer("bf16")])
+      // `ckpt train` refuses bf16 on other processors.
+      if setting.hasFlag("avx512_bf16") {
+        sides += [("ckpt bf16", own("bf16")), ("PyTorch bf16 autocast", peer("bf16"))]
+      }
+      let results = try interleaved(setting.runs, sides.map(\.1))
       let limit = Double(Self.sequences * Self.length) / ceiling.seconds(threads: Self.threads)
-      for (i, name) in names.enumerated() {
+      for (i, (name, _)) in sides.enumerated() {
         let rate = Samples(results[i].map(\.tokensPerSecond))
         let mine = Samples(results[i < 3 ? 0 : 3].map(\.tokensPerSecond))
         let share = "\(fixed(100 * rate.median / limit, 0)) %"

@@ -11,10 +11,10 @@ struct Convert: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint in another format or type.",
     discussion: """
-      The format follows from the output's ending: .safetensors, .gguf, .pt, .pth or .bin, or else \
-      a Hugging Face folder with safetensors. Tensors get the names of such a folder, whatever the \
-      source calls them. Quantised weights are decoded. Everything is streamed; the output appears \
-      whole or not at all.
+      The format follows from the output's ending: .safetensors, .gguf, .pt, .pth or .bin; a name \
+      without an ending is a Hugging Face folder with safetensors. Tensors get the names of such a \
+      folder, whatever the source calls them. Quantised weights are decoded. Everything is \
+      streamed; the output appears whole or not at all.
 
       Example:
         ckpt convert SmolLM2.Q4_1.gguf -o SmolLM2 --dtype bf16
@@ -45,9 +45,9 @@ struct Convert: Verb {
   private var target: Conversion.Target { to ?? Conversion.Target(path: outputPath) }
 
   func validate() throws {
-    if to == nil, let other = Self.otherFormats.first(where: outputPath.lowercased().hasSuffix) {
+    if to == nil, target == .folder, let ending = Self.ending(of: outputPath) {
       throw ValidationError(
-        "No \(other) files are written; for a folder of that name, pass --to folder.")
+        "No \(ending) files are written; for a folder of that name, pass --to folder.")
     }
     if target == .gguf, !patterns.isEmpty || !rename.isEmpty {
       throw ValidationError("--tensor and --rename are not for GGUF files, whose names are fixed.")
@@ -60,12 +60,17 @@ struct Convert: Verb {
     }
   }
 
-  /// Endings of weight files in formats of others.
-  private static let otherFormats = [
-    ".onnx", ".h5", ".keras", ".msgpack", ".npz", ".npy", ".mlmodel", ".mlpackage", ".tflite",
-    ".pb",
-    ".ggml", ".ckpt", ".pkl", ".zip", ".tar",
-  ]
+  /// What a path ends in, if that looks like the format of a file and not like a part of a folder's
+  /// name, as the `.1-8B` of Llama-3.1-8B: a point, a letter, and at most ten letters and digits more.
+  private static func ending(of path: String) -> Substring? {
+    guard let point = path.lastIndex(of: ".") else { return nil }
+    let word = path[point...].dropFirst()
+    guard let first = word.first, first.isLetter, word.count <= 11,
+      word.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }),
+      !path[..<point].isEmpty, path[..<point].last != "/"
+    else { return nil }
+    return path[point...]
+  }
 
   func perform(_ console: Console) throws -> ConvertReport {
     let (checkpoint, faults) = try Checkpoint.opening(model).withTokenizerFiles()

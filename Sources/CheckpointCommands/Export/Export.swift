@@ -83,7 +83,8 @@ struct Export: Verb {
     return ExportReport(
       model: model, output: outputPath, target: to, recurrence: recurrence, folder: folder,
       written: written,
-      warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder))
+      warnings: opened.checkpoint.warnings + opened.graph.notes + warnings(folder)
+        + written.warnings)
   }
 
   /// The certificate that lies in the package, where it is the package's own.

@@ -101,6 +101,7 @@ struct Retrofit: Verb {
       }
       report.byteCount = written.byteCount
       report.root = written.manifest.root
+      report.warnings += written.warnings
     }
     return report
   }

@@ -143,8 +143,8 @@ class Dataset:
         return len(self.weights) - 1
 
     def _checked(self, row: Row, source: int) -> Row:
-        ids = row & IDS
-        bad = ids[ids >= self.vocabulary]
+        ids = np.where(row < 0, row, row & IDS)
+        bad = ids[(ids < 0) | (ids >= self.vocabulary)]
         if len(bad):
             raise DataError(f"{self.sources[source].path}: token id {bad[0]}, the model's embedding "
                             f"has {self.vocabulary} rows; use the tokenizer that belongs to this "

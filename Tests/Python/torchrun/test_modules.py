@@ -91,7 +91,10 @@ def test_data_that_cannot_be_used_is_refused(script, tmp_path):
     assert "binary data of no known kind" in refusal("a.gz")
     assert "88 bytes for 0 tokens" in refusal("b.tokens")
     assert "not an array of token ids" in refusal("c.npy")
-    assert "token id 100" in refusal("d.npy")
+    assert "token id 100," in refusal("d.npy")
+    for kind in ("<i4", "<i8"):
+        numpy.save(tmp_path / "f.npy", numpy.array([5, -100] * 20, dtype=kind))
+        assert "token id -100," in refusal("f.npy")
     assert "9 tokens, at least 10" in refusal("e.npy")
     assert "not a positive weight" in refusal("e.npy:none")
     assert "nothing to train on" in refusal(None)
