@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'test_library: %s\n' "$*" >&2; exit 1; }
 
-work=build/library
-rm -rf "$work/ckpt" "$work/example"
+# A version is for ever to the package manager: each run has an address of its own.
+rm -rf build/library
+work=build/library/$$
 mkdir -p "$work/ckpt"
 
 say 'A repository with a version, of the files that git knows here'
