@@ -101,8 +101,8 @@ package struct TrainSession {
   ) throws -> DocumentScoring? {
     let evaluation = data.settings.evaluation
     if evaluation.questions.isEmpty { return nil }
-    let rows = evaluation.recurrences.isEmpty ? [] : try dataset.heldOutRows(limit: 1)
-    guard !rows.isEmpty else {
+    let isEvaluated = data.model.graph.recurrence == nil || !evaluation.recurrences.isEmpty
+    guard isEvaluated, try !dataset.heldOutRows(limit: 1).isEmpty else {
       throw TrainingError(
         .badSetting(
           key: "evaluation.questions", value: evaluation.questions,

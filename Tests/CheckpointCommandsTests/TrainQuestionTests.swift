@@ -97,11 +97,16 @@ struct TrainQuestionTests {
   @Test("a run without evaluations, a file without records, and one that is not there are refused")
   func refused() throws {
     let model = try model()
-    let none = try train(model, ["--eval-questions", questions, "--set", "data.held_out=0"])
+    let none = try train(
+      model,
+      [
+        "--eval-questions", questions, "--set", "data.stream=true", "--set", "data.held_out=0",
+      ])
     #expect(none.code == 64)
-    #expect(none.notes.contains("data.held_out"))
+    let message = none.json?["errors"]?.array?.first?["message"]?.string
+    #expect(message?.contains("data.held_out") == true)
     let text = try train(model, ["--eval-questions", Fixtures.path("text/heldout.txt")])
-    #expect(text.code == 3, "\(text.notes)")
+    #expect(text.code == 4, "\(text.notes)")
     let missing = try train(model, ["--eval-questions", folder.file("nowhere.jsonl")])
     #expect(missing.code == 5, "\(missing.notes)")
   }
