@@ -12,7 +12,7 @@ LISTS = Path(__file__).resolve().parents[1]
 def pins(name):
     """The versions that a list of requirements pins, by package."""
     lines = (LISTS / name).read_text().splitlines()
-    return dict(re.fullmatch(r"([\w-]+)==(.+)", line).groups() for line in lines if "==" in line)
+    return dict(re.fullmatch(r"([\w-]+)(?:\[[\w,-]+\])?==(.+)", line).groups() for line in lines if "==" in line)
 
 
 @pytest.mark.parametrize("package", ["transformers", "tokenizers", "huggingface-hub"])
