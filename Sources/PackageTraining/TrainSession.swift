@@ -64,7 +64,8 @@ package struct TrainSession {
       }
     }
     self.settings = settings
-    let package = TrainedPackage(model: model, settings: settings)
+    let trained = settings
+    let package = try exchange.together { try TrainedPackage(model: model, settings: trained) }
     var job = Trainer.Job(
       settings: settings, model: network, data: dataset, ledger: ledger, run: run,
       compute: compute
@@ -93,7 +94,7 @@ package struct TrainSession {
     byteCount = network.byteCount
     skippedRecords = data.skipped
     streams = dataset.sources.compactMap { $0.rows as? StreamedRows }
-    warnings = data.warnings
+    warnings = data.warnings + package.warnings
   }
 
   private static func questions(

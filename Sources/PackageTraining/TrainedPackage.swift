@@ -1,4 +1,4 @@
-import ByteIO
+package import ByteIO
 import Checkpoint
 import JSON
 import ModelGraph
@@ -10,8 +10,20 @@ package import Training
 
 /// Writes trained parameters as a package like the one they came from.
 package struct TrainedPackage {
-  package let model: OpenedModel
-  package let settings: TrainingSettings
+  private let model: OpenedModel
+  private let settings: TrainingSettings
+  /// A GGUF file's tokenizer as files among them.
+  private let sourceFiles: [Checkpoint.SideFile]
+  /// Of a tokenizer that could not be taken over.
+  package let warnings: [Warning]
+
+  package init(model: OpenedModel, settings: TrainingSettings) throws {
+    self.model = model
+    self.settings = settings
+    let (checkpoint, warnings) = try model.checkpoint.withTokenizerFiles()
+    sourceFiles = checkpoint.sideFiles
+    self.warnings = warnings
+  }
 
   package func write(
     _ source: any RecipeSource, to folder: String, progress: TrainerProgress, as type: ElementType
@@ -59,7 +71,7 @@ package struct TrainedPackage {
   /// The package's other files, those changed that tell of the training or of its recurrences.
   private func sideFiles(_ progress: TrainerProgress) throws -> [PackageContents.SideFile] {
     let made = Manifest.unlisted + ["config.json"]
-    return try model.checkpoint.sideFiles.filter { !made.contains($0.name) }.map { file in
+    return try sourceFiles.filter { !made.contains($0.name) }.map { file in
       switch file.name {
       case "README.md":
         let text = String(decoding: try file.region.contents(limit: 1 << 24), as: UTF8.self)

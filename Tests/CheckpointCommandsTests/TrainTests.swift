@@ -40,6 +40,22 @@ struct TrainTests {
     }
   }
 
+  @Test("a package trained from a GGUF file has that file's tokenizer")
+  func tokenizerOfGGUF() throws {
+    let (source, file) = (Fixtures.path("tiny-arithmetic"), folder.file("model.gguf"))
+    #expect(try outcome(Convert.self, [source, "-o", file]).code == 0)
+    let done = try outcome(
+      Train.self,
+      [
+        file, "-o", folder.file("run"), "--cache", folder.file("cache"), "--data", text, "--steps",
+        "1", "--batch-size", "1", "--sequence-length", "32", "--json",
+      ])
+    #expect(done.code == 0, "\(done.output)")
+    let wanted = try OpenedModel(source).tokenizer().encode("12+7=19. Grüße")
+    let trained = try OpenedModel(folder.file("run") + "/package")
+    #expect(try trained.tokenizer().encode("12+7=19. Grüße") == wanted)
+  }
+
   @Test("trains a package, and the result is one again", arguments: ["muon", "adamw-atan2"])
   func trains(optimizer: String) throws {
     let package = try package()
