@@ -1,7 +1,10 @@
 #include "optimizer.h"
+
 #include "clones.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 // Optimizer steps: elementwise over flat buffers, one pass over memory each. Sums run in float64,
 // relaxed; callers give fixed tiles, so that thread counts do not change the result.
@@ -96,6 +99,18 @@ CLONES void ck_scale(float *restrict x, size_t count, float scale) {
 CLONES void ck_combine(float *z, const float *x, const float *y, size_t count, float a, float b) {
 #pragma clang fp contract(fast)
   for (size_t i = 0; i < count; i++) z[i] = a * x[i] + b * y[i];
+}
+
+CLONES void ck_round_bf16(float *x, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, 4);
+    // A NaN whose low bits alone say so must not become an infinity.
+    uint32_t rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u
+                                                          : bits + 0x7fffu + (bits >> 16 & 1);
+    rounded &= 0xffff0000u;
+    memcpy(x + i, &rounded, 4);
+  }
 }
 
 CLONES void ck_muon_apply(float *restrict p, const float *restrict u, size_t count, float decay,

@@ -33,7 +33,8 @@ package func multiply(
   multiply(c, Operand(a), Operand(b), adding: adding, on: compute)
 }
 
-/// `c = a · b` in float32 where `c` is known to be symmetric: about five eighths of the work.
+/// `c = a · b` in the precision of `compute`, where `c` is known to be symmetric: about five eighths
+/// of the work.
 ///
 /// - Parameter c: `[n, n]`; computed on and below the diagonal, and mirrored.
 package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on compute: Compute) {
@@ -44,14 +45,10 @@ package func multiplySymmetric(_ c: Matrix, _ a: Operand, _ b: Operand, on compu
   let strips = max(4, 2 * compute.count)
   let height = max(grain, (c.rows + strips * grain - 1) / (strips * grain) * grain)
   let count = (c.rows + height - 1) / height
-  compute.each(count) { _, task in
+  compute.each(count) { worker, task in
     let rows = (count - 1 - task) * height..<min((count - task) * height, c.rows)
-    let left = a.rows(rows)
-    let right = b.columns(0..<rows.upperBound)
-    unsafe sgemm(
-      c.pointer(rows.lowerBound), c.stride, left.matrix.pointer, left.matrix.stride,
-      left.isTransposed, right.matrix.pointer, right.matrix.stride, right.isTransposed,
-      m: rows.count, n: rows.upperBound, k: a.columns, adding: false)
+    multiplyTile(
+      c, a, b, rows: rows, columns: 0..<rows.upperBound, false, worker: worker, compute)
   }
   compute.divide(c.rows, grain: grain) { _, rows in
     unsafe ck_mirror(c.pointer, c.stride, rows.lowerBound, rows.upperBound, c.rows)

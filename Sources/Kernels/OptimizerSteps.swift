@@ -160,6 +160,13 @@ package func scale(_ x: FloatRun, by factor: Float, on compute: Compute) {
   }
 }
 
+/// Each value becomes the nearest bfloat16, the even one of two.
+package func roundToBfloat16(_ x: FloatRun, on compute: Compute) {
+  forEachTile(x.count, compute) {
+    unsafe ck_round_bf16(x.pointer($0.lowerBound), $0.count)
+  }
+}
+
 /// `z ← a · x + b · y`; `z` may be `x` or `y`.
 package func combine(
   _ z: FloatRun, _ x: FloatRun, _ y: FloatRun, a: Float, b: Float, on compute: Compute

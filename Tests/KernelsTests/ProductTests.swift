@@ -59,6 +59,24 @@ struct ProductTests {
     #expect(square.doubles == transpose(square.doubles))
   }
 
+  @Test(
+    "symmetric results of bf16 operands", .enabled(if: Precision.bf16.isSupported),
+    arguments: [1, 2, 3], [(1, 3), (40, 90), (133, 20), (300, 500)])
+  func symmetricInBfloat16(threads: Int, extents: (n: Int, k: Int)) throws {
+    let wide = try random(extents.n, extents.k, seed: 9)
+    let compute = try Compute(threads, precision: .bf16)
+    let c = try Matrix(rows: extents.n, columns: extents.n)
+    multiplySymmetric(c, Operand(wide), wide.transposed, on: compute)
+    // Every element is the sum that the whole product makes of it.
+    let whole = try Matrix(rows: extents.n, columns: extents.n)
+    multiply(whole, Operand(wide), wide.transposed, on: compute)
+    #expect(relativeError(c, product(wide.doubles, transpose(wide.doubles))) < 1e-2)
+    #expect(c.doubles == transpose(c.doubles))
+    for row in 0..<extents.n {
+      for column in 0...row { #expect(c[row, column] == whole[row, column]) }
+    }
+  }
+
   /// Weights in their stored type, and what they decode to.
   private func stored(
     _ form: Weight.Form, _ outputs: Int, _ inputs: Int

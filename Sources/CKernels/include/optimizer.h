@@ -38,5 +38,8 @@ void ck_scale(float *x, size_t count, float scale);
 // z ← a · x + b · y; z may be x or y.
 void ck_combine(float *z, const float *x, const float *y, size_t count, float a, float b);
 
+// Each value becomes the nearest bfloat16, the even one of two.
+void ck_round_bf16(float *x, size_t count);
+
 // p ← p · decay - step · u.
 void ck_muon_apply(float *p, const float *u, size_t count, float decay, float step);

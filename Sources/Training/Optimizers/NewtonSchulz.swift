@@ -7,10 +7,14 @@ import Tensors
 /// has the smaller extent n. The coefficients (Jordan et al., 2024) make small singular values grow
 /// fastest and leave all of them between about 0.7 and 1.2: near an orthogonal matrix, not one.
 ///
-/// The steps are taken on A, which is small, and meet X together: the polynomials P of A commute, so
-/// A becomes A·P·P and X ends as X·P₀·P₁·…. Rounding in A grows some twelvefold a step, so A is made
-/// anew from X after two of them. That halves the work of a square matrix in a product with itself,
-/// and saves more the longer the matrix.
+/// In float32 the steps are taken on A, which is small, and meet X together: the polynomials P of A
+/// commute, so A becomes A·P·P and X ends as X·P₀·P₁·…. Rounding in A grows some twelvefold a step, so
+/// A is made anew from X after two of them. That halves the work of a square matrix in a product with
+/// itself, and saves more the longer the matrix.
+///
+/// Rounding to bfloat16 would grow too far, so products with such operands make A anew at each step,
+/// as PyTorch's Muon does. X and A are rounded before their step: terms that nearly cancel then meet
+/// the same values.
 struct NewtonSchulz {
   private static let a: Float = 3.4445
   private static let b: Float = -4.7750
@@ -47,16 +51,57 @@ struct NewtonSchulz {
   ) {
     let edge = min(rows, columns)
     let room = squares.map { Matrix($0, rows: edge, columns: edge) }
-    var x = Matrix(matrix, rows: rows, columns: columns)
-    var next = Matrix(other, rows: rows, columns: columns)
-    var norm = Float(max(sumOfSquares.squareRoot(), Self.epsilon))
+    let x = Matrix(matrix, rows: rows, columns: columns)
+    let next = Matrix(other, rows: rows, columns: columns)
+    let norm = Float(max(sumOfSquares.squareRoot(), Self.epsilon))
+    switch compute.precision {
+    case .float32: inPhases(x, next, norm: norm, room, on: compute)
+    case .bf16: stepByStep(x, next, norm: norm, room, on: compute)
+    }
+  }
+
+  /// A, `[n, n]`.
+  private func gram(_ gram: Matrix, of x: Matrix, on compute: Compute) {
+    if x.rows > x.columns {
+      multiplySymmetric(gram, x.transposed, Operand(x), on: compute)
+    } else {
+      multiplySymmetric(gram, Operand(x), x.transposed, on: compute)
+    }
+  }
+
+  /// - Parameter next: As large as `x`, to work in.
+  private func stepByStep(
+    _ matrix: Matrix, _ next: Matrix, norm: Float, _ room: [Matrix], on compute: Compute
+  ) {
+    let (gram, mixed) = (room[0], room[1])
+    var (x, next) = (next, matrix)
+    combine(x.run, matrix.run, matrix.run, a: 1 / norm, b: 0, on: compute)
+    // An odd number of steps ends where it began.
+    for _ in 0..<Self.phases.reduce(0, +) {
+      roundToBfloat16(x.run, on: compute)
+      self.gram(gram, of: x, on: compute)
+      roundToBfloat16(gram.run, on: compute)
+      multiplySymmetric(mixed, Operand(gram), Operand(gram), on: compute)
+      combine(mixed.run, gram.run, mixed.run, a: Self.b, b: Self.c, on: compute)
+      combine(next.run, x.run, x.run, a: Self.a, b: 0, on: compute)
+      if x.rows > x.columns {
+        multiply(next, Operand(x), Operand(mixed), adding: true, on: compute)
+      } else {
+        multiply(next, Operand(mixed), Operand(x), adding: true, on: compute)
+      }
+      swap(&x, &next)
+    }
+  }
+
+  /// - Parameter next: As large as `x`, to work in.
+  private func inPhases(
+    _ matrix: Matrix, _ next: Matrix, norm: Float, _ room: [Matrix], on compute: Compute
+  ) {
+    var (x, next, norm) = (matrix, next, norm)
+    let (rows, columns) = (x.rows, x.columns)
     for steps in Self.phases {
       let gram = room[0]
-      if rows > columns {
-        multiplySymmetric(gram, x.transposed, Operand(x), on: compute)
-      } else {
-        multiplySymmetric(gram, Operand(x), x.transposed, on: compute)
-      }
+      self.gram(gram, of: x, on: compute)
       scale(gram.run, by: 1 / (norm * norm), on: compute)
       let factor = polynomials(of: gram, steps: steps, Array(room[1...]), on: compute)
       scale(factor.run, by: 1 / norm, on: compute)

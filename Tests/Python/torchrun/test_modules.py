@@ -141,3 +141,22 @@ def test_what_a_machine_lacks_is_said(script, tmp_path):
     assert known.exit_code == 5 and "a/b: the disk is full" in known.line()
     lost = errors.known(RuntimeError("[gloo/pair.cc] Connection closed by peer"))
     assert lost.code == "train.lost_process"
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 60), (1, 512, 700), (2, 603, 603)])
+def test_orthogonalising_in_strips_is_that_of_whole_products(script, shape):
+    import torch
+
+    module = script("muon")
+    torch.manual_seed(1)
+    x = torch.randn(shape)
+    x /= torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
+    a, b, c = module.NEWTON_SCHULZ
+    wanted = x.double()
+    for _ in range(module.NEWTON_SCHULZ_STEPS):
+        gram = wanted @ wanted.mT
+        wanted = a * wanted + (b * gram + c * gram @ gram) @ wanted
+    found = module._newton_schulz(x)
+    assert (found - wanted).norm() / wanted.norm() < 1e-5
+    rounded = module._newton_schulz(x.bfloat16())
+    assert (rounded.double() - wanted).norm() / wanted.norm() < 3e-2
