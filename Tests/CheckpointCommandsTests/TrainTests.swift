@@ -8,6 +8,7 @@ import RecurrentPackage
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 @testable import CheckpointCommands
 
