@@ -20,6 +20,7 @@ class Arm:
 
 
 CURRICULUM = ("--set", "recurrence.mean.shape=1-sqrt", "--set", "recurrence.mean.ramp=0.5")
+SUPERVISED = ("--set", "recurrence.supervision.depths=2")
 FIXED = ("--set", "recurrence.mean.shape=constant")
 
 ARMS = [
@@ -47,8 +48,12 @@ ABLATIONS = [
     ablation("state-zero", "state starts at zero", retrofit=(*SHAPE, "--state", "zero")),
     ablation("layers-gaps", "core of every other layer", retrofit=("--select", "0-1/3,5,7,9/10-11")),
     ablation("layers-first", "core right after the prelude", retrofit=("--select", "0-1/2-5/10-11")),
+    # What `ckpt layers` proposes for the base on the questions.
+    ablation("layers-influence", "core of the most influential layers", retrofit=("--select", "0-1/2,7-9/10-11")),
+    ablation("layers-all", "no layer dropped: prelude 4, core 4, coda 4", retrofit=layers(4, 4, 4)),
     ablation("size-1-6-1", "prelude 1, core 6, coda 1", retrofit=layers(1, 6, 1)),
     ablation("size-3-2-3", "prelude 3, core 2, coda 3", retrofit=layers(3, 2, 3)),
+    ablation("supervised", "two shallower states predict too", train=(*CURRICULUM, *SUPERVISED)),
     ablation("adamw", "AdamW instead of Muon", optimizer="adamw"),
 ]
 
@@ -70,16 +75,16 @@ class Scale:
     tested_steps: list[int] = field(default_factory=lambda: [2, 4, 6, 8, 10, 12])
     questions_each: int = 30
     training_questions: int = 120_000
-    base_bytes: int = 9_000_000
+    base_bytes: int = 14_000_000
     sequence_length: int = 256
     batch_size: int = 16
 
 
 FULL = Scale(
     "full",
-    base_flops=1.5e14,
-    arm_flops=3e13,
-    grid_flops=1e13,
+    base_flops=2e14,
+    arm_flops=4e13,
+    grid_flops=1.3e13,
     seeds=[1, 2, 3, 4, 5],
     ablation_seeds=[1, 2],
     rates={"muon": [0.003, 0.008, 0.02], "adamw": [0.0005, 0.0015, 0.004]},

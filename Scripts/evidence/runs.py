@@ -228,11 +228,15 @@ class Workshop:
         return self.folder / "results" / f"{arm}-{seed}-{rate}-{questions}.json"
 
     def take(self, results: dict) -> None:
-        """Takes the runs of a page's results for done, where they are of the same plan and base."""
-        if results["plan"] != self.plan():
+        """Takes the runs of a page's results for done, where they are of the same scale, base and arm."""
+        before, now = results["plan"], self.plan()
+        if any(before[part] != now[part] for part in ("scale", "base")):
             return
+        same = {arm["name"] for arm in before["arms"] if arm in now["arms"]}
         for questions, records in (("grid", results["grid"]), ("test", results["runs"])):
             for run in records:
+                if run["arm"] not in same:
+                    continue
                 path = self.result(run["arm"], run["seed"], run["rate"], questions)
                 if not path.exists():
                     keep(path, run)
