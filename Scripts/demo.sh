@@ -61,4 +61,8 @@ run eval "$healed" --data "$heldout" --recurrence 1,2,4,8 --svg "$demo/recurrenc
   --progress none
 samples "$healed"
 
-say "Charts: $demo/run/curve.svg (training), $demo/recurrence.svg (loss against r)"
+say 'What depth is worth: the same retrofit, trained on sums of 2 to 14 terms; a step is an operation'
+run eval fixtures/tiny-sums --data fixtures/eval/long-sums.jsonl --task answers --by steps \
+  --recurrence 1,2,4,8 --batch-size 32 --svg "$demo/sums.svg" --progress none
+
+say "Charts: $demo/run/curve.svg (training), $demo/recurrence.svg (loss against r), $demo/sums.svg (sums against r)"
