@@ -201,7 +201,7 @@ let package = Package(
       name: "Scoring",
       dependencies: [
         "Platform", "ByteIO", "JSON", "Archives", "Tokenizers", "ChatTemplates", "ModelGraph",
-        "Transformer", "Training", "Models", "Generation",
+        "Recurrence", "Transformer", "Training", "Models", "Generation",
       ]),
     .target(
       name: "PackageTraining",

@@ -16,6 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "fixtures" / "tiny-arithmetic"
 OUT = ROOT / "fixtures" / "eval"
 WINDOW = 48
+# First and last layer, passes, damping.
+LOOPS = [(1, 1, 2, 0.5), (2, 5, 4, 0.25), (4, 9, 3, 1.0), (1, 10, 8, 0.125), (3, 3, 1, 1.0)]
 
 
 def write(name, records):
@@ -102,19 +104,55 @@ def answer_sums(model, tokenizer, records, most=6):
     return hits, answers
 
 
-def document_loss(model, tokenizer, records):
-    """Windows over the documents' tokens; each document's part of a window runs by itself."""
+def pieces(tokenizer, records):
+    """Windows over the documents' tokens: each document's part of each window."""
     stream = [(i, t) for i, r in enumerate(records) for t in tokenizer.encode(r["text"], add_special_tokens=False)]
-    total, count = 0.0, 0
     for start in range(0, len(stream), WINDOW):
         window = stream[start : start + WINDOW]
         for document in sorted({i for i, _ in window}):
             ids = [t for i, t in window if i == document]
             if len(ids) > 1:
-                scores = log_probabilities(model, ids)
-                total -= sum(scores[i - 1, ids[i]].item() for i in range(1, len(ids)))
-                count += len(ids) - 1
+                yield ids
+
+
+def document_loss(model, tokenizer, records):
+    """Every part by itself."""
+    total, count = 0.0, 0
+    for ids in pieces(tokenizer, records):
+        scores = log_probabilities(model, ids)
+        total -= sum(scores[i - 1, ids[i]].item() for i in range(1, len(ids)))
+        count += len(ids) - 1
     return total / count, count
+
+
+def looped_loss(model, tokenizer, records, first, last, passes, damping):
+    """The same documents with layers `first` to `last` looped: s <- s + damping * (F(s) - s)."""
+    layers, base = model.model.layers, model.model
+
+    def run(state, which, arguments):
+        for i in which:
+            state = layers[i](state, **arguments)
+        return state
+
+    total, count = 0.0, 0
+    for ids in pieces(tokenizer, records):
+        with torch.no_grad():
+            state = base.embed_tokens(torch.tensor([ids]))
+            positions = torch.arange(len(ids))[None]
+            mask = torch.full((len(ids), len(ids)), float("-inf")).triu(1)[None, None]
+            arguments = {
+                "attention_mask": mask,
+                "position_ids": positions,
+                "position_embeddings": base.rotary_emb(state, positions),
+            }
+            state = run(state, range(first), arguments)
+            for _ in range(passes):
+                state = state + damping * (run(state, range(first, last + 1), arguments) - state)
+            state = run(state, range(last + 1, len(layers)), arguments)
+            scores = torch.log_softmax(model.lm_head(base.norm(state))[0].double(), -1)
+        total -= sum(scores[i - 1, ids[i]].item() for i in range(1, len(ids)))
+        count += len(ids) - 1
+    return {"first": first, "last": last, "passes": passes, "damping": damping, "loss": total / count}
 
 
 def prompts(rng):
@@ -156,7 +194,9 @@ def main():
     rng = random.Random(5)
     OUT.mkdir(exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        MODEL, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
     questions, options, texts = sums(rng), choices(rng), documents(rng)
     right, answers = answer_sums(model, tokenizer, questions)
     hits, likelihoods = score_choices(model, tokenizer, options)
@@ -171,6 +211,7 @@ def main():
         "choices": {**hits, "log_likelihoods": likelihoods},
         "completions": score_completions(model, tokenizer, completions),
         "documents": {"window": WINDOW, "loss": loss, "tokens": count},
+        "loops": [looped_loss(model, tokenizer, texts, *loop) for loop in LOOPS],
     }
     (OUT / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(right, hits, loss, count)

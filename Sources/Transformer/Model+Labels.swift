@@ -45,7 +45,7 @@ extension TrainableModel {
 
 extension Network {
   /// - Parameter normed: `[T, h]`, what the head reads.
-  fileprivate func scores(
+  func scores(
     of normed: Matrix, labels: [Int32], on compute: Compute
   ) throws -> [LabelScore] {
     let wanted = labels.indices.filter { labels[$0] >= 0 }

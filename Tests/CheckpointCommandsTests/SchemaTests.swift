@@ -47,6 +47,9 @@ struct SchemaTests {
       try check(Inspect.self, Fixtures.path(name))
     }
     try check(Layers.self, model, "--data", text, "--windows", "1", "--sequence-length", "32")
+    try check(
+      Layers.self, model, "--data", text, "--windows", "1", "--sequence-length", "32", "--loops",
+      "--least-core", "9")
     try check(Diff.self, model, Fixtures.path("golden/tiny-llama/source"))
     try check(Manual.self)
     try check(

@@ -4,6 +4,7 @@ import ModelGraph
 import Models
 import Recurrence
 import Scoring
+import Training
 import Transformer
 import Verification
 
@@ -22,8 +23,14 @@ struct Layers: Verb {
       what `ckpt retrofit` makes of counts alone.) Counts are its 4, 8 and 4 of 22 layers in \
       proportion, unless given.
 
+      With --loops, every block of layers is tried as a core as well: looped on the weights as they \
+      are, each pass damped, no layer dropped, and ranked by the loss of what is learned of the text \
+      (of answers alone where the records have prompts). --heal retrofits and trains the best of \
+      them, each for the same FLOPs, and ranks them anew.
+
       Example:
         ckpt layers TinyLlama-1.1B --data calibration.txt --prelude 4 --core 8 --coda 4
+        ckpt layers TinyLlama-1.1B --data questions.jsonl --loops --recurrence 4
       """)
 
   @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
@@ -39,6 +46,7 @@ struct Layers: Verb {
   @Option(help: "Layers in the proposed core.") var core: Int?
   @Option(help: "Layers in the proposed coda.") var coda: Int?
 
+  @OptionGroup(title: "Loops") var loops: LoopOptions
   @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -69,7 +77,8 @@ struct Layers: Verb {
         "\(data) has fewer than \(sequenceLength) tokens",
         hint: "give more text, or a smaller --sequence-length")
     }
-    var meter = InfluenceMeter(try opened.load(on: threading.compute()))
+    let model = try opened.load(on: threading.compute())
+    var meter = InfluenceMeter(model)
     var progress = Progress(console, output, "layers", total: windows.windows.count)
     for window in windows.windows {
       try Interruption.check()
@@ -86,6 +95,20 @@ struct Layers: Verb {
       influence: influences.map(\.blockInfluence))
     return LayersReport(
       path: opened.path, data: data, windows: windows.windows.count,
-      sequenceLength: sequenceLength, influences: influences, selection: selection)
+      sequenceLength: sequenceLength, influences: influences, selection: selection,
+      loops: try loops.loops ? search(opened, model, windows, console) : nil)
+  }
+
+  private func search(
+    _ opened: OpenedModel, _ model: Model, _ windows: TokenWindows, _ console: Console
+  ) throws -> LoopReport {
+    guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
+      throw TransformerError(.noLabels)
+    }
+    let meter = StepMeter(console, output, SingleProcess())
+    return try loops.search(opened, model, windows, threads: threading.threads, meter) { total in
+      var progress = Progress(console, output, "loops", total: total)
+      return { progress.advance() }
+    }
   }
 }

@@ -14,6 +14,8 @@ struct LayersReport: Report {
   /// One a layer of the model.
   var influences: [LayerInfluence]
   var selection: LayerSelection
+  /// Nil where no loops were tried.
+  var loops: LoopReport?
 
   /// Each layer's place by block influence, from 1, the highest; the earlier one first among equals.
   private var ranks: [Int] {
@@ -39,7 +41,7 @@ struct LayersReport: Report {
   var json: JSONObject {
     let (ranks, parts) = (ranks, parts)
     func list(_ layers: [Int]) -> JSONValue { .array(layers.map { JSONValue($0) }) }
-    return [
+    var json: JSONObject = [
       "path": .string(path), "data": .string(data), "windows": JSONValue(windows),
       "sequence_length": JSONValue(sequenceLength),
       "layers": .array(
@@ -55,6 +57,8 @@ struct LayersReport: Report {
         "core": list(selection.core), "coda": list(selection.coda), "dropped": list(dropped),
       ],
     ]
+    if let loops { json["loops"] = .object(loops.json) }
+    return json
   }
 
   var text: String {
@@ -74,6 +78,7 @@ struct LayersReport: Report {
     let rest = dropped.isEmpty ? "nothing" : LayerSelection.ranges(dropped)
     return "\(path) on \(data): \(windows) windows of \(sequenceLength) tokens\n" + table.text()
       + "\nproposed, dropping \(rest):\n  ckpt retrofit \(path) --select \(selection) -o OUTPUT\n"
+      + (loops?.text(path) ?? "")
   }
 
   /// A bar of at most 32 cells, to an eighth of a cell.

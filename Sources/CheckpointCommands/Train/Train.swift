@@ -3,7 +3,6 @@ import ByteIO
 import Kernels
 import Models
 import PackageTraining
-import Platform
 import RecurrentPackage
 import Reports
 import Training
@@ -35,8 +34,7 @@ struct Train: Verb {
       """)
   var flops: Double?
   @Option(help: "Threads that compute; all processors without it.") var threads: Int?
-  @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.", completion: .file())
-  var cache: String?
+  @OptionGroup var cache: TokenCacheOptions
   @OptionGroup var saving: SaveChoices
   @Flag(help: "Go on with the run in the output folder.") var resume = false
   @Flag(help: "Print the whole recipe and train nothing.") var printRecipe = false
@@ -84,7 +82,7 @@ struct Train: Verb {
     let meter = StepMeter(console, output, SingleProcess())
     let data = try TrainingData(
       settings(of: folder, isNew: true), for: OpenedModel(model, ignoring: configuration.ignoring),
-      cache: TokenCache(cacheFolder), observer: meter)
+      cache: TokenCache(cache.folder), observer: meter)
     let prepared = try PreparedData(data, in: folder.path, force: replacement.force)
     meter.endLine()
     return .prepared(prepared)
@@ -99,7 +97,7 @@ struct Train: Verb {
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
       settings: asked, flops: flops, run: run,
       saving: saving.saving, compute: try Compute(threads, precision: asked.precision),
-      cache: TokenCache(cacheFolder), observer: StepMeter(console, output, exchange),
+      cache: TokenCache(cache.folder), observer: StepMeter(console, output, exchange),
       exchange: exchange, report: Self.writeReport)
     let settings = session.settings
     let lock = try exchange.together { () -> FileLock? in
@@ -178,11 +176,5 @@ struct Train: Verb {
     console.note(
       "extended from \(before) to \(settings.steps) steps: learning rate and recurrences are those "
         + "of a run of \(settings.steps) steps from here on")
-  }
-
-  private var cacheFolder: String {
-    if let cache { return cache }
-    if let folder = environment("XDG_CACHE_HOME"), !folder.isEmpty { return folder + "/ckpt" }
-    return (environment("HOME") ?? ".") + "/.cache/ckpt"
   }
 }
