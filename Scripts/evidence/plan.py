@@ -87,7 +87,7 @@ FULL = Scale(
     grid_flops=1.3e13,
     seeds=[1, 2, 3, 4, 5],
     ablation_seeds=[1, 2],
-    rates={"muon": [0.003, 0.008, 0.02], "adamw": [0.0005, 0.0015, 0.004]},
+    rates={"muon": [0.001, 0.003, 0.008, 0.02], "adamw": [0.0005, 0.0015, 0.004]},
 )
 QUICK = Scale(
     "quick",

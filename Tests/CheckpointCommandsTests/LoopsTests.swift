@@ -156,6 +156,19 @@ struct LoopsTests {
     }
   }
 
+  @Test("a recipe without data is refused before the search")
+  func noData() throws {
+    let recipe = try folder.write(Array("steps: 3\n".utf8), to: "recipe.yaml")
+    let run = try outcome(
+      Layers.self,
+      [
+        Self.model, "--data", Self.text, "--sequence-length", "48", "--loops", "--heal", "1",
+        "--flops", "1e9", "--recipe", recipe, "-o", folder.file("healed"), "--json",
+      ])
+    #expect(run.code == 64, "\(run.output)")
+    #expect(try pathKind(folder.file("healed")) == nil)
+  }
+
   @Test("no core of that many layers is refused")
   func tooLong() throws {
     let run = try outcome(

@@ -128,10 +128,7 @@ struct Train: Verb {
 
   private func checkedSettings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {
     let settings = try settings(of: run, isNew: isNew)
-    guard settings.precision.isSupported else {
-      throw TrainingError(
-        .notTrainable("this processor has no bfloat16 products (AVX512-BF16); use float32"))
-    }
+    try settings.requireProcessor()
     guard !saving.factorsOnly || settings.mode == .lora else {
       throw UsageError(
         "there are no factors in mode \(settings.mode.rawValue)", hint: "pass --mode lora")
@@ -143,9 +140,7 @@ struct Train: Verb {
   private func settings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {
     if isNew {
       let settings = try choices.applied(to: TrainingSettings())
-      guard !settings.data.sources.isEmpty else {
-        throw UsageError("there is nothing to train on", hint: "name text or tokens with --data")
-      }
+      try settings.requireData(hint: "name text or tokens with --data")
       return settings
     }
     guard try pathKind(run.recipe) == .file else {
