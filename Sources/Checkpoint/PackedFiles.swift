@@ -2,7 +2,7 @@ package import ByteIO
 package import GGUF
 import JSON
 
-/// The files beside the weights that a package's GGUF file holds as strings: rules GG-29 and GG-30.
+/// The files beside the weights that a package's GGUF file holds as strings: rules GG-31 and GG-32.
 package enum PackedFiles {
   /// `general.architecture` of such a file.
   package static let architecture = "recurrent"
@@ -30,7 +30,7 @@ package enum PackedFiles {
       let name = String(member.key.dropFirst(prefix.count))
       guard names.contains(name), let text = member.value.string else {
         throw CheckpointError(
-          .badPackage("\(member.key) is no file that packages have"), path: path)
+          .badPackage("\(member.key) is not a file that packages have"), path: path)
       }
       files.append(
         Checkpoint.SideFile(

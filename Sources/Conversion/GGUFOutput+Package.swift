@@ -7,7 +7,7 @@ import Tensors
 
 extension GGUFOutput {
   /// A recurrent model as a GGUF file that `ckpt` alone reads: its tensors under their own names, and the
-  /// files beside them as strings (rules GG-29 and GG-30).
+  /// files beside them as strings (rules GG-31 and GG-32).
   ///
   /// - Parameter type: Type of matrices; nil keeps the type of every tensor.
   init(package source: NamedTensors, _ graph: ModelGraph, as type: StorageType?) throws {

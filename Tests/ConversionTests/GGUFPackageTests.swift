@@ -27,7 +27,7 @@ struct GGUFPackageTests {
   }
 
   @Test(
-    "GG-29, GG-30: a package comes back with every tensor and file",
+    "GG-31, GG-32: a package comes back with every tensor and file",
     arguments: ["golden/tiny-llama/retrofit", "golden/tiny-olmo2/retrofit"])
   func roundTrip(_ name: String) throws {
     let source = Fixtures.path(name)
@@ -72,7 +72,7 @@ struct GGUFPackageTests {
     #expect(try OpenedModel(small).graph.recurrence != nil)
   }
 
-  @Test("GG-29: gguf.bad_package for a file that packages do not have, and without a configuration")
+  @Test("GG-31: gguf.bad_package for a file that packages do not have, and without a configuration")
   func refused() throws {
     for (i, key) in ["recurrent.file.../evil", "recurrent.file.tokenizer.json"].enumerated() {
       let layout = try GGUFLayout(
