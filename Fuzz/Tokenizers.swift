@@ -10,7 +10,8 @@ private let text = Array(
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   let bytes = Array(UnsafeBufferPointer(start: start, count: count))
-  guard let tokenizer = try? Tokenizer(tokenizerJSON: bytes) else { return 0 }
+  let read = (try? Tokenizer(tokenizerJSON: bytes)) ?? (try? Tokenizer(sentencePiece: bytes))
+  guard let tokenizer = read else { return 0 }
   // The file's own bytes are a text that its tokens are likely to be found in.
   for text in [text, Array(bytes.prefix(10_000))] {
     guard let ids = try? tokenizer.encode(text, addSpecialTokens: true) else { continue }

@@ -8,13 +8,14 @@ cd "$(dirname "$0")/.."
 format=$1
 seconds=${2:-60}
 seeds=fixtures/$format
+more=
 case $format in
   safetensors) module=Safetensors ;;
   torch) module=TorchArchive ;;
   gguf) module=GGUF ;;
   parquet) module=Parquet ;;
   arrow) module=Arrow ;;
-  tokenizers) module=Tokenizers ;;
+  tokenizers) module=Tokenizers more=fixtures/sentencepiece ;;
   chat) module=ChatTemplates ;;
   config) module=ModelGraph seeds=build/fuzz/seeds-config ;;
   package) module=RecurrentPackage seeds=fixtures/package ;;
@@ -45,6 +46,6 @@ fi
 # A backtrace of a crashed fuzzer can take longer than the run. Time is that of the clock: an input
 # that takes a second is reported, but only one that takes five fails, as a busy machine may stall.
 export SWIFT_BACKTRACE=enable=no
-"$built/release/Fuzz$module" "$found" "$seeds" \
+"$built/release/Fuzz$module" "$found" "$seeds" ${more:+"$more"} \
   -max_total_time="$seconds" -report_slow_units=1 -timeout=5 -malloc_limit_mb=64 \
   -rss_limit_mb="$memory" -max_len=1000000 -artifact_prefix="$found-" -print_final_stats=1 -verbosity=1

@@ -59,7 +59,8 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     ours, plain = models(options)
-    ids = torch.randint(1000, (1, options.length))
+    # Of every vocabulary; 1000 where it is larger, as the figures were taken.
+    ids = torch.randint(min(1000, ours.config.vocab_size), (1, options.length))
     r = options.recurrence
     jobs = {"forward": (forward, dict(num_steps=r)), "train": (train, dict(num_steps=(0, r)))}
     if not options.compile:

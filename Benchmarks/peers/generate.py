@@ -9,7 +9,12 @@ import json
 import time
 
 
-def with_transformers(arguments, ids):
+def prompt(arguments, vocabulary):
+    """Ids that any vocabulary has: those of a small one come round again."""
+    return [(100 + 37 * i) % vocabulary for i in range(arguments.prompt)]
+
+
+def with_transformers(arguments):
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -17,6 +22,7 @@ def with_transformers(arguments, ids):
     model = AutoModelForCausalLM.from_pretrained(
         arguments.model, dtype=getattr(torch, arguments.dtype)
     ).eval()
+    ids = prompt(arguments, model.config.vocab_size)
 
     @torch.inference_mode()
     def run():
@@ -33,13 +39,14 @@ def with_transformers(arguments, ids):
     return run()
 
 
-def with_llama_cpp(arguments, ids):
+def with_llama_cpp(arguments):
     from llama_cpp import Llama
 
     model = Llama(
-        arguments.model, n_ctx=len(ids) + arguments.tokens + 8, n_threads=arguments.threads,
+        arguments.model, n_ctx=arguments.prompt + arguments.tokens + 8, n_threads=arguments.threads,
         n_threads_batch=arguments.threads, n_batch=1024, verbose=False,
     )
+    ids = prompt(arguments, model.n_vocab())
 
     def run():
         model.reset()
@@ -63,10 +70,9 @@ def main():
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    ids = [100 + 37 * i % 40000 for i in range(arguments.prompt)]
     run = with_transformers if arguments.engine == "transformers" else with_llama_cpp
-    prefill, decode = run(arguments, ids)
-    print(json.dumps({"prefill": len(ids) / prefill, "decode": arguments.tokens / decode}))
+    prefill, decode = run(arguments)
+    print(json.dumps({"prefill": arguments.prompt / prefill, "decode": arguments.tokens / decode}))
 
 
 main()

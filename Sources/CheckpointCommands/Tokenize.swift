@@ -9,16 +9,17 @@ struct Tokenize: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Turn text from standard input into token ids, or ids into text.",
     discussion: """
-      MODEL is a folder or file with a tokenizer, or a tokenizer.json itself. No special tokens are \
-      added unless --special asks for them.
+      MODEL is a folder or file with a tokenizer, or a tokenizer.json or tokenizer.model itself. No \
+      special tokens are added unless --special asks for them.
 
       Example:
         echo -n "The capital of France is" | ckpt tokenize SmolLM2-135M
         echo 504 3575 282 4649 314 | ckpt tokenize SmolLM2-135M --decode
       """)
 
-  @Argument(help: "Model folder, weight file or tokenizer.json.", completion: .file()) var model:
-    String
+  @Argument(
+    help: "Model folder, weight file, tokenizer.json or tokenizer.model.", completion: .file())
+  var model: String
 
   @Flag(help: "Read ids, separated by white space or commas, and print their text.")
   var decode = false

@@ -31,6 +31,35 @@ extension Checkpoint {
     }
   }
 
+  /// The same checkpoint with a tokenizer.json in place of a tokenizer.model alone, for programs that
+  /// make something else of the latter.
+  package func withWrittenTokenizer() throws -> Checkpoint {
+    let (name, configName) = ("tokenizer.json", "tokenizer_config.json")
+    guard let model = sideFiles.first(where: { $0.name == "tokenizer.model" }),
+      let written = try Tokenizer(of: self)?.writtenSentencePiece(path: model.region.path)
+    else { return self }
+    var config = written.config.object ?? [:]
+    if let old = sideFiles.first(where: { $0.name == configName }) {
+      let text = try old.region.contents(limit: 16 << 20)
+      // What named a class, or was an option of one, means nothing to the class that reads the file.
+      let options = [
+        "tokenizer_class", "auto_map", "legacy", "sp_model_kwargs", "add_prefix_space",
+        "use_default_system_prompt", "add_bos_token", "add_eos_token",
+      ]
+      for member in try JSONValue(parsing: text, path: old.region.path).object?.members ?? []
+      where !options.contains(member.key) {
+        config[member.key] = member.value
+      }
+    }
+    var copy = self
+    copy.sideFiles.removeAll { ["tokenizer.model", configName].contains($0.name) }
+    for (name, content) in [(name, written.tokenizer), (configName, .object(config))] {
+      let text = Array((content.text(indent: 2) + "\n").utf8)
+      copy.sideFiles.append(SideFile(name: name, region: ByteRegion(text, path: name)))
+    }
+    return copy
+  }
+
   /// The entries by which a GGUF file holds this checkpoint's tokenizer: those of a GGUF source as
   /// they are, or what says the same as its tokenizer files.
   ///

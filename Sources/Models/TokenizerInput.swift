@@ -17,8 +17,8 @@ extension Tokenizer {
   /// Files that hold a tokenizer each, of which the first that is there counts.
   private static let alone = ["tokenizer.json", "vocab.json", "tokenizer.model", "tekken.json"]
 
-  /// The tokenizer at `path`: a tokenizer.json, a GGUF file (of a vocabulary alone, too), or a
-  /// folder that holds one of them. No weights are needed.
+  /// The tokenizer at `path`: a tokenizer.json, a tokenizer.model of SentencePiece, a GGUF file (of a
+  /// vocabulary alone, too), or a folder that holds one of them. No weights are needed.
   package init(at path: String) throws {
     guard let tokenizer = try Tokenizer(findingAt: path) else {
       throw ModelError(path, .noTokenizer)
@@ -52,6 +52,9 @@ extension Tokenizer {
     case Array("GGUF".utf8):
       let file = try GGUFFile(region)
       try self.init(gguf: path) { file.packedFile($0) }
+    // The first field of a tokenizer.model; no weight file starts so.
+    case let start where start.first == 0x0A && path.hasSuffix(".model"):
+      try self.init(sentencePiece: region.contents(limit: Self.fileLimit), path: path)
     default: try self.init(of: Checkpoint.opening(path))
     }
   }
@@ -84,14 +87,38 @@ extension Tokenizer {
       guard let document else { throw ModelError(vocabulary.path, .otherTokenizer("vocab.json")) }
       self = try folder(document, BytePairFiles.withUsualTokens(config?.value))
         .tokenizer(path: vocabulary.path)
+    } else if let file = try open("tokenizer.model") {
+      try file.requireDownloaded()
+      let model = try file.contents(limit: Self.fileLimit)
+      let files = SentencePieceFolder(
+        model: model, config: config?.value,
+        specialTokensMap: try content("special_tokens_map.json")?.value,
+        addedTokens: try content("added_tokens.json")?.value,
+        modelType: try content("config.json")?.value["model_type"]?.string)
+      guard !Self.isRankList(model), let tokenizer = try files.tokenizer(path: file.path) else {
+        throw ModelError(file.path, .otherTokenizer("tokenizer.model"))
+      }
+      self = tokenizer
     } else {
-      for name in ["tokenizer.model", "tekken.json"] {
-        if let file = try open(name) { throw ModelError(file.path, .otherTokenizer(name)) }
+      if let file = try open("tekken.json") {
+        throw ModelError(file.path, .otherTokenizer("tekken.json"))
       }
       return nil
     }
     if let file = try open("chat_template.jinja") {
       chatTemplate = String(decoding: try file.contents(limit: Self.fileLimit), as: UTF8.self)
     }
+  }
+
+  /// Whether a tokenizer.model is tiktoken's, lines of a token in base64 and its rank: Llama 3's.
+  private static func isRankList(_ bytes: [UInt8]) -> Bool {
+    let line = bytes.prefix(256).prefix { $0 != 0x0A }.split(separator: 0x20)
+    return line.count == 2 && line[1].allSatisfy { 0x30...0x39 ~= $0 }
+      && line[0].allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2F, 0x3D: true
+        default: false
+        }
+      }
   }
 }

@@ -10,8 +10,19 @@ package enum WrapperNames {
 
   /// `name` without `parts`.
   package static func removed(from name: String) -> String {
-    guard parts.contains(where: { name.contains($0) }) else { return name }
+    guard hasPartLikeThem(name) else { return name }
     return name.split(separator: ".", omittingEmptySubsequences: false)
       .filter { !parts.contains(String($0)) }.joined(separator: ".")
+  }
+
+  /// Whether something between dots starts with an underscore, as all `parts` do. This is asked for
+  /// every tensor, and nearly all names stop here.
+  private static func hasPartLikeThem(_ name: String) -> Bool {
+    var startsPart = true
+    for byte in name.utf8 {
+      if startsPart, byte == UInt8(ascii: "_") { return true }
+      startsPart = byte == UInt8(ascii: ".")
+    }
+    return false
   }
 }

@@ -14,6 +14,18 @@ package struct AddedToken: Equatable, Sendable {
   package var special = false
 }
 
+/// Where an added token is looked for.
+enum AddedTokenSearch {
+  /// In the text as given.
+  case literal
+  /// In the normalized text, normalized itself.
+  case normalized
+  /// In the normalized text, as it is spelled.
+  case spelled
+  /// Nowhere: the model finds it, or no text has it.
+  case never
+}
+
 /// Finds added tokens in text, the leftmost first and among those the longest.
 struct AddedTokenMatcher: Sendable {
   /// A stretch of text, or the token it is.

@@ -15,6 +15,11 @@ extension GGUFTokenizerFields {
     }
     var tokens: [[UInt8]] = []
     for id in 0..<Int32(tokenizer.vocabularySize) { tokens.append(try tokenizer.token(id)) }
+    if let file = tokenizer.sentencePiece {
+      try self.init(file, tokenizer, tokens)
+      pad(to: rows)
+      return
+    }
     if model.byteSymbols.isEmpty {
       self.init(model: "llama", tokens: tokens)
       let scheme = try Self.spacePrefix(tokenizer)
@@ -31,8 +36,13 @@ extension GGUFTokenizerFields {
     noteUnsayable(tokenizer)
     try takeSpecialTokens(tokenizer, unknown: model.unknown)
     try check(tokenizer, model)
+    pad(to: rows)
+  }
+
+  /// Tokens for the rows of the embedding beyond the vocabulary.
+  private mutating func pad(to rows: Int) {
     for id in tokens.count..<max(tokens.count, rows) {
-      self.tokens.append(Array("[PAD\(id)]".utf8))
+      tokens.append(Array("[PAD\(id)]".utf8))
       tokenTypes.append(TokenType.unused.rawValue)
       if !scores.isEmpty { scores.append(-Float(id)) }
     }
@@ -128,7 +138,7 @@ extension GGUFTokenizerFields {
   }
 
   /// GGUF has no flags for how added tokens are found.
-  private mutating func noteUnsayable(_ tokenizer: Tokenizer) {
+  mutating func noteUnsayable(_ tokenizer: Tokenizer) {
     for token in tokenizer.addedTokens {
       let isNormalized = token.normalized && !tokenizer.normalizers.isEmpty
       guard token.leftStrip || token.rightStrip || token.singleWord || isNormalized else {
@@ -139,7 +149,7 @@ extension GGUFTokenizerFields {
     }
   }
 
-  private mutating func takeSpecialTokens(
+  mutating func takeSpecialTokens(
     _ tokenizer: Tokenizer, unknown: Int32?
   ) throws(TokenizerError) {
     bosID = tokenizer.bosID ?? tokenizer.prefix.first

@@ -9,6 +9,8 @@ enum Normalizer: Equatable, Sendable {
   case strip(left: Bool, right: Bool)
   case prepend([UInt8])
   case replace([UInt8], with: [UInt8])
+  /// SentencePiece's, of a tokenizer.model.
+  case spaces(SpaceRule)
 
   /// The rewritten text; `text` is valid UTF-8.
   func apply(to text: [UInt8]) -> [UInt8] {
@@ -34,6 +36,7 @@ enum Normalizer: Equatable, Sendable {
       return Array(text[start..<end])
     case .prepend(let prefix): return text.isEmpty ? text : prefix + text
     case .replace(let old, let new): return text.replacingAll(old, with: new)
+    case .spaces(let rule): return rule.apply(to: text)
     }
   }
 
@@ -44,6 +47,7 @@ enum Normalizer: Equatable, Sendable {
     case .form, .lowercase: return text.count
     case .stripAccents, .strip: return text.count
     case .prepend(let prefix): return text.count + prefix.count
+    case .spaces: return TextPattern.mark.count * (text.count + 1)
     case .replace(let old, let new):
       if new.count <= old.count { return text.count }
       let (added, overflow) = (text.count / old.count).multipliedReportingOverflow(by: new.count)

@@ -6,11 +6,14 @@ public struct Tokenizer: Sendable {
   enum Model: Sendable {
     case bytePair(BytePairModel)
     case unigram(UnigramModel)
+    case lattice(PieceLattice)
   }
 
   var model: Model
   var vocabulary: Vocabulary
   var normalizers: [Normalizer] = []
+  /// In place of `normalizers` for the stretches behind the first; nil where all are treated alike.
+  var laterNormalizers: [Normalizer]?
   var preTokenizers: [PreTokenizer] = []
   var decoders: [TokenDecoder]?
   /// Special tokens that stand around a text.
@@ -22,6 +25,8 @@ public struct Tokenizer: Sendable {
   /// Tokens that are cut out of the text before anything else, by id.
   package private(set) var addedTokens: [AddedToken] = []
   private var specialIDs: Set<Int32> = []
+  /// The tokenizer.model that the tokenizer was read from.
+  var sentencePiece: SentencePieceFile?
 
   /// Begins a text; nil when nothing names it.
   public package(set) var bosID: Int32?
@@ -53,15 +58,20 @@ public struct Tokenizer: Sendable {
 
   /// Takes the added tokens, after the normalizers: tokens to be found in normalized text are
   /// normalized, too.
-  mutating func setAddedTokens(_ tokens: [AddedToken]) throws(TokenizerError) {
+  mutating func setAddedTokens(
+    _ tokens: [AddedToken],
+    search: (AddedToken) -> AddedTokenSearch = { $0.normalized ? .normalized : .literal }
+  ) throws(TokenizerError) {
     addedTokens = tokens.sorted { $0.id < $1.id }
     for token in addedTokens {
       try Self.checkLength(of: "added token \(token.id)", token.content.count)
       if token.special { specialIDs.insert(token.id) }
-      if token.normalized {
-        normalizedTokens.add(token, spelled: try normalized(token.content))
-      } else {
-        literalTokens.add(token, spelled: token.content)
+      switch search(token) {
+      case .literal: literalTokens.add(token, spelled: token.content)
+      case .normalized:
+        normalizedTokens.add(token, spelled: try normalized(token.content, by: normalizers))
+      case .spelled: normalizedTokens.add(token, spelled: token.content)
+      case .never: break
       }
     }
   }
@@ -101,8 +111,9 @@ public struct Tokenizer: Sendable {
   ) throws(TokenizerError) {
     var (text, whole) = (text, range)
     let startsInput = range.lowerBound == 0
-    if !normalizers.isEmpty {
-      text = try normalized(Array(text[range]))
+    let steps = startsInput ? normalizers : laterNormalizers ?? normalizers
+    if !steps.isEmpty {
+      text = try normalized(Array(text[range]), by: steps)
       whole = 0..<text.count
     }
     for (range, token) in normalizedTokens.segments(of: text.span, whole) {
@@ -128,11 +139,14 @@ public struct Tokenizer: Sendable {
     switch model {
     case .bytePair(let model): model.encode(word, into: &output, workspace: &workspace)
     case .unigram(let model): try model.encode(word, into: &output)
+    case .lattice(let model): model.encode(word, into: &output)
     }
     if isShort { workspace.cache.remember(word, output, from: start) }
   }
 
-  private func normalized(_ text: [UInt8]) throws(TokenizerError) -> [UInt8] {
+  private func normalized(
+    _ text: [UInt8], by normalizers: [Normalizer]
+  ) throws(TokenizerError) -> [UInt8] {
     let limit = Self.normalizedLimit + 32 * text.count
     var text = text
     for normalizer in normalizers {

@@ -5,6 +5,8 @@ package import JSON
 public struct TokenizerError: DiagnosedError, Equatable {
   package enum Problem: Equatable, Sendable {
     case json(JSONError)
+    /// The file is no protobuf message of SentencePiece.
+    case notSentencePiece(offset: Int, String)
     /// The field at this path is absent.
     case missing(String)
     /// The field at this path holds something else than `wanted`.
@@ -45,8 +47,14 @@ public struct TokenizerError: DiagnosedError, Equatable {
 
   /// The file at fault, where it is known.
   public var file: String? { path }
-  /// Where the file is no JSON.
-  public var offset: Int? { if case .json(let error) = problem { error.offset } else { nil } }
+  /// Where the file is not of its format.
+  public var offset: Int? {
+    switch problem {
+    case .json(let error): error.offset
+    case .notSentencePiece(let offset, _): offset
+    default: nil
+    }
+  }
 
   /// What kind of failure it is.
   public var kind: FailureKind {
@@ -62,6 +70,7 @@ public struct TokenizerError: DiagnosedError, Equatable {
   public var code: String {
     switch problem {
     case .json(let error): error.code
+    case .notSentencePiece: "tokenizer.not_sentencepiece"
     case .missing: "tokenizer.missing_field"
     case .invalid: "tokenizer.invalid_field"
     case .unsupported: "tokenizer.unsupported"
@@ -81,6 +90,7 @@ public struct TokenizerError: DiagnosedError, Equatable {
   public var message: String {
     switch problem {
     case .json(let error): error.message
+    case .notSentencePiece(_, let found): "this is no tokenizer.model of SentencePiece: \(found)"
     case .missing(let field): "the tokenizer has no \(field)"
     case .invalid(let field, let wanted): "\(field) must be \(wanted)"
     case .unsupported(let field, let found): "\(field): \(found) is not supported"

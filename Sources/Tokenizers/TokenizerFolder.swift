@@ -36,8 +36,9 @@ package struct TokenizerFolder {
       let known = try list.value.isNull ? [] : list.array().map(AddedToken.init)
       let new = try wanted(config, known)
       if !new.isEmpty, var members = document.object {
+        let (ids, size) = try Self.vocabulary(document)
         members["added_tokens"] = .array(
-          try added(new, to: known, in: document).map(\.json))
+          Self.added(new, to: known, ids: ids, size: size).map(\.json))
         document = .object(members)
       }
       var tokenizer = try Tokenizer(document: document)
@@ -49,7 +50,7 @@ package struct TokenizerFolder {
   }
 
   /// The configuration with what special_tokens_map.json says in place of its own.
-  private func merged() -> JSONValue {
+  func merged() -> JSONValue {
     guard var config = config.object else { return config }
     // One name for both; the newer one counts when both are there.
     func rename(_ object: inout JSONObject) {
@@ -151,11 +152,23 @@ package struct TokenizerFolder {
     return tokens.sorted { $0.id < $1.id }
   }
 
-  /// `known` and the `new` tokens with their ids: those of the vocabulary, or the next free ones.
-  private func added(
-    _ new: [AddedToken], to known: [AddedToken], in document: JSONValue
+  /// The `known` tokens and those that the files add.
+  ///
+  /// - Parameters:
+  ///   - ids: Of the model's own tokens.
+  ///   - size: How many there are.
+  func allTokens(
+    known: [AddedToken], ids: [[UInt8]: Int32], size: Int
   ) throws(TokenizerError) -> [AddedToken] {
-    var (ids, size) = try Self.vocabulary(document)
+    let new = try wanted(JSONField(value: merged(), path: ""), known)
+    return Self.added(new, to: known, ids: ids, size: size)
+  }
+
+  /// `known` and the `new` tokens with their ids: those of the vocabulary, or the next free ones.
+  private static func added(
+    _ new: [AddedToken], to known: [AddedToken], ids: [[UInt8]: Int32], size: Int
+  ) -> [AddedToken] {
+    var ids = ids
     var places: [[UInt8]: Int] = [:]
     var tokens = known
     for (i, token) in tokens.enumerated() {
@@ -216,7 +229,7 @@ extension AddedToken {
     normalized = try field.flag("normalized", default: !special)
   }
 
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     [
       "id": JSONValue(Int(id)), "content": .string(String(decoding: content, as: UTF8.self)),
       "single_word": .bool(singleWord), "lstrip": .bool(leftStrip), "rstrip": .bool(rightStrip),

@@ -139,9 +139,9 @@ struct WrongPathTests {
 
   @Test(
     "TK-18: a tokenizer in another form is named with how to convert it",
-    arguments: ["tokenizer.model", "tekken.json"])
-  func otherTokenizer(name: String) throws {
-    let path = try folder.write(Array("{}".utf8), to: name)
+    arguments: [("tokenizer.model", "IQ== 0\nIg== 1\n"), ("tekken.json", "{}")])
+  func otherTokenizer(name: String, content: String) throws {
+    let path = try folder.write(Array(content.utf8), to: name)
     #expect(throws: ModelError(path, .otherTokenizer(name))) { try Tokenizer(at: folder.path) }
     #expect(ModelError(path, .otherTokenizer(name)).hint?.contains("save_pretrained") == true)
   }

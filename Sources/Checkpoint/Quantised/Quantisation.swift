@@ -28,6 +28,13 @@ extension Quantisation {
   /// What the tensors' names show where the configuration says nothing: a method that is refused,
   /// since names alone do not say how wide the codes are.
   init?(names records: [TensorRecord]) {
+    // Nearly all checkpoints have no name with such an ending, and then no pair is looked for.
+    guard
+      records.contains(where: { record in
+        let name = record.name.string
+        return Self.companions.contains { name.hasSuffix($0.1) }
+      })
+    else { return nil }
     let names = Set(records.map(\.name))
     for record in records {
       let name = record.name.string

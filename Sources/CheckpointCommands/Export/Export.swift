@@ -63,7 +63,7 @@ struct Export: Verb {
   func perform(_ console: Console) throws -> ExportReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     var source = ExportedFolder.Source(
-      opened.checkpoint, opened.graph, inputs: opened.inputs,
+      try opened.checkpoint.withWrittenTokenizer(), opened.graph, inputs: opened.inputs,
       toolVersion: ToolVersion.current, type: dtype?.elementType)
     // It is about the weights as they are.
     if dtype == nil, to != .unrolled { source.depthNotes = try certificate()?.markdown }

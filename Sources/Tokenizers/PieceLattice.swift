@@ -1,0 +1,89 @@
+/// SentencePiece's unigram model as SentencePiece computes it: with sums of scores in single precision,
+/// and without pieces that no text has. `UnigramModel` follows the package `tokenizers`, which adds in
+/// double precision.
+struct PieceLattice: Sendable {
+  private let scores: [Float]
+  private let unknown: Int32
+  /// Tokens of all bytes; empty without byte fallback.
+  private let bytes: [Int32]
+  private let trie: ByteTrie
+  /// Of a character that no piece covers: ten below the lowest score.
+  private let unknownScore: Float
+
+  init(_ file: SentencePieceFile, bytes: [Int32]) throws(TokenizerError) {
+    self.bytes = bytes
+    unknown = file.unknown
+    scores = file.pieces.map(\.score)
+    var trie = ByteTrie()
+    var lowest = Float.greatestFiniteMagnitude
+    for (id, piece) in file.pieces.enumerated() {
+      switch piece.type {
+      case .normal:
+        lowest = min(lowest, piece.score)
+        trie.insert(piece.text.utf8.span, value: Int32(id))
+      case .userDefined:
+        // Which of several cover a text is decided there by what rounding leaves.
+        throw TokenizerError(
+          .unsupported("pieces[\(id)]", "a user-defined piece in a unigram model"))
+      default: break
+      }
+    }
+    self.trie = trie
+    unknownScore = lowest - 10
+  }
+
+  /// The best way to one place of the text.
+  private struct Path {
+    var score: Float = 0
+    /// Where the last piece starts; -1 while nothing ends here.
+    var start = -1
+    var token: Int32 = -1
+  }
+
+  /// Appends the tokens of `text`, valid UTF-8, to `output`.
+  func encode(_ text: Span<UInt8>, into output: inout [Int32]) {
+    guard text.count > 0 else { return }
+    let paths = bestPaths(text)
+    var pieces: [Range<Int>] = []
+    var end = text.count
+    while end > 0 {
+      pieces.append(paths[end].start..<end)
+      end = paths[end].start
+    }
+    var followsUnknown = false
+    for piece in pieces.reversed() {
+      let token = paths[piece.upperBound].token
+      if token != unknown {
+        output.append(token)
+      } else if !bytes.isEmpty {
+        for i in piece { output.append(bytes[Int(text[i])]) }
+      } else if !followsUnknown {
+        output.append(unknown)
+      }
+      followsUnknown = token == unknown
+    }
+  }
+
+  private func bestPaths(_ text: Span<UInt8>) -> [Path] {
+    var paths = [Path](repeating: Path(), count: text.count + 1)
+    var start = 0
+    while start < text.count {
+      let before = paths[start].score
+      let width = DecodedScalar(in: text, at: start).width
+      var coversCharacter = false
+      func reach(_ length: Int, _ token: Int32, _ score: Float) {
+        let end = start + length
+        if paths[end].start < 0 || score > paths[end].score {
+          paths[end] = Path(score: score, start: start, token: token)
+        }
+      }
+      trie.forEachPrefix(in: text, at: start) { length, token in
+        reach(length, token, scores[Int(token)] + before)
+        if length == width { coversCharacter = true }
+      }
+      if !coversCharacter { reach(width, unknown, unknownScore + before) }
+      start += width
+    }
+    return paths
+  }
+}
