@@ -18,8 +18,10 @@ def nats(value: dict, sign: bool = False) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def verdict(value: dict, better: int) -> str:
-    """What an interval of a difference says of the claim that it is above (1) or below (-1) zero."""
+def verdict(value: dict, better: int, table: Table, *arms: str) -> str:
+    """What an interval of a difference between arms says of the claim that it is above (1) or below (-1) zero."""
+    if any(len(table.runs[arm]) < len(table.results["plan"]["scale"]["seeds"]) for arm in arms):
+        return "open until all seeds have been run"
     if min(better * value["low"], better * value["high"]) > 0:
         return "supported"
     if max(better * value["low"], better * value["high"]) < 0:
@@ -72,19 +74,21 @@ def claims(table: Table) -> str:
     trained = str(table.trained)
     parts = []
     if {"curriculum", "original"} <= table.runs.keys():
+        arms = ("curriculum", "original")
         right, lost = table.against("curriculum", "original", "exact"), table.against("curriculum", "original", "nats")
         parts.append(
             "**(a) At equal training compute, a retrofit beats post-training the original.** Retrofit less original: "
             f"{percent(right, True)} points of right answers, {nats(lost, True)} nats. By right answers the claim is "
-            f"{verdict(right, 1)}; by loss it is {verdict(lost, -1)}."
+            f"{verdict(right, 1, table, *arms)}; by loss it is {verdict(lost, -1, table, *arms)}."
         )
     if {"curriculum", "fixed"} <= table.runs.keys():
+        arms = ("curriculum", "fixed")
         right, lost = table.against("curriculum", "fixed", "exact"), table.against("curriculum", "fixed", "nats")
         saved = 1 - mean_tokens(table, "fixed") / mean_tokens(table, "curriculum")
         parts.append(
             "**(b) A curriculum of recurrences keeps the quality for less compute.** At equal FLOPs the curriculum saw "
             f"{PERCENT * saved:.0f} % more of its tokens than the fixed mean did; curriculum less fixed: {percent(right, True)} points "
-            f"of right answers, {nats(lost, True)} nats. That the curriculum is the better one is {verdict(lost, -1)}, by loss."
+            f"of right answers, {nats(lost, True)} nats. That the curriculum is the better one is {verdict(lost, -1, table, *arms)}, by loss."
         )
     if "curriculum" in table.runs:
         arm, depths = "curriculum", table.depths("curriculum")
@@ -92,10 +96,24 @@ def claims(table: Table) -> str:
         beyond = contrast(table, arm, depths[-1], trained)
         parts.append(
             f"**(c) Depth at test time is decoupled from parameters.** From r = {depths[0]} to the trained r = {trained}: "
-            f"{percent(gain, True)} points of right answers; that accuracy rises with r is {verdict(gain, 1)}. From there to "
+            f"{percent(gain, True)} points of right answers; that accuracy rises with r is {verdict(gain, 1, table, arm)}. From there to "
             f"r = {depths[-1]}: {percent(beyond, True)} points."
         )
     return "\n\n".join(parts) + "\n"
+
+
+def unfinished(table: Table) -> str:
+    """A warning while runs of the plan are missing: the intervals know nothing of seeds that were not run."""
+    results = table.results
+    scale = results["plan"]["scale"]
+    planned = len(results["arms"]) * len(scale["seeds"]) + len(results["ablations"]) * len(scale["ablation_seeds"])
+    done = len(results["runs"])
+    if done >= planned:
+        return ""
+    return (
+        f"**Not finished: {done} of {planned} runs are done.** The intervals do not yet hold what seeds differ by, and "
+        "nothing below is a result until they do.\n\n"
+    )
 
 
 def mean_tokens(table: Table, arm: str) -> float:
@@ -137,7 +155,7 @@ answer is right when greedy decoding says exactly it.
 
 ## What came out
 
-{claims}
+{unfinished}{claims}
 {arms}
 ![Accuracy and loss against recurrences](evidence/recurrence.svg)
 
@@ -182,6 +200,7 @@ def write(results: dict) -> str:
         examples=examples,
         rates=", ".join(f"{rate:g}" for rate in scale["rates"]["muon"]),
         count=len(results["questions"]),
+        unfinished=unfinished(table),
         claims=claims(table),
         arms=arms_table(table, arms),
         depths=depth_table(table, "curriculum", table.steps()) if "curriculum" in arms else "",
