@@ -1,6 +1,7 @@
 import ByteIO
 import JSON
 import Recurrence
+import Reports
 import Verification
 
 /// What `ckpt layers` measured, and the selection it proposes.
@@ -57,6 +58,8 @@ struct LayersReport: Report {
     ]
   }
 
+  var next: String? { NextCommand.retrofit(path, "--select \(selection)") }
+
   var text: String {
     let (ranks, parts) = (ranks, parts)
     let highest = influences.map(\.blockInfluence).max() ?? 0
@@ -73,7 +76,7 @@ struct LayersReport: Report {
     }
     let rest = dropped.isEmpty ? "nothing" : LayerSelection.ranges(dropped)
     return "\(path) on \(data): \(windows) windows of \(sequenceLength) tokens\n" + table.text()
-      + "\nproposed, dropping \(rest):\n  ckpt retrofit \(path) --select \(selection) -o OUTPUT\n"
+      + "\nproposed: --select \(selection), dropping \(rest)\n"
   }
 
   /// A bar of at most 32 cells, to an eighth of a cell.
