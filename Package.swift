@@ -271,7 +271,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "CheckpointCommands": [
     "ByteIO", "JSON", "Tensors", "Safetensors", "TorchArchive", "GGUF", "Checkpoint", "ModelGraph",
     "Tokenizers", "RecurrentPackage", "Training", "Transformer", "Kernels", "Models", "Scoring",
-    "PackageTraining", argumentParser,
+    "PackageTraining", "Reports", argumentParser,
   ],
 ]
 

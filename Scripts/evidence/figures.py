@@ -10,7 +10,7 @@ from table import Table
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-MEASURES = ("right answers", "nats a token of the answer")
+MEASURES = ("right answers", "nats per token of the answer")
 MARKS = ["o", "s", "^", "D", "v", "P", "X"]
 plt.rcParams.update(
     {
@@ -93,7 +93,7 @@ def by_flops(table: Table, arms: list[str], folder: Path) -> None:
                 [flops for flops, _ in points], [loss for _, loss in points], color=COLORS[number], linewidth=1,
                 alpha=0.8, label=arm if index == 0 else None,
             )  # fmt: skip
-    axis.set(xlabel="FLOPs of training", ylabel="nats a token of the answer, held out", yscale="log")
+    axis.set(xlabel="FLOPs of training", ylabel="nats per token of the answer, held out", yscale="log")
     axis.legend(frameon=False, fontsize=8)
     save(figure, folder, "flops")
 

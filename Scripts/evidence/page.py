@@ -45,7 +45,7 @@ def arms_table(table: Table, arms: list[str]) -> str:
                 f"{runs[0]['rate']:g}", str(len(runs)), percent(table.accuracy(arm, depth)), nats(table.loss(arm, depth)),
             ]
         )  # fmt: skip
-    head = ["arm", "what it is", "parameters", "tokens", "rate", "seeds", "right, %", "nats a token of the answer"]
+    head = ["arm", "what it is", "parameters", "tokens", "rate", "seeds", "right, %", "nats per token of the answer"]
     return rows(head, body)
 
 

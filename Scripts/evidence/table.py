@@ -42,7 +42,7 @@ class Table:
         return np.array([[int(mark) for mark in run["exact"][depth]] for run in self.runs[arm]], float)
 
     def nats(self, arm: str, depth: str) -> np.ndarray:
-        """[seed, question], nats a token of the answer."""
+        """[seed, question], nats per token of the answer."""
         return np.array([run["nats"][depth] for run in self.runs[arm]], float)
 
     def accuracy(self, arm: str, depth: str, **which) -> dict:

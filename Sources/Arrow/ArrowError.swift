@@ -125,7 +125,7 @@ package enum ArrowProblem: Error, Equatable, Sendable {
     case .noSchema: "it does not begin with a schema"
     case .secondSchema: "a second schema"
     case .version(let version): "metadata version \(version) is not supported"
-    case .flatBuffer: "a message's head is no well-formed FlatBuffer"
+    case .flatBuffer: "a message's head is not a well-formed FlatBuffer"
     case .tooDeep(let limit): "tables or columns are nested deeper than \(limit) levels"
     case .bigEndian: "its numbers are big-endian"
     case .type(let column, let name): "column \(column) is of type \(name), which is not supported"

@@ -28,7 +28,7 @@ struct ChartAxis {
     }
     let distinct = Set(values).sorted()
     let areMarks =
-      marksValues && (2...(tickCount + 2)).contains(distinct.count) && high <= 1000 * low
+      marksValues && (2...(tickCount + 3)).contains(distinct.count) && high <= 1000 * low
     ticks =
       !isLogarithmic
       ? Self.linearTicks(low, high, tickCount)

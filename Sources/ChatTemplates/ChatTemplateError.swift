@@ -86,20 +86,20 @@ package struct ChatTemplateError: DiagnosedError, Equatable {
     case .divisionByZero: "division by zero"
     case .overflow: "a number exceeds 64 bits"
     case .raised(let message): "the template refuses the conversation: \(message)"
-    case .dateNeeded: "it writes today's date, which makes another text every day"
+    case .dateNeeded: "it writes today's date, which makes a different text every day"
     case .toolCallNotShown(let number):
-      "the tool call of the assistant's message \(number) does not show in the text"
+      "the tool call of the assistant's message \(number) does not appear in the text"
     case .answerNotFound(let number):
-      "the assistant's answer \(number) does not stand where the other answers stand"
+      "the assistant's answer \(number) is not where the other answers are"
     }
   }
 
   package var hint: String? {
     switch problem {
     case .unsupported: "see formats/tokenizer-json.md for what is"
-    case .dateNeeded: "say which date it is to write with --date YYYY-MM-DD"
+    case .dateNeeded: "say which date it should write with --date YYYY-MM-DD"
     case .toolCallNotShown:
-      "take a template that writes tool calls, or leave the record out with --skip-bad-records"
+      "use a template that writes tool calls, or leave the record out with --skip-bad-records"
     default: nil
     }
   }

@@ -212,7 +212,7 @@ extension TemplateParser {
         try countPart()
         value = try index(of: value)
       } else if current == .symbol("(") {
-        throw unsupported("a call of what is no function")
+        throw unsupported("a call of something that is not a function")
       } else {
         return value
       }

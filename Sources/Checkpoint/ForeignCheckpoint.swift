@@ -59,7 +59,7 @@ package enum ForeignCheckpoint: Equatable, Sendable, CaseIterable {
     case .tensorFlow: "load them in transformers with from_tf=True, then save_pretrained"
     case .flax: "load them in transformers with from_flax=True, then save_pretrained"
     case .numpy: "save them as tensors with safetensors.numpy.save_file"
-    case .onnx: "take the weights that the program was exported from"
+    case .onnx: "use the weights that the program was exported from"
     }
   }
 }

@@ -43,7 +43,7 @@ struct Tokenize: Verb {
   static func ids(_ text: String) throws -> [Int32] {
     try text.split { $0.isWhitespace || $0 == "," || $0 == "[" || $0 == "]" }.map { word in
       guard let id = Int32(word) else {
-        throw UsageError("\"\(word)\" is no token id", hint: "give whole numbers")
+        throw UsageError("\"\(word)\" is not a token id", hint: "give whole numbers")
       }
       return id
     }

@@ -60,7 +60,7 @@ extension GGUFError {
     case .typeRemoved(let number, let name): "type \(number), \(name), was removed from the format"
     case .typeUnknown(let number): "tensor type \(number) is unknown"
     case .partialBlock(let row, let type):
-      "rows of \(row) elements are no whole number of \(type) blocks of \(type.elementCount)"
+      "rows of \(row) elements are not a whole number of \(type) blocks of \(type.elementCount)"
     case .overflow(let shape, let type): "a tensor of shape \(shape) and type \(type) exceeds 2^63"
     case .noDequantiser(let type): "\(type) blocks cannot be decoded"
     case .noStorage(let type): "a GGUF file cannot store \(type)"
@@ -71,7 +71,7 @@ extension GGUFError {
   private var layoutMessage: String {
     switch problem {
     case .offsetUnaligned(let offset, let alignment):
-      "data offset \(offset) is no multiple of the alignment \(alignment)"
+      "data offset \(offset) is not a multiple of the alignment \(alignment)"
     case .offsetOrder(let offset, let expected):
       "data offset \(offset) where \(expected) follows; tensors must lie in the order of the list"
     case .overlap(let other, let mine, let theirs):
@@ -106,7 +106,7 @@ extension GGUFError {
     case .splitAlone: "give the path of a file in a folder that holds all files of the model"
     case .splitMissing: "put all files of the model into one folder"
     case .noDequantiser:
-      "take a file with F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K tensors"
+      "use a file with F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K tensors"
     case .noStorage: "cast to F32, F16, BF16 or Q8_0"
     default: nil
     }

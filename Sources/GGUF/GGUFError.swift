@@ -56,7 +56,7 @@ package struct GGUFError: DiagnosedError, Equatable {
     /// GG-12: sizes.
     case partialBlock(row: Int, BlockType)
     case overflow([Int], StorageType)
-    /// GG-13: the offset is no multiple of the alignment.
+    /// GG-13: the offset is not a multiple of the alignment.
     case offsetUnaligned(UInt64, alignment: Int)
     /// GG-14: the order of the data.
     case offsetOrder(UInt64, expected: Int)

@@ -50,7 +50,7 @@ package struct ModelGraph: Equatable, Sendable {
     if isEmbedding {
       head = nil
       notes.append(
-        Warning("model.tied_head", "holds the embedding's values, so not taken over", tensor: name))
+        Warning("model.tied_head", "holds the embedding's values, so not copied", tensor: name))
     } else {
       saysTied = false
       notes.append(

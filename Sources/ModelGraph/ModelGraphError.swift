@@ -102,7 +102,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "the configuration's \(field) = \(value) asks for arithmetic that is not supported"
     case .unknownField(let field, let value):
       "the configuration's \(field) = \(value) is not on its family's list and may change the numbers"
-    case .notInGGUF(let part): "GGUF has no words for \(part)"
+    case .notInGGUF(let part): "GGUF cannot express \(part)"
     case .missingTensors(let names): "\(Self.list(names)) missing"
     case .leftoverTensors(let names):
       "\(Self.list(names)) not understood and may change the numbers"
@@ -117,29 +117,29 @@ package struct ModelGraphError: DiagnosedError, Equatable {
     switch problem {
     case .missingField, .wrongType, .invalidValue, .conflictingFields:
       file.map { $0.hasSuffix(".gguf") } ?? false
-        ? "make or download the GGUF file again, or take the model's Hugging Face folder"
+        ? "make or download the GGUF file again, or use the model's Hugging Face folder"
         : "correct config.json, or download it again"
     case .unknownField(let field, _): "if the field has no effect, --ignore-field \(field)"
     case .unsupportedArchitecture(let name):
       Family.nearest(to: name).map {
-        "the nearest family is \($0.modelType); docs/own-family.md tells how to add one"
+        "the nearest family is \($0.modelType); docs/own-family.md says how to add one"
       }
     case .notReadFromGGUF(let name):
       Family.named(name) == nil
-        ? "docs/own-family.md tells what makes a model known"
-        : "take the model's Hugging Face folder: that is read"
+        ? "docs/own-family.md says what makes a model known"
+        : "use the model's Hugging Face folder, which can be read"
     case .notWrittenAsGGUF:
       "write safetensors; of a source model, llama.cpp's convert_hf_to_gguf.py makes a GGUF file"
     case .notInGGUF("a core that recurs"):
-      "`ckpt export --to unrolled` writes plain layers where they compute the same"
+      "`ckpt export --to unrolled` writes plain layers if they compute the same"
     case .wrongShape(let found, _) where found.contains(0):
       "a part of a model under FSDP is saved empty: save the full state dict of all ranks"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     case .leftoverTensors:
-      "check that the configuration belongs to these weights; docs/own-family.md tells how to "
+      "check that the configuration belongs to these weights; docs/own-family.md says how to "
         + "describe what a family does not have"
     case .unsupportedField:
-      "docs/own-family.md tells how to describe a model that computes this"
+      "docs/own-family.md says how to describe a model that computes this"
     default: nil
     }
   }

@@ -68,7 +68,7 @@ package struct ModelError: DiagnosedError, Equatable {
     case .noConfig: "no config.json says what model these weights make"
     case .noTokenizer: "no tokenizer.json, and no tokenizer in the weights' metadata"
     case .notRecurrent: "the model is not recurrent"
-    case .alreadyRecurrent: "the model is recurrent already"
+    case .alreadyRecurrent: "the model is already recurrent"
     case .quantised(let found):
       "the weights are quantised (\(found.method)), which is not decoded"
         + (found.variant.map { " in this variant: \($0)" } ?? "")
@@ -79,7 +79,7 @@ package struct ModelError: DiagnosedError, Equatable {
     case .otherTokenizer(let file):
       file == "vocab.json"
         ? "vocab.json and merges.txt do not say how text is split, and no known tokenizer_class does"
-        : "the tokenizer is in \(file) alone, which is not read"
+        : "the tokenizer is only in \(file), which is not read"
     case .repositoryName: "there is no such file or folder"
     case .cacheRoot: "this is the root of a repository in the download cache, not a model's folder"
     }
@@ -89,7 +89,7 @@ package struct ModelError: DiagnosedError, Equatable {
     switch problem {
     case .noConfig: "give the folder that holds config.json and the weights, not the weight file"
     case .noTokenizer: "put the model's tokenizer.json into the folder"
-    case .notRecurrent: "make a recurrent package of it with `ckpt retrofit`"
+    case .notRecurrent: "make a recurrent package from it with `ckpt retrofit`"
     case .alreadyRecurrent: "give the source model"
     case .quantised(let found): found.advice
     case .adapter(let base):

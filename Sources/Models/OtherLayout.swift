@@ -35,7 +35,7 @@ package enum OtherLayout: Equatable, Sendable {
     case .mistral: "weights in Mistral's own layout"
     case .litGPT: "a LitGPT checkpoint"
     case .torchtune: "a torchtune checkpoint without the model's config.json"
-    case .fullyShardedParts: "what accelerate saved of a model under FSDP"
+    case .fullyShardedParts: "what accelerate saved from a model under FSDP"
     }
   }
 
@@ -43,7 +43,7 @@ package enum OtherLayout: Equatable, Sendable {
     switch self {
     case .meta: "convert it with transformers' convert_llama_weights_to_hf.py"
     case .mistral:
-      "take the model's Hugging Face files: config.json and model.safetensors or its shards"
+      "use the model's Hugging Face files: config.json and model.safetensors or its shards"
     case .litGPT:
       """
       convert it with `litgpt convert_from_litgpt`, and put the result beside the model's config.json \

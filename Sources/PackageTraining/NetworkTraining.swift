@@ -41,7 +41,7 @@ package final class NetworkTraining: TrainingModel {
     let factors = network.factors.flatMap { Self.tensors(of: $0) }
     tensors = factors + Self.fields(network.tensors.filter(\.isTrained))
     guard !tensors.isEmpty else {
-      throw TrainingError(.notTrainable("nothing of the model is trained"), model.path)
+      throw TrainingError(.notTrainable("no part of the model is trained"), model.path)
     }
     let distillation = settings.distillation
     teacher =

@@ -30,6 +30,8 @@ package struct TrainSession {
   private let streams: [StreamedRows]
   private let warnings: [Warning]
   private let exchange: any GradientExchange
+  /// Of the trained model; nil when it is not recurrent.
+  private let recurrence: Int?
   private let plan: ActivationPlan
   private let byteCount: Int
 
@@ -66,6 +68,7 @@ package struct TrainSession {
     self.settings = settings
     let trained = settings
     let package = try exchange.together { try TrainedPackage(model: model, settings: trained) }
+    recurrence = model.graph.recurrence == nil ? nil : package.recurrence
     var job = Trainer.Job(
       settings: settings, model: network, data: dataset, ledger: ledger, run: run,
       compute: compute
@@ -116,7 +119,7 @@ package struct TrainSession {
     // Every rank reads all rows of a step; both factors are bounded, so the product is.
     guard settings.batchSize * settings.sequenceLength <= 1 << 28 else {
       throw UsageError(
-        "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens a step are too many",
+        "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens per step are too many",
         hint: "a step has 268435456 tokens at most; lower --batch-size")
     }
     let context = model.graph.sizes.context
@@ -136,7 +139,8 @@ package struct TrainSession {
       try pathKind($0) != nil
     }
     return TrainingOutcome(
-      run: run, written: Set(written), progress: trainer.progress, steps: try run.steps(),
+      run: run, written: Set(written), progress: trainer.progress,
+      recurrence: recurrence, steps: try run.steps(),
       evaluations: try run.evaluationRecords(), chart: try run.chart(),
       skippedRecords: streams.reduce(skippedRecords) { $0 + $1.skipped }, warnings: warnings,
       plan: plan, byteCount: byteCount)

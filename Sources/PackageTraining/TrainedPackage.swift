@@ -63,10 +63,7 @@ package struct TrainedPackage {
   }
 
   /// Recurrences when none are asked for: what training ended at.
-  private var recurrence: Int {
-    let fixed = settings.recurrence.fixed
-    return fixed > 0 ? fixed : settings.recurrence.mean.end
-  }
+  var recurrence: Int { settings.recurrence.final }
 
   /// The package's other files, those changed that tell of the training or of its recurrences.
   private func sideFiles(_ progress: TrainerProgress) throws -> [PackageContents.SideFile] {

@@ -9,6 +9,8 @@ package struct TrainingOutcome {
   /// Paths of what the run has written, beside its logs.
   package var written: Set<String>
   package var progress: TrainerProgress
+  /// Recurrences of the trained model where none are asked for; nil when it is not recurrent.
+  package var recurrence: Int?
   package var steps: [StepRecord]
   package var evaluations: [EvaluationRecord]
   package var chart: LineChart

@@ -32,7 +32,7 @@ extension ParquetProblem {
     switch self {
     case .thriftEnd: "the bytes end inside a field"
     case .thriftVarint: "a number of more than ten bytes"
-    case .thriftType(let type): "\(type) is no type of Thrift's compact protocol"
+    case .thriftType(let type): "\(type) is not a type of Thrift's compact protocol"
     case .thriftDepth(let limit): "structures are nested deeper than \(limit) levels"
     case .thriftCount(let count, let left): "\(count) elements in \(left) bytes"
     case .wrongType(let field): "field \(field) has a wrong type"

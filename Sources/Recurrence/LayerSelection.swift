@@ -87,7 +87,7 @@ package struct LayerSelection: Equatable, Sendable, CustomStringConvertible {
   /// Layers in order of execution.
   package var all: [Int] { prelude + core + coda }
 
-  /// The layers of a model of `count` layers that are not taken over.
+  /// The layers of a model of `count` layers that are not copied.
   package func dropped(of count: Int) -> [Int] {
     let kept = Set(all)
     return (0..<count).filter { !kept.contains($0) }

@@ -82,14 +82,14 @@ package struct RecurrenceError: DiagnosedError, Equatable {
     case .unknownPreset(let name): "there is no preset \"\(name)\""
     case .presetForOtherModel(let name, let wanted, let found):
       "the preset \(name) is for a model of \(wanted) layers, this one has \(found)"
-    case .alreadyRecurrent: "the model is recurrent already, so layers cannot be selected from it"
+    case .alreadyRecurrent: "the model is already recurrent, so layers cannot be selected from it"
     case .recursByItself(let family):
       "models of \(family) recur by themselves, with the final norm in the recurrence; no package can "
         + "say that"
     case .notRecurrent: "the model is not recurrent, and no layers are selected"
     case .noName(let part): "the dialect has no name for \(part)"
     case .notExpressible(let dialect, let reason):
-      "the \(dialect.rawValue) dialect cannot say what this model computes: \(reason)"
+      "the \(dialect.rawValue) dialect cannot express what this model computes: \(reason)"
     case .cannotSplit(let name): "\(name) is computed and cannot be taken apart"
     case .noAdapter(let file, let shape):
       "\(file) has no tensor of shape \(shape) that is alone or called adapter"

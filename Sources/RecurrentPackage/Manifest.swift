@@ -63,6 +63,9 @@ package struct Manifest: Equatable, Sendable {
   /// What else was recorded: the tool, the retrofit, a training run.
   package var record: JSONObject
 
+  /// Whether a training run is on record.
+  package var isTrained: Bool { record["training"]?.array?.isEmpty == false }
+
   package init(files: [File], tensors: [Tensor], sources: [File], record: JSONObject) {
     self.files = files.sorted { ExactString($0.path) < ExactString($1.path) }
     self.tensors = tensors.sorted { $0.name < $1.name }

@@ -65,7 +65,7 @@ extension PackageContents {
       warnings.append(
         Warning(
           "source.license_notice",
-          "the licence \(license.id) asks that a model made of this one is shared with the words "
+          "the licence \(license.id) asks that a model made from this one be shared with the words "
             + "\"\(notice)\", under a name that starts with Llama"))
     }
     return warnings

@@ -95,7 +95,7 @@ package struct PackageError: DiagnosedError, Equatable {
 
   package var message: String {
     switch problem {
-    case .noManifest: "no manifest.json, so this is no package"
+    case .noManifest: "no manifest.json, so this is not a package"
     case .malformedManifest(let member): "manifest.json has no proper member \(member)"
     case .unknownSchema(let schema):
       "the manifest's schema is \(schema), but must be \(Manifest.schema)"
@@ -104,7 +104,7 @@ package struct PackageError: DiagnosedError, Equatable {
       "\"\(first)\" and \"\(second)\" are one file on some systems"
     case .missingFile: "listed in the manifest, but not there"
     case .unlistedFile: "there, but not listed in the manifest"
-    case .decompressesTooFar(let limit): "decompressed it has more than \(limit) bytes"
+    case .decompressesTooFar(let limit): "it unpacks to more than \(limit) bytes"
     case .notRegular: "neither a regular file nor a folder"
     case .wrongSize(let found, let wanted): "\(found) bytes, but the manifest says \(wanted)"
     case .wrongDigest(let found, let wanted):
@@ -112,7 +112,7 @@ package struct PackageError: DiagnosedError, Equatable {
     case .wrongRoot(let found, let wanted):
       "the files' root digest is \(found), but the manifest says \(wanted)"
     case .wrongTensorTable(let reason): reason
-    case .wrongTensorDigest: "the bytes are not those that the manifest's digest was made of"
+    case .wrongTensorDigest: "the bytes are not those that the manifest's digest was made from"
     case .differsFromSource(let reason): "not the source's bytes: \(reason)"
     case .archive(let problem): problem.message
     case .manifestNotFirst(let name): "the first member is \(name), but must be manifest.json"

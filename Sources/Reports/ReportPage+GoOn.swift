@@ -1,4 +1,3 @@
-import ByteIO
 import Charts
 import ModelGraph
 import RecurrentPackage
@@ -13,39 +12,42 @@ extension ReportPage {
       guard let settings = run.settings, settings.steps > run.steps.last?.step ?? 0 else {
         continue
       }
-      let path = shellWord(run.path)
-      commands.append(("go on with \(run.name)", "ckpt train MODEL -o \(path) --resume"))
+      commands.append(("go on with \(run.name)", NextCommand.resume(run.path)))
     }
     if let package {
-      let path = shellWord(package.path)
-      let depth = package.graph.recurrence.map { " --recurrence \($0.meanRecurrence)" } ?? ""
-      let depths = package.graph.recurrence == nil ? "" : " --recurrence 1,2,4,8"
+      let path = package.path
+      let mean = package.graph.recurrence?.meanRecurrence
+      let isHealed = package.manifest?.isTrained ?? true
+      commands.append(
+        isHealed
+          ? ("check it", NextCommand.verify(path))
+          : ("prove it against its source", NextCommand.verify(path, source: "SOURCE")))
+      if mean != nil, !isHealed, runs.isEmpty {
+        commands.append(("heal it", NextCommand.train(path)))
+      }
       commands += [
-        ("prove it against its source", "ckpt verify \(path) --source SOURCE"),
-        ("try it", "ckpt generate \(path) --prompt TEXT\(depth)"),
-        ("measure it", "ckpt eval \(path) --data FILE\(depths)"),
+        ("try it", NextCommand.generate(path, recurrence: mean)),
+        ("measure it", NextCommand.eval(path, mean: mean)),
       ]
-      if package.graph.recurrence != nil {
+      if mean != nil {
         if package.manifest != nil, package.certificate?.certificate == nil {
           commands.append(
-            (
-              "find how deep is safe",
-              "ckpt verify \(path) --stability FILE --report \(path)/\(Manifest.report)"
-            ))
+            ("find out how deep is safe", NextCommand.stability(path, report: Manifest.report)))
         }
-        if runs.isEmpty {
-          commands.append(("heal it", "ckpt train \(path) --data FILE -o RUN"))
-        }
-        commands.append(
-          ("use it elsewhere", "ckpt export \(path) --to transformers -o FOLDER"))
+        commands.append(("use it in transformers", NextCommand.export(path)))
       }
     }
     if runs.count > 1 {
-      let paths = runs.map { shellWord($0.path) }.joined(separator: " ")
-      commands.append(("compare the runs in a terminal", "ckpt runs \(paths)"))
+      commands.append(("compare the runs in a terminal", NextCommand.runs(runs.map(\.path))))
     }
     if commands.isEmpty { return "" }
-    let rows = commands.map { (name: $0.what, value: "<code>\($0.command)</code>" as Markup) }
-    return "<section><h2>To go on</h2>\n\(Self.facts(rows))</section>\n"
+    let rows = commands.map { (name: $0.what, value: Self.code($0.command)) }
+    return "<section><h2>What to do next</h2>\n\(Self.facts(rows))</section>\n"
+  }
+
+  /// A command whose words break only where they do not fit into a line.
+  private static func code(_ command: String) -> Markup {
+    let words = command.split(separator: " ").map { "<span>\(String($0))</span>" as Markup }
+    return "<code>" + words.dropFirst().reduce(words.first ?? "") { $0 + " " + $1 } + "</code>"
   }
 }

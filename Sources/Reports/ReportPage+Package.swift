@@ -10,20 +10,23 @@ extension PackageSummary {
     var text: Markup = "<b>\(name)</b> "
     if let body = graph.recurrence {
       text += """
-        is a depth-recurrent \(graph.family) model: \(counted(body.prelude.count, "layer")) before, \
-        \(counted(body.core.count, "layer")) that run r times, \(counted(body.coda.count, "layer")) after
+        is a depth-recurrent \(graph.family) model. \(counted(body.prelude.count, "layer")) (the prelude) \
+        and \(counted(body.coda.count, "layer")) (the coda) run once; the \
+        \(counted(body.core.count, "layer")) between them (the core) run r times, and whoever uses the \
+        model chooses r: more costs more time, without more parameters.
         """
       if let sourceLayers {
-        text += ", made of a source of \(sourceLayers) layers"
-        text += dropped.isEmpty ? " (none dropped)" : ", of which \(dropped.count) were dropped"
+        text += " It was made from a model of \(sourceLayers) layers"
+        text +=
+          dropped.isEmpty ? ", all of them kept." : ", of which \(dropped.count) were dropped."
       }
     } else {
-      text += "is a \(graph.family) model of \(counted(graph.blocks.count, "layer"))"
+      text += "is a \(graph.family) model of \(counted(graph.blocks.count, "layer"))."
     }
     switch integrity {
-    case .passed: text += ". Its files are what its manifest says."
-    case .failed: text += ". <b class=\"bad\">Its files are not what its manifest says.</b>"
-    case .unknown: text += ". It has no manifest, so its files cannot be checked."
+    case .passed: text += " Its files are what its manifest says."
+    case .failed: text += " <b class=\"bad\">Its files are not what its manifest says.</b>"
+    case .unknown: text += " It has no manifest, so its files cannot be checked."
     }
     return text
   }
@@ -44,7 +47,7 @@ extension PackageSummary {
     if let body = graph.recurrence {
       for r in Set([1, 4, 8, 32, body.meanRecurrence]).sorted() {
         rows.append([
-          "blocks, effective at r = \(r)", grouped(counts.effective(recurrences: r)), "",
+          "blocks, effective at r\u{A0}=\u{A0}\(r)", grouped(counts.effective(recurrences: r)), "",
         ])
       }
     }
@@ -67,7 +70,7 @@ extension PackageSummary {
 
   fileprivate var provenance: Markup {
     var facts: [(String, Markup)] = [
-      ("path", "<code>\(path)</code>"), ("integrity of files", verdict),
+      ("path", "<code>\(path)</code>"), ("files", verdict),
     ]
     guard let manifest else { return ReportPage.facts(facts) }
     facts.append(("root digest", "<code>\(manifest.root.description)</code>"))
@@ -91,7 +94,7 @@ extension PackageSummary {
         as Markup
     }
     if !sources.isEmpty { facts.append(("source files", "<ul>\(sources.joined())</ul>")) }
-    // Of a trained package, nothing is a source's any more.
+    // In a trained package, nothing is the source's any more.
     let copied = manifest.sources.isEmpty ? 0 : manifest.tensors.count(where: \.isCopy)
     let note = copied > 0 ? ", \(grouped(copied)) of them the source's own bytes" : ""
     facts.append(("tensors", "\(grouped(manifest.tensors.count) + note)"))
@@ -105,7 +108,7 @@ extension ReportPage {
     <section><h2>What was converted</h2>
     \(package.layerMap)
     <div class="columns"><div><h3>Parameters</h3>
-    \(package.parameterTable)</div><div><h3>Where it is from</h3>
+    \(package.parameterTable)</div><div><h3>Where it comes from</h3>
     \(package.provenance)</div></div></section>
 
     """

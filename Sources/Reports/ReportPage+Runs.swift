@@ -13,10 +13,12 @@ extension RunSummary {
       text += "; <b class=\"bad\">\(counted(brokenSteps, "step")) had no finite loss</b>"
     }
     let isCompared = evaluations.count > 1
-    guard isCompared, let recurrence = recurrences.last else {
+    // At the depth that the model is meant for, or the deepest.
+    let meant = recurrences.first { $0 != nil && $0 == settings?.recurrence.final }
+    guard isCompared, let recurrence = meant ?? recurrences.last else {
       return text + """
         . \(evaluations.isEmpty ? "There was no evaluation" : "There was one evaluation") on held-out \
-        rows, so the run does not tell what training changed there.
+        rows, so nothing shows what training changed there.
         """
     }
     let (first, final) = heldOut(recurrence)
@@ -25,7 +27,7 @@ extension RunSummary {
     let verb = final < first ? "fell" : final > first ? "rose" : "stayed"
     return text + """
       . The loss on held-out rows\(place) \(verb) from \(fixed(first, 4)) to <b>\(fixed(final, 4))</b> \
-      nats a token.
+      nats per token; lower is better.
       """
   }
 
@@ -42,7 +44,7 @@ extension RunSummary {
       ("time", "\(Self.duration(last.seconds))"),
     ]
     if let speed { facts.append(("speed", "\(fixed(speed, 0)) tokens a second")) }
-    if let finalLoss { facts.append(("loss, last tenth", "\(fixed(finalLoss, 4)) nats a token")) }
+    if let finalLoss { facts.append(("loss, last tenth", "\(fixed(finalLoss, 4)) nats per token")) }
     if brokenSteps > 0 {
       facts.append(("without a finite loss", "\(counted(brokenSteps, "step"))"))
     }
@@ -89,10 +91,12 @@ extension RunSummary {
 
   fileprivate var recipe: Markup {
     guard let settings else { return "<p class=\"quiet\">The folder has no recipe.</p>\n" }
-    let changes = TrainingRecipe.changes(in: settings).map { [$0.key, $0.value] }
+    let changes = TrainingRecipe.changes(in: settings).map {
+      (name: $0.key, value: "\($0.value)" as Markup)
+    }
     return """
-      \(ReportPage.table(["setting that is not the default", "value"], changes))<details><summary>\
-      The whole recipe</summary><pre>\(TrainingRecipe.text(of: settings))</pre></details>
+      <p class="quiet">Settings changed from their defaults:</p>
+      \(ReportPage.facts(changes))<details><summary>The whole recipe</summary><pre>\(TrainingRecipe.text(of: settings))</pre></details>
 
       """
   }

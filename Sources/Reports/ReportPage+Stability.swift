@@ -11,12 +11,15 @@ extension ReportPage {
     case nil: return ""
     case .stale:
       content = """
-        <p><code>\(Manifest.report)</code> has a certificate of another package, so it is not shown.</p>
+        <p><code>\(Manifest.report)</code> has a certificate for another package, so it is not shown.</p>
 
         """
     case .current(let certificate):
       content = """
         <p>On \(certificate.extent), \(certificate.summary).</p>
+        <p class="quiet">A step is how far one more pass moves the state, as a share of its size. A \
+        spectral radius below 1 means that small changes of the state die out. Any r at which the loss \
+        is near its lowest can be used.</p>
         \(Self.table(StabilityCertificate.columns, certificate.rows))\(Self.figures(certificate.charts))
         """
     }
@@ -37,7 +40,7 @@ extension StabilityCertificate {
         yIsLogarithmic: isLogarithmic, series: [.init(unit, points, isMarked: true)])
     }
     return [
-      chart("Loss by recurrence", "nats a token", isLogarithmic: false, \.loss),
+      chart("Loss by recurrence", "nats per token", isLogarithmic: false, \.loss),
       chart("Step of the state", "change over its norm", isLogarithmic: true) {
         // A state that does not move has no place on this axis.
         $0.settling.flatMap { $0 > 0 ? $0 : nil }

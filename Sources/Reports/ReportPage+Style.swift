@@ -18,6 +18,7 @@ extension ReportPage {
     header p{max-width:48rem;margin:.5rem 0}
     footer,.quiet{color:var(--quiet);font-size:.875rem}
     code,pre{font:.85rem/1.5 ui-monospace,monospace}
+    code span{display:inline-block;max-width:100%}
     pre{background:var(--soft);padding:.75rem;overflow-x:auto;overflow-wrap:normal}
     summary{cursor:pointer;padding:.25rem 0}
     .good{color:var(--good)}.bad{color:var(--bad)}
@@ -31,6 +32,7 @@ extension ReportPage {
     table{border-collapse:collapse;font-size:.9rem;overflow-wrap:normal}
     td,th{padding:.25rem 1rem .25rem 0;border-bottom:1px solid var(--line);text-align:right;\
     font-variant-numeric:tabular-nums;font-weight:normal;vertical-align:top}
+    td{white-space:nowrap}
     th:first-child{text-align:left}
     thead th{color:var(--quiet)}
     dl{display:grid;grid-template-columns:minmax(7rem,max-content) minmax(0,1fr);gap:.25rem 1rem;\
@@ -49,9 +51,12 @@ extension ReportPage {
     .core{border-color:var(--core);border-style:double;border-width:4px}.core b{color:var(--core)}
     .coda{border-color:var(--coda)}.coda b{color:var(--coda)}
     .dropped{border-style:dashed}.dropped li{text-decoration:line-through}
-    @media (max-width:30rem){dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin:0 0 .4rem}}
-    @media print{main,footer{max-width:none;padding:0}body{font-size:11pt}\
-    details::details-content{content-visibility:visible;height:auto}pre{white-space:pre-wrap}\
-    h2,h3{break-after:avoid}tr,.part{break-inside:avoid}}
+    @media (max-width:30rem){dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin:0 0 .4rem}\
+    td,th{padding-right:.75rem}}
+    @media print{main,footer{max-width:none;padding:0}body{font-size:10pt}\
+    .charts,.columns{grid-template-columns:1fr 1fr}\
+    details::details-content{content-visibility:visible;height:auto}\
+    pre{white-space:pre-wrap;columns:2}\
+    h2,h3,.quiet{break-after:avoid}tr,.part,dl{break-inside:avoid}}
     """
 }

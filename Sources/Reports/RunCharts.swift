@@ -6,7 +6,7 @@ extension RunSummary {
   package static func comparison(_ runs: [RunSummary], by axis: Axis) -> LineChart {
     LineChart(
       title: "Training loss by \(axis == .tokens ? "tokens" : "FLOPs")",
-      xLabel: axis == .tokens ? "tokens" : "FLOPs", yLabel: "nats a token", hidesOutliers: true,
+      xLabel: axis == .tokens ? "tokens" : "FLOPs", yLabel: "nats per token", hidesOutliers: true,
       series: runs.map { run in
         let points = run.steps.map {
           LineChart.Point(axis == .tokens ? Double($0.tokens) : $0.flops, $0.loss)
@@ -22,7 +22,7 @@ extension RunSummary {
   ///
   /// - Returns: A chart of each that was evaluated at a recurrence.
   static func byRecurrence(_ runs: [RunSummary]) -> [LineChart] {
-    chart(runs, "Held-out loss by recurrence", "nats a token") { $0.loss }
+    chart(runs, "Held-out loss by recurrence", "nats per token") { $0.loss }
       + chart(runs, "Exact answers by recurrence", "% of the questions") {
         $0.answers.map { 100 * $0.exact }
       }
@@ -88,7 +88,7 @@ extension RunSummary {
     if steps.contains(where: { $0.divergence != nil }) {
       charts.append(
         chart(
-          "Divergence from the teacher", "nats a token",
+          "Divergence from the teacher", "nats per token",
           [.smoothed("divergence", points { $0.divergence ?? .nan })], hidesOutliers: true))
     }
     return charts

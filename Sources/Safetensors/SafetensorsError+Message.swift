@@ -43,7 +43,7 @@ extension SafetensorsError {
       "\(rank) dimensions, at most \(SafetensorsFile.rankLimit) are allowed"
     case .overflow(let what): "\(what) does not fit 64 bits"
     case .fractionalBytes(let shape, let type):
-      "\(product(shape)) elements of \(type.bitWidth) bits fill no whole number of bytes"
+      "\(product(shape)) elements of \(type.bitWidth) bits do not fill a whole number of bytes"
     case .sizeMismatch(let shape, let type, let count, let span):
       "\(product(shape)) × \(type.bitWidth) bits (\(type)) is \(count) bytes, "
         + "data_offsets span \(span)"

@@ -46,7 +46,7 @@ package struct SafetensorsError: DiagnosedError, Equatable {
     case rankTooLarge(Int)
     /// ST-9: a number, the element count or the size exceeds 64 bits.
     case overflow(String)
-    /// ST-10: elements narrower than a byte fill no whole number of bytes.
+    /// ST-10: elements narrower than a byte do not fill a whole number of bytes.
     case fractionalBytes(shape: [Int], ElementType)
     /// ST-10: shape and type give another size than the offsets.
     case sizeMismatch(shape: [Int], ElementType, byteCount: Int, span: Int)

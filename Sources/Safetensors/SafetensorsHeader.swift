@@ -139,8 +139,8 @@ extension SafetensorsHeader {
     if text.count % 8 != 0 {
       warnings.append(
         Warning(
-          "st.header_unaligned", "the header's length \(text.count) is no multiple of 8", offset: 0)
-      )
+          "st.header_unaligned", "the header's length, \(text.count), is not a multiple of 8",
+          offset: 0))
     }
     if text.first != UInt8(ascii: "{") {
       warnings.append(
@@ -170,7 +170,7 @@ extension SafetensorsHeader {
       warnings.append(
         Warning(
           "st.unaligned",
-          "tensors at an offset that is no multiple of their element size, "
+          "tensors at an offset that is not a multiple of their element size, "
             + "\(unaligned.count) in all", offset: first.position, tensor: first.name.string))
     }
   }

@@ -73,7 +73,8 @@ package struct ShardIndexError: DiagnosedError, Equatable {
     case .json(let problem): "the index: " + JSONError(problem, at: 0).message
     case .notObject: "the index is JSON, but not an object"
     case .noWeightMap: "the index needs a weight_map: an object from tensor to shard, not empty"
-    case .unsafePath(let shard): "the index names the shard \"\(shard)\", no path inside the folder"
+    case .unsafePath(let shard):
+      "the index names the shard \"\(shard)\", which is not a path inside the folder"
     case .unsafeLink(let shard): "the shard \(shard) is a link that leaves the folder"
     case .shardMissing(let shard): "the index names the shard \(shard), which is not there"
     case .tensorMissing(let shard): "the index places it in \(shard), which does not hold it"

@@ -39,7 +39,7 @@ package struct TarReader {
       }
       if let text = records["size"] {
         guard let size = Int(text), size >= 0 else {
-          throw error(.malformedExtension("size is no number"))
+          throw error(.malformedExtension("size is not a number"))
         }
         guard own.byteCount == size || (own.byteCount == 0 && size >= TarHeader.octalLimit) else {
           throw error(.extensionDisagrees("size"))

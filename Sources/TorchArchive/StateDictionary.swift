@@ -32,7 +32,7 @@ struct StateDictionary {
       let names = ignored.names.joined(separator: ", ") + (ignored.count > 4 ? ", …" : "")
       let what =
         ignored.count == 1
-        ? "1 value that is no tensor is" : "\(ignored.count) values that are no tensors are"
+        ? "1 value that is not a tensor is" : "\(ignored.count) values that are not tensors are"
       note("pt.ignored", "\(what) left out: \(names)")
     }
     stripPrefixes()
@@ -184,7 +184,7 @@ struct StateDictionary {
       stripped.append(prefix)
     }
     if !stripped.isEmpty {
-      note("pt.prefix", "all names began with \(stripped.joined()), which is taken off")
+      note("pt.prefix", "all names began with \(stripped.joined()), which is removed")
     }
   }
 

@@ -36,7 +36,7 @@ extension TorchContents {
     if unchecked > 0 {
       warnings.append(
         Warning(
-          "zip.no_crc", "\(unchecked) entries have no CRC-32: damage to them cannot be noticed",
+          "zip.no_crc", "\(unchecked) entries have no CRC-32: damage to them cannot be detected",
           file: region.path))
     }
     let graph = try Self.pickle(pickle, region)

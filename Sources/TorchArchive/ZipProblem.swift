@@ -144,7 +144,7 @@ extension ZipProblem: TorchRule {
 
   var hint: String? {
     switch self {
-    case .noEndRecord: "the file is cut off, or no zip archive; fetch it again"
+    case .noEndRecord: "the file is cut off, or not a zip archive; fetch it again"
     case .checksum, .deflate: "the file is damaged; fetch it again"
     case .method: "save the file again with torch.save, which stores without compression"
     default: nil

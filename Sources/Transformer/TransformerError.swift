@@ -89,7 +89,7 @@ package struct TransformerError: DiagnosedError, Equatable {
       "\(count) recurrences; from 1 to \(Model.mostRecurrences) are possible"
     case .draftTooDeep(let draft, let passes):
       "tokens are drafted with \(draft) recurrences and checked with \(passes); a draft makes fewer"
-    case .notRecurrent: "recurrences were asked of a model that has no recurrent core"
+    case .notRecurrent: "recurrences were asked for, but the model has no recurrent core"
     case .noLabels: "no token has a label to learn from"
     case .otherVocabulary(let teacher, let student):
       "the teacher has a vocabulary of \(teacher) tokens, the student one of \(student)"
@@ -107,7 +107,7 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .contextTooLong: "shorten the input, or split it into windows"
     case .draftTooDeep: "draft with fewer recurrences, or give more with --recurrence"
     case .notRecurrent: "leave out the number of recurrences, or retrofit the model first"
-    case .otherVocabulary: "take the model that the package was made from"
+    case .otherVocabulary: "use the model that the package was made from"
     case .nonFiniteWeight, .nonFiniteLogits, .nonFiniteLoss, .nonFiniteState:
       "inspect the checkpoint; a training run may have diverged"
     default: nil

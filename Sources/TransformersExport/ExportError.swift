@@ -44,9 +44,9 @@ package struct ExportError: DiagnosedError, Equatable {
     case .recursByItself(let family):
       "models of \(family) recur by themselves, with the final norm in the recurrence; they are not "
         + "exported"
-    case .unknownFamily(let family): "no class of transformers is known for \(family)"
+    case .unknownFamily(let family): "no transformers class is known for \(family)"
     case .notExpressible(let family, let reason):
-      "the configuration of \(family) in transformers cannot say what this model computes: \(reason)"
+      "the configuration of \(family) in transformers cannot express what this model computes: \(reason)"
     case .notInModellingCode(let part):
       "the exported modelling code does not compute \(part) yet"
     case .notPlain(let recurrence, let reason):

@@ -153,7 +153,7 @@ struct ByteChecks {
     return parts
   }
 
-  private var trained: String { "the weights were trained: they are the source's no more" }
+  private var trained: String { "the weights were trained: they are no longer the source's" }
 
   /// The first problems, and how many more there are.
   private func list(_ problems: [PackageError]) -> String {

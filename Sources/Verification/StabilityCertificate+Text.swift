@@ -10,7 +10,7 @@ extension StabilityCertificate {
     }
     let step = last.settling.map { "\(scientific($0)) of its norm" } ?? "no number"
     return "the state \(verdict.rawValue): its step at r = \(last.recurrence) is \(step)"
-      + "\(radius ?? ""); \(range) within \(Self.tolerance) nats of the least loss"
+      + "\(radius ?? ""); \(range) within \(Self.tolerance) nats of the lowest loss"
   }
 
   /// What the columns of `rows` are.
@@ -37,7 +37,7 @@ extension StabilityCertificate {
     return """
       ## How deep is safe
 
-      On \(extent), \(summary). A step is the state's next change over its
+      On \(extent), \(summary). A step is the state's next change divided by its
       norm; `ckpt verify --stability` measured it.
 
 

@@ -36,7 +36,7 @@ struct StateChecks {
       measures: ["growth": JSONValue(growth), "norms": .array(norms)])
   }
 
-  /// Whether a seed gives the same state each time, and another seed another one.
+  /// Whether a seed gives the same state each time, and another seed a different one.
   private func repeatability() throws -> Check {
     let first = try latent(recurrence: 2, seed: 7)
     let second = try latent(recurrence: 2, seed: 7)
@@ -52,7 +52,7 @@ struct StateChecks {
     }
     return Check(
       "state.seed", .passed,
-      "the same seed gives the same state, bit for bit, and another seed another one")
+      "the same seed gives the same state, bit for bit, and another seed a different one")
   }
 
   private func latent(recurrence: Int, seed: UInt64) throws -> [Float] {

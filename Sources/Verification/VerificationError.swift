@@ -47,7 +47,7 @@ package struct VerificationError: DiagnosedError, Equatable {
     case .sourceTooShort(let layers, let needed):
       "the source has \(layers) layers, the package was made from one of at least \(needed)"
     case .sourceRecurrent: "the source is a recurrent model itself"
-    case .malformedReport: "this is no report of `ckpt verify`, or its certificate is damaged"
+    case .malformedReport: "this is not a report of `ckpt verify`, or its certificate is damaged"
     }
   }
 

@@ -86,7 +86,7 @@ package final class Verifier {
   /// Whether the weights were, or may have been, trained after the retrofit, so that they are the
   /// source's no more.
   private var isTrained: Bool {
-    package.map { $0.manifest.record["training"]?.array?.isEmpty == false } ?? true
+    package?.manifest.isTrained ?? true
   }
 
   /// Whether the model can be run: its weights are numbers.

@@ -41,7 +41,7 @@ struct CommandLineTests {
       ("train m --output-dir r", "here that is --output"),
       ("train m -o r --gradient-accumulation-steps 2", "--micro-batch-size"),
       ("generate m --prompt x --max-new-tokens 2", "here that is --max-tokens"),
-      ("generate m --prompt x --wibble", "`ckpt generate --help` tells what there is"),
+      ("generate m --prompt x --wibble", "`ckpt generate --help` lists what there is"),
       ("train m -o r --optimizer adam", "did you mean adamw? it can be"),
       ("train m -o r --steps 1e3", "write 1000"),
       ("inspect m --progress plan", "did you mean plain?"),

@@ -116,9 +116,10 @@ struct LayersTests {
       #expect(dry.json?["layers"]?[part] == run.json?["proposal"]?[part])
     }
     let page = try outcome(Layers.self, arguments)
-    #expect(page.output.contains("ckpt retrofit \(path) --select \(select) -o"))
+    #expect(page.output.contains("\nproposed: --select \(select), dropping "))
+    #expect(page.notes.contains("next: ckpt retrofit \(path) --select \(select) -o PACKAGE\n"))
     #expect(page.output.contains(String(repeating: "█", count: 32)))
-    #expect(page.output.split(separator: "\n").count == 1 + 1 + Self.layers + 2)
+    #expect(page.output.split(separator: "\n").count == 1 + 1 + Self.layers + 1)
   }
 
   @Test(

@@ -131,7 +131,7 @@ struct LoopsTests {
       ])
     #expect(run.code == 0, "\(run.output)")
     let line = try #require(
-      run.output.split(separator: "\n").last { $0.contains("ckpt retrofit") })
+      run.output.split(separator: "\n").last { $0.contains("--select") })
     let words = line.split(separator: " ").map(String.init)
     let select = words[(words.firstIndex(of: "--select") ?? 0) + 1]
     let dry = try outcome(Retrofit.self, [Self.model, "--select", select, "--dry-run", "--json"])

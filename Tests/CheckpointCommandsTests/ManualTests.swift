@@ -75,4 +75,58 @@ struct ManualTests {
     let files = ["bash": "__ckpt_add_completions -f", "zsh": "_files", "fish": "-rF"]
     #expect(script.contains(try #require(files[shell])))
   }
+
+  @Test(
+    "bash completes by the documented line",
+    arguments: [
+      ("ckpt train m --optimizer", "muon"), ("ckpt train m --set", "data.attention=document"),
+      ("ckpt retrofit m --preset", "tinyllama-4-8-4"), ("ckpt trace m --save", "gradients"),
+      ("ckpt convert m --dtype", "q8_0"),
+    ])
+  func documented(line: String, word: String) throws {
+    guard Executable.path != nil else { return }
+    let script = #"""
+      eval "$("$0" --generate-completion-script bash)"
+      PATH=${0%/*}:$PATH
+      COMP_WORDS=($1 "") COMP_CWORD=$(wc -w <<<"$1") COMP_LINE="$1 " COMP_POINT=$((${#1} + 1))
+      _ckpt ckpt "" "${1##* }"
+      [[ " ${COMPREPLY[*]} " == *" $2 "* ]]
+      """#
+    #expect(try Executable.shell(script, line, word) == 0)
+  }
+
+  @Test("the help of a long command begins with the five options that matter first")
+  func mainOptionsFirst() throws {
+    for command in try commands() {
+      let name = try #require(command["commandName"]?.string)
+      let options = (command["arguments"]?.array ?? []).filter {
+        $0["kind"]?.string != "positional"
+      }
+      let titles = options.map { $0["sectionTitle"]?.string ?? "" }
+      if options.count <= 13 {
+        #expect(!titles.contains(mainOptions), "\(name) is short")
+      } else {
+        #expect(titles.prefix(5).allSatisfy { $0 == mainOptions }, "\(name)")
+        #expect(titles.count { $0 == mainOptions } == 5, "\(name)")
+      }
+    }
+  }
+
+  @Test("values that are a closed set are completed, those of settings too")
+  func closedSets() throws {
+    let script = CheckpointCommand.completionScript(for: .fish)
+    for word in [
+      "data.attention=document", "optimizer.kind=adamw-atan2", "recurrence.mean.shape=1-sqrt",
+      "data.stream=true", "lora.matrices=gate", "precision=bf16", "optimizer.clip=",
+      "tinyllama-4-8-4", "healing", "gradients", "kl:", "auto", "q8_0", "multiple-choice",
+      "torch-folder", "calibrated", "takase", "zstd",
+    ] { #expect(script.contains(word), "\(word)") }
+    // A word in the help that lists values, and is no type that has them, would stand here.
+    for command in try commands() {
+      for argument in command["arguments"]?.array ?? [] {
+        guard let initial = argument["defaultValue"]?.string else { continue }
+        #expect(!initial.contains("("), "\(initial) is no word that can be typed")
+      }
+    }
+  }
 }

@@ -157,7 +157,7 @@ struct TrainTests {
     try FileManager.default.removeItem(atPath: part + "/checkpoints/step-6")
     let more = try train(package, ["--resume"], to: "part")
     #expect(more.code == 0, "\(more.notes)")
-    #expect(more.notes.contains("goes on after step 4 of 6"))
+    #expect(more.notes.contains("going on after step 4 of 6"))
     #expect(try losses("part") == losses("whole"))
     #expect(!FileManager.default.fileExists(atPath: folder.file("cache")))
   }
@@ -180,7 +180,7 @@ struct TrainTests {
     let more = try train(package, arguments + ["--steps", "6", "--resume"], to: "part")
     #expect(more.code == 0)
     #expect(more.notes.contains("extended from 4 to 6 steps"))
-    #expect(more.notes.contains("goes on after step 4 of 6"))
+    #expect(more.notes.contains("going on after step 4 of 6"))
     #expect(try losses("part") == losses("whole"))
     let weights = "/package/model.safetensors"
     #expect(

@@ -304,7 +304,7 @@ struct GGUFExportTests {
     }
     #expect(
       try refusal { $0.spec.attention.visible = .window(8) }
-        == "GGUF has no words for layers.1.attention.window = 8 in a model of qwen2; its files mean null"
+        == "GGUF cannot express layers.1.attention.window = 8 in a model of qwen2; its files mean null"
     )
     #expect(
       try refusal { $0.spec.attention.rotary = nil }.contains("layers.1.attention.rotary = null"))

@@ -118,7 +118,7 @@ struct ReportPageTests {
     let summary = try PackageSummary(path)
     #expect(summary.integrity == (summary.manifest == nil ? .unknown : .passed))
     #expect(html.contains("<th scope=\"row\">adapter</th>"))
-    #expect(html.contains("ckpt verify "))
+    #expect(html.contains("<span>ckpt</span> <span>verify</span> "))
   }
 
   @Test("paths in commands are one word of a shell")

@@ -148,7 +148,8 @@ struct RecordTests {
     let pair = #"{"prompt": "a", "chosen": "b", "rejected": "c"}"#
     #expect(try problem("p.jsonl", pair)?.problem == .preferences)
     let turns = #"{"conversations": [{"from": "bob", "value": "x"}]}"#
-    #expect(try problem("s.jsonl", turns)?.problem == .badChat("nobody is called \"bob\""))
+    let nobody = "there is no speaker called \"bob\""
+    #expect(try problem("s.jsonl", turns)?.problem == .badChat(nobody))
     #expect(
       try problem("e.jsonl", #"{"conversations": []}"#)?.problem
         == .wrongType(field: "conversations", wanted: "a list of turns"))

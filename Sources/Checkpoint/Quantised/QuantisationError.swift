@@ -87,7 +87,7 @@ package struct QuantisationError: DiagnosedError, Equatable {
       "the zero point at row \(row), column \(column) is stored as \(code), one less than what "
         + "does not fit: some decoders take it for 0, others for \(code + 1)"
     case .badGroup(let group, let column, let groups):
-      "column \(column) is of group \(group), but there are \(groups)"
+      "column \(column) belongs to group \(group), but there are \(groups)"
     case .emptyGroup(let group): "group \(group) has no column"
     case .overflow(let overflow, let type):
       "\(overflow.count) decoded values, up to \(overflow.maximum), are too large for \(type)"
@@ -99,7 +99,7 @@ package struct QuantisationError: DiagnosedError, Equatable {
       return "give the original checkpoint, or one with checkpoint_format gptq_v2"
     }
     return
-      "fetch the checkpoint again as it was published: its config.json and its weights do not fit"
+      "fetch the checkpoint again as it was published: its config.json and its weights do not match"
   }
 }
 

@@ -11,10 +11,10 @@ struct Convert: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint in another format or type.",
     discussion: """
-      The format follows from the output's ending: .safetensors, .gguf, .pt, .pth or .bin; a name \
-      without an ending is a Hugging Face folder with safetensors. Tensors get the names of such a \
-      folder, whatever the source calls them. Quantised weights are decoded. Everything is \
-      streamed; the output appears whole or not at all.
+      The output's extension decides the format: .safetensors, .gguf, .pt, .pth or .bin; a name \
+      without one means a Hugging Face folder with safetensors. Tensors get the names of such a folder, \
+      whatever the source calls them. Quantised weights are decoded. Everything is streamed; the \
+      output appears whole or not at all.
 
       Example:
         ckpt convert SmolLM2.Q4_1.gguf -o SmolLM2 --dtype bf16
@@ -24,38 +24,47 @@ struct Convert: Verb {
       """)
 
   @Argument(help: "Checkpoint: folder or file, any format.", completion: .file()) var model: String
-  @Option(
-    name: [.short, .customLong("output")], help: "File or folder to write.", completion: .file())
-  var outputPath: String
-  @Option(help: "Format: folder, safetensors, gguf, torch, torch-folder; by the ending otherwise.")
-  var to: Conversion.Target?
-  @Option(help: "Type of all floating-point tensors: f32, bf16, f16, f64, f8_e4m3, f8_e5m2, q8_0.")
-  var dtype: StorageTypeArgument?
-  @Option(help: "Most bytes of tensors in one file of a folder, such as 5GB.")
-  var maxShardSize: ByteCountArgument?
-  @Option(name: .customLong("tensor"), help: "Only tensors of this name, with * and ?; repeatable.")
-  var patterns: [String] = []
-  @Option(help: "OLD=NEW: replace OLD in tensors' names; repeatable.")
+  @OptionGroup(title: mainOptions) var main: MainOptions
+  @Option(help: "OLD=NEW: replace OLD with NEW in tensors' names; repeatable.")
   var rename: [RenameArgument] = []
-  @Flag(help: "Allow values too large for the type.") var allowOverflow = false
+  @Flag(help: "Allow values that are too large for the type.") var allowOverflow = false
   @OptionGroup var replacement: ForceOption
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
-  private var target: Conversion.Target { to ?? Conversion.Target(path: outputPath) }
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(
+      name: [.short, .customLong("output")], help: "File or folder to write.", completion: .file())
+    var outputPath: String
+    @Option(help: "Format; by default the output's extension decides.")
+    var to: Conversion.Target?
+    @Option(help: "Type of all floating-point tensors; unchanged by default.")
+    var dtype: StorageTypeArgument?
+    @Option(
+      name: .customLong("tensor"),
+      help: "Only tensors whose names match; * and ? are wildcards; repeatable.")
+    var patterns: [String] = []
+    @Option(help: "At most this many bytes of tensors per file of a folder, such as 5GB.")
+    var maxShardSize: ByteCountArgument?
+  }
+
+  private var target: Conversion.Target {
+    main.to ?? Conversion.Target(path: main.outputPath)
+  }
 
   func validate() throws {
-    if to == nil, target == .folder, let ending = Self.ending(of: outputPath) {
+    if main.to == nil, target == .folder, let ending = Self.ending(of: main.outputPath) {
       throw ValidationError(
         "No \(ending) files are written; for a folder of that name, pass --to folder.")
     }
-    if target == .gguf, !patterns.isEmpty || !rename.isEmpty {
+    if target == .gguf, !main.patterns.isEmpty || !rename.isEmpty {
       throw ValidationError("--tensor and --rename are not for GGUF files, whose names are fixed.")
     }
-    if target != .gguf, case .block? = dtype?.type {
+    if target != .gguf, case .block? = main.dtype?.type {
       throw ValidationError("Only GGUF files hold quantised blocks.")
     }
-    if !target.isFolder, maxShardSize != nil {
+    if !target.isFolder, main.maxShardSize != nil {
       throw ValidationError("--max-shard-size is for folders.")
     }
   }
@@ -75,27 +84,27 @@ struct Convert: Verb {
   func perform(_ console: Console) throws -> ConvertReport {
     let (checkpoint, faults) = try Checkpoint.opening(model).withTokenizerFiles()
     let source = try NamedTensors(checkpoint)
-    var conversion = Conversion(to: target, as: dtype?.type)
-    conversion.shardLimit = maxShardSize?.byteCount
+    var conversion = Conversion(to: target, as: main.dtype?.type)
+    conversion.shardLimit = main.maxShardSize?.byteCount
     conversion.allowOverflow = allowOverflow
     conversion.force = replacement.force
     conversion.ignored = configuration.ignoring
     let parameters = try parameters(of: source)
     let written = try ByteProgress(console, output, "convert").following {
-      try conversion.write(parameters, of: source, to: outputPath, progress: $0)
+      try conversion.write(parameters, of: source, to: main.outputPath, progress: $0)
     }
     return ConvertReport(
-      model: model, output: outputPath, target: target, written: written,
+      model: model, output: main.outputPath, target: target, written: written,
       warnings: checkpoint.warnings + faults + written.warnings)
   }
 
   private var elementType: ElementType? {
-    if case .element(let type)? = dtype?.type { type } else { nil }
+    if case .element(let type)? = main.dtype?.type { type } else { nil }
   }
 
   /// The tensors that were asked for, under their new names and with their new type.
   private func parameters(of source: NamedTensors) throws(UsageError) -> [Parameter] {
-    let patterns = patterns.map { NamePattern($0) }
+    let patterns = main.patterns.map { NamePattern($0) }
     var parameters = source.parameters
     if !patterns.isEmpty {
       parameters.removeAll { parameter in !patterns.contains { $0.matches(parameter.name) } }

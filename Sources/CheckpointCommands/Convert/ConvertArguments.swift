@@ -36,6 +36,7 @@ struct StorageTypeArgument: ExpressibleByArgument, Equatable {
   static var allValueStrings: [String] {
     ["f64", "f32", "f16", "bf16", "f8_e4m3", "f8_e5m2", "q8_0"]
   }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 /// `OLD=NEW`: a run of bytes in tensors' names, and what replaces it wherever it occurs.

@@ -1,12 +1,13 @@
 import ByteIO
 import Conversion
 import JSON
+import Reports
 
 /// What `ckpt convert` wrote.
 struct ConvertReport: Report {
   static let command = "convert"
 
-  var next: String? { "ckpt inspect \(shellWord(output))" }
+  var next: String? { NextCommand.inspect(output) }
 
   var model: String
   var output: String

@@ -12,7 +12,7 @@ struct Diff: Verb {
     abstract: "Compare two checkpoints tensor by tensor, across formats.",
     discussion: """
       Names are compared as bytes, then shapes, dtypes and values. The exit code is 1 when anything \
-      differs. Memory stays flat whatever the size.
+      differs. Memory stays flat, whatever the size.
 
       Example:
         ckpt diff model.safetensors pytorch_model.bin
@@ -25,7 +25,7 @@ struct Diff: Verb {
   @Option(help: "Compare only tensors whose names match; * and ? are wildcards. Repeatable.")
   var tensor: [String] = []
 
-  @Flag(help: "Compare values only: another dtype is no difference.")
+  @Flag(help: "Compare values only: a different dtype is no difference.")
   var values = false
 
   @Option(help: "Largest relative norm of a difference that still counts as equal.")
@@ -34,7 +34,7 @@ struct Diff: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if !(tolerance >= 0) { throw ValidationError("--tolerance is a number from 0 on.") }
+    if !(tolerance >= 0) { throw ValidationError("--tolerance must be 0 or more.") }
   }
 
   func perform(_ console: Console) throws -> DiffReport {

@@ -2,10 +2,13 @@ import ArgumentParser
 import ByteIO
 import Charts
 import ChatTemplates
+import Checkpoint
 import Generation
 import JSON
 import ModelGraph
 import Models
+import RecurrentPackage
+import Reports
 import Scoring
 import Tokenizers
 import Training
@@ -18,24 +21,25 @@ struct Eval: Verb {
     abstract: "Measure loss or accuracy for a list of recurrences.",
     discussion: """
       A text's tokens are cut into consecutive windows, without BOS; the loss is the mean negative \
-      log-likelihood in nats over the S - 1 targets of each window. Of records (JSON, CSV, \
-      Parquet, Arrow), the fields are read that training reads: "text", "messages", "prompt" and \
+      log-likelihood in nats over the S - 1 targets of each window. In records (JSON, CSV, \
+      Parquet, Arrow), it reads the fields that training reads: "text", "messages", "prompt" and \
       "completion", …; documents do not see each other.
 
       Records with the fields question and answer are answered greedily, and the answers are \
-      compared: by their last number, where the given answer is one or marks one with ####, else as \
+      compared: by their last number, if the given answer is a number or marks one with ####, else as \
       text. With choices, the log-likelihoods of the choices are compared: acc by their sums, acc_norm \
-      and acc_bytes by the sums over the choices' characters and bytes; answer is an index or a label.
+      and acc_bytes by the sums divided by the choices' characters and bytes; answer is an index or a \
+      label.
 
-      With --task answers, documents are scored as training reads them, by what it learns of each, \
-      such as a completion after its prompt: exact is whether greedy decoding would say all of it, its \
-      end included; nats is its negative log-likelihood.
+      With --task answers, documents are scored as training reads them, on the part that it learns, \
+      such as a completion after its prompt: exact says whether greedy decoding would give all of it, \
+      its end included; nats is its negative log-likelihood.
 
-      With --cache-window, a text is scored as decoding meets it, token by token over a cache that keeps \
-      so many recurrences' keys and values, which takes longer: the loss beside the bytes a token. Windows \
-      of r and more are the loss without.
+      With --cache-window, a text is scored token by token, as in decoding, with a cache that keeps the \
+      keys and values of so many recurrences. That takes longer, and gives the loss beside the bytes per \
+      token. A window of r or more changes nothing.
 
-      States that start at random are drawn anew for each of --seeds, which gives a standard error.
+      A state that starts at random is drawn anew for each of --seeds, which gives a standard error.
 
       Example:
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
@@ -46,39 +50,25 @@ struct Eval: Verb {
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(
-    help: "File of text, or of records (compressed or not) that are texts or questions.",
-    completion: .file())
-  var data: String
+  @OptionGroup(title: mainOptions) var main: MainOptions
 
-  @Option(help: "Numbers of recurrences, such as 1,2,4,8; the model's own number by default.")
-  var recurrence: RecurrenceList?
+  @OptionGroup(title: "Questions") var questions: QuestionOptions
 
-  @Option(help: "Recurrences whose keys and values are kept, such as 1,2,4; for a text's loss.")
+  @Option(help: "Numbers of recurrences whose keys and values are kept, such as 1,2,4.")
   var cacheWindow: RecurrenceList?
-
-  @Option(help: "What to measure; by default what the data's first record is made for.")
-  var task: EvalTask?
 
   @Option(
     help: ArgumentHelp(
-      "Date that the chat template of a model writes into conversations.", valueName: "yyyy-mm-dd"))
+      "Date that the model's chat template writes into conversations.", valueName: "yyyy-mm-dd"))
   var date: TemplateDate?
 
-  @Option(help: "Tokens a window.") var sequenceLength = 256
-
-  @Option(help: "Most windows; all of the text by default.") var windows: Int?
+  @Option(help: "Tokens per window.") var sequenceLength = 256
 
   @Option(help: "Windows, or questions answered in words, that run together.") var batchSize = 4
 
   @Option(help: "Number of different start states to average over.") var seeds = 1
 
-  @Option(help: "First seed of the start states.") var seed: UInt64 = 0
-
-  @OptionGroup(title: "Questions") var questions: QuestionOptions
-
-  @Option(help: "Write the curve over the recurrences to this SVG file.", completion: .file())
-  var svg: String?
+  @Option(help: "First seed for the start states.") var seed: UInt64 = 0
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions
@@ -86,43 +76,82 @@ struct Eval: Verb {
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(
+      help: "File of text, or of records (compressed or not) with texts or questions.",
+      completion: .file())
+    var data: String
+
+    @Option(help: "Numbers of recurrences, such as 1,2,4,8; the model's own number by default.")
+    var recurrence: RecurrenceList?
+
+    @Option(help: "What to measure; by default what the data's first record is made for.")
+    var task: EvalTask?
+
+    @Option(help: "At most this many windows; the whole text by default.") var windows: Int?
+
+    @Option(help: "Write the curve over the recurrences to this SVG file.", completion: .file())
+    var svg: String?
+  }
+
+  private var data: String { main.data }
+
   func validate() throws {
     guard (2...1 << 24).contains(sequenceLength) else {
-      throw ValidationError("--sequence-length is from 2 to 16777216.")
+      throw ValidationError("--sequence-length must be from 2 to 16777216.")
     }
-    guard (1...1 << 20).contains(batchSize), (1...1 << 20).contains(seeds), windows ?? 1 >= 1 else {
+    guard (1...1 << 20).contains(batchSize), (1...1 << 20).contains(seeds), main.windows ?? 1 >= 1
+    else {
       throw ValidationError(
-        "--batch-size and --seeds are from 1 to 1048576, --windows is at least 1.")
+        "--batch-size and --seeds must be from 1 to 1048576, --windows at least 1.")
     }
-    guard questions.by == nil || task != .loss else {
+    guard questions.by == nil || main.task != .loss else {
       throw ValidationError("--by tells questions apart, or documents with --task answers.")
     }
   }
 
   func perform(_ console: Console) throws -> EvalReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if recurrence != nil || cacheWindow != nil, opened.graph.recurrence == nil {
+    if main.recurrence != nil || cacheWindow != nil, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
-    let chart = try svg.map { try file(at: $0) }
+    let chart = try main.svg.map { try file(at: $0) }
     let hasRecords = try DataSniffer(data).kind.isRecords
-    let task = try task ?? (hasRecords ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
+    let task =
+      try main.task ?? (hasRecords ? EvalRecord.read(data, limit: 1).first?.task : nil) ?? .loss
     if task == .loss, questions.by != nil {
-      throw UsageError("--by does not go with the loss of a text", hint: "pass --task answers")
+      throw UsageError(
+        "--by cannot be combined with the loss of a text", hint: "pass --task answers")
     }
     if task != .loss, cacheWindow != nil {
       throw UsageError(
         "--cache-window is measured by the loss of a text",
         hint: "leave it out, or pass --task loss")
     }
-    let report: EvalReport =
+    let results: EvalReport.Results =
       switch task {
       case .loss: .loss(try measureLoss(opened, console))
       case .answers: .scores(try scoreDocuments(opened, console))
       case .exactMatch, .multipleChoice: .scores(try score(task, opened, console))
       }
+    var report = EvalReport(results)
+    report.next = try next(opened, isText: task == .loss, best: report.bestRecurrence)
     try chart?.publish(Array(report.chart.svg().utf8))
     return report
+  }
+
+  /// A source is retrofitted, a package that was not trained yet is, and a trained one is put to use.
+  private func next(_ opened: OpenedModel, isText: Bool, best: Int?) throws -> String? {
+    guard let body = opened.graph.recurrence else {
+      return isText
+        ? NextCommand.layers(model, data: data) : NextCommand.retrofit(opened.graph, at: model)
+    }
+    let manifest = try opened.checkpoint.sideFiles.first { $0.name == Manifest.name }
+      .map { try Manifest($0.region) }
+    return manifest?.isTrained ?? true
+      ? NextCommand.generate(model, recurrence: best ?? body.meanRecurrence)
+      : NextCommand.train(model)
   }
 
   private func file(at path: String) throws -> StagedOutput {
@@ -132,7 +161,7 @@ struct Eval: Verb {
   /// The depths to run at; a single nil for a source model.
   private func depths(_ graph: ModelGraph) -> [Int?] {
     guard let body = graph.recurrence else { return [nil] }
-    return recurrence?.values ?? [body.meanRecurrence]
+    return main.recurrence?.values ?? [body.meanRecurrence]
   }
 
   /// A state that is not random needs one run only.
@@ -145,7 +174,7 @@ struct Eval: Verb {
   private func measureLoss(_ opened: OpenedModel, _ console: Console) throws -> LossReport {
     let tokenizer = try opened.tokenizer()
     let windows = try TokenWindows(
-      data, by: tokenizer, length: sequenceLength, count: self.windows, date: date)
+      data, by: tokenizer, length: sequenceLength, count: main.windows, date: date)
     guard windows.windows.contains(where: { $0.labels.contains { $0 >= 0 } }) else {
       // Windows of documents are made of whatever there is.
       if windows.areOfDocuments, !windows.windows.isEmpty {

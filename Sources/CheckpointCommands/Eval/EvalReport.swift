@@ -5,30 +5,46 @@ import Platform
 import Scoring
 
 /// What `ckpt eval` measured.
-enum EvalReport: Report {
-  case loss(LossReport)
-  case scores(ScoreReport)
+struct EvalReport: Report {
+  /// Loss of a text, or scores of questions or documents.
+  enum Results {
+    case loss(LossReport)
+    case scores(ScoreReport)
+  }
 
   static let command = "eval"
 
+  var results: Results
+  var next: String?
+
+  init(_ results: Results) { self.results = results }
+
   var json: JSONObject {
-    switch self {
+    switch results {
     case .loss(let report): report.json
     case .scores(let report): report.json
     }
   }
 
   var text: String {
-    switch self {
+    switch results {
     case .loss(let report): report.text
     case .scores(let report): report.text
     }
   }
 
   var chart: LineChart {
-    switch self {
+    switch results {
     case .loss(let report): report.chart
     case .scores(let report): report.chart
+    }
+  }
+
+  /// The number of recurrences that did best, the least of equals; nil for a source model.
+  var bestRecurrence: Int? {
+    switch results {
+    case .loss(let report): report.bestRecurrence
+    case .scores(let report): report.bestRecurrence
     }
   }
 }
@@ -76,11 +92,13 @@ struct LossReport {
     ]
   }
 
+  var bestRecurrence: Int? { results.min { $0.loss < $1.loss }?.recurrence }
+
   private var hasCaches: Bool { results.contains { $0.cache != nil } }
 
   var text: String {
     var table = TextTable(
-      [("r", .right)] + (hasCaches ? [("window", .right), ("bytes a token", .right)] : []) + [
+      [("r", .right)] + (hasCaches ? [("window", .right), ("bytes/token", .right)] : []) + [
         ("loss", .right), ("±", .right), ("perplexity", .right), ("bits/byte", .right),
         ("tokens", .right),
       ])
@@ -110,7 +128,7 @@ struct LossReport {
     return LineChart(
       title: "loss by \(isByWindow ? "cache window" : "recurrence")"
         + (hasError ? ", ± standard error" : ""),
-      xLabel: isByWindow ? "recurrences kept W" : "recurrences r", yLabel: "nats a token",
+      xLabel: isByWindow ? "recurrences kept W" : "recurrences r", yLabel: "nats per token",
       xIsLogarithmic: true, series: series)
   }
 

@@ -16,29 +16,30 @@ struct QuestionOptions: ParsableArguments {
   @Option(help: "Examples with their answers in each prompt.") var shots = 0
 
   @Option(
-    help: "File of the examples; by default the first records of the data, then not asked.",
+    help:
+      "File of the examples; by default the first records of the data, which are not asked then.",
     completion: .file())
   var shotsFrom: String?
 
-  @Option(help: "Most questions; all of them by default.") var limit: Int?
+  @Option(help: "At most this many questions; all by default.") var limit: Int?
 
-  @Option(help: "Most tokens of an answer.") var maxTokens = 256
+  @Option(help: "At most this many tokens per answer.") var maxTokens = 256
 
   @Option(help: "End an answer before this text; repeatable; by default where the prompt recurs.")
   var stop: [String] = []
 
-  @Option(help: "How answers are compared: number or text; each as its own answer asks by default.")
+  @Option(help: "How to compare answers; by default as each record's own answer calls for.")
   var match: AnswerMatch?
 
   @Option(
-    help: "Write what the model said to each question to this JSONL file.", completion: .file())
+    help: "Write the model's answer to each question to this JSONL file.", completion: .file())
   var samples: String?
 
-  @Option(help: "Score the records of each value of this field apart too.") var by: String?
+  @Option(help: "Also score the records of each value of this field separately.") var by: String?
 
   func validate() throws {
     if shots < 0 || limit ?? 1 < 1 || maxTokens < 1 {
-      throw ValidationError("--shots is from 0 on, --limit and --max-tokens are at least 1.")
+      throw ValidationError("--shots must be 0 or more, --limit and --max-tokens at least 1.")
     }
     if stop.contains("") { throw ValidationError("--stop needs a text.") }
   }

@@ -80,6 +80,14 @@ struct ScoreReport {
     return object
   }
 
+  var bestRecurrence: Int? {
+    func score(_ result: ScoreResult) -> Double {
+      measures.first.map { result.statistics($0).mean } ?? 0
+    }
+    // Of equals, the last to be the maximum is the first here.
+    return results.reversed().max { score($0) < score($1) }?.recurrence
+  }
+
   var text: String {
     let columns = measures.flatMap { [($0, TextTable.Alignment.right), ("±", .right)] }
     var heads: [(String, TextTable.Alignment)] = [("r", .right)]

@@ -14,12 +14,12 @@ struct Export: Verb {
     abstract: "Write a recurrent model for transformers, vLLM or mlx-lm.",
     discussion: """
       --to transformers writes a folder with modelling code: AutoModelForCausalLM loads it with \
-      trust_remote_code=True, vLLM serves it at the recurrences that --recurrence says, and every \
-      command here reads it, also after training and save_pretrained. --to mlx writes a folder that \
-      mlx-lm loads the same way. --to unrolled writes a plain model of the family, the core's layers \
-      one after another, where that computes exactly the same, and says why where it does not. The card \
-      of a folder that recurs says how deep is safe, where the package's VERIFICATION.json has a \
-      certificate of its weights (`ckpt verify --stability`) and no other type is asked for.
+      trust_remote_code=True, vLLM serves it with as many recurrences as --recurrence says, and every \
+      command here reads it, even after training and save_pretrained. --to mlx writes a folder that \
+      mlx-lm loads in the same way. --to unrolled writes a plain model of the family, with the core's \
+      layers one after another, if that computes exactly the same, and says why not if it does not. \
+      The card of a recurrent folder says how deep is safe, provided that the package's \
+      VERIFICATION.json certifies its weights (`ckpt verify --stability`) and they keep their type.
 
       Example:
         ckpt export run/package --to transformers --recurrence 8 -o smollm2-hf
@@ -37,14 +37,20 @@ struct Export: Verb {
     case unrolled
   }
 
-  @Argument(help: "Recurrent model: a package or its tar, or an exported folder.") var model: String
-  @Option(help: "What to write: transformers, mlx or unrolled.") var to: Target
-  @Option(name: [.short, .customLong("output")], help: "Folder to write.") var outputPath: String
-  @Option(help: "Recurrences of the folder: of a call that says none, and unrolled.")
+  @Argument(
+    help: "Recurrent model: a package or its tar, or an exported folder.", completion: .file())
+  var model: String
+  @Option(help: "What to write.") var to: Target
+  @Option(
+    name: [.short, .customLong("output")], help: "Folder to write.",
+    completion: .directory)
+  var outputPath: String
+  @Option(
+    help: "Recurrences that the folder runs unless a call says otherwise, or that are unrolled.")
   var recurrence: Int?
-  @Option(help: "Type of all tensors: f32, f16 or bf16; as they are by default.")
+  @Option(help: "Type of all tensors; unchanged by default.")
   var dtype: SaveType?
-  @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
+  @Option(help: "At most this many bytes of tensors per weight file, such as 5GB.")
   var maxShardSize: ByteCountArgument?
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @OptionGroup var replacement: ForceOption
@@ -56,7 +62,7 @@ struct Export: Verb {
       throw ValidationError("--to unrolled needs --recurrence.")
     }
     guard recurrence.map({ (1...10_000).contains($0) }) ?? true else {
-      throw ValidationError("--recurrence is a number from 1 to 10000.")
+      throw ValidationError("--recurrence must be from 1 to 10000.")
     }
   }
 

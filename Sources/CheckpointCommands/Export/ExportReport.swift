@@ -2,6 +2,7 @@ import ByteIO
 import JSON
 import ModelGraph
 import RecurrentPackage
+import Reports
 import TransformersExport
 
 /// What `ckpt export` wrote.
@@ -16,6 +17,11 @@ struct ExportReport: Report {
   var folder: ExportedFolder
   var written: WrittenPackage
   var warnings: [Warning]
+
+  var next: String? {
+    target == .unrolled
+      ? NextCommand.generate(output, recurrence: nil) : NextCommand.verify(output)
+  }
 
   var json: JSONObject {
     [

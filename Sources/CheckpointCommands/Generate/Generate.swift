@@ -18,13 +18,13 @@ struct Generate: Verb {
     abstract: "Continue prompts; only the continuations go to standard output.",
     discussion: """
       BOS is put before the prompt when the tokenizer's configuration says so. Every pass through the \
-      core keeps keys and values of its own, so the cache has p + c * r + d entries a token.
+      core keeps keys and values of its own, so the cache has p + c * r + d entries per token.
 
-      A file of --prompts has one a line, or records with the field prompt and perhaps seed; the field \
-      messages instead is a conversation, which the assistant goes on with. They run together, --batch at \
-      a time, and each gets the tokens that it would get alone with its seed: --seed plus its number \
-      from 0, or its own. Continuations come in the prompts' order: a line each, line breaks and \
-      backslashes written as \\n and \\\\; with --json, a document a line.
+      A file of --prompts has one per line, or records with the field prompt and perhaps seed; the field \
+      messages instead holds a conversation for the assistant to continue. They run together, --batch at \
+      a time, and each gets the tokens that it would get alone with its seed: its own, or --seed plus \
+      its number from 0. Continuations come in the order of the prompts, one per line, with line breaks \
+      and backslashes written as \\n and \\\\; with --json, one document per line.
 
       Example:
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
@@ -37,54 +37,47 @@ struct Generate: Verb {
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
 
-  @Option(help: "Text to continue; - reads it from standard input.") var prompt: String?
+  @OptionGroup(title: mainOptions) var main: MainOptions
 
   @Option(
     help: "File of prompts: one a line, or records with the field prompt or messages.",
     completion: .file())
   var prompts: String?
 
-  @Option(help: "Prompts of a file that run together.") var batch = 16
-
-  @Flag(help: "Take the prompt as a user's message, in the model's own chat template.")
-  var chat = false
+  @Option(help: "Prompts of the file that run together.") var batch = 16
 
   @Option(
     help: ArgumentHelp(
       "Date that the chat template writes; today's by default.", valueName: "yyyy-mm-dd"))
   var date: TemplateDate?
 
-  @Option(help: "Recurrences; the model's own number by default.") var recurrence: Int?
+  @Option(help: "Draw only from the K most likely tokens.") var topK: Int?
 
-  @Option(help: "Most tokens to make.") var maxTokens = 64
-
-  @Option(help: "0 is greedy; larger is more random.") var temperature = 0.0
-
-  @Option(help: "Draw from the K most likely tokens only.") var topK: Int?
-
-  @Option(help: "Draw from the most likely tokens of this joint probability only.")
+  @Option(help: "Draw only from the most likely tokens that together have this probability.")
   var topP = 1.0
 
-  @Option(help: "Seed of the draws and of the start state.") var seed: UInt64 = 0
+  @Option(help: "Seed for the draws and the start state.") var seed: UInt64 = 0
 
   @Option(help: "Stop before this text; repeatable.") var stop: [String] = []
 
-  @Option(help: "Let each token stop recurring early: kl:LIMIT or latent:LIMIT.")
+  @Option(
+    help: "Let each token stop recurring early: kl:LIMIT or latent:LIMIT.",
+    completion: .list(["kl:", "latent:"]))
   var exit: ExitChoice?
 
   @Option(
     help: ArgumentHelp(
       """
-      Guess tokens (8 at a time) with few recurrences and check them together with all: the same \
-      tokens, sooner where the guesses are good.
+      Guess tokens (8 at a time) with few recurrences, and check them together with all: the same \
+      tokens, sooner if the guesses are good.
       """, valueName: "recurrences[:tokens]"))
   var draftRecurrence: DraftChoice?
 
   @Option(
     help: ArgumentHelp(
       """
-      Keep the keys and values of so many recurrences: each stands in the place of the one that went so \
-      many before it. A smaller cache, other numbers.
+      Keep the keys and values of so many recurrences: each takes the place of the one that came so \
+      many before it. A smaller cache, but different numbers.
       """, valueName: "recurrences"))
   var cacheWindow: Int?
 
@@ -93,23 +86,37 @@ struct Generate: Verb {
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(help: "Text to continue; - reads it from standard input.") var prompt: String?
+
+    @Option(help: "Recurrences; the model's own number by default.") var recurrence: Int?
+
+    @Option(help: "At most this many tokens.") var maxTokens = 64
+
+    @Option(help: "0 is greedy; larger is more random.") var temperature = 0.0
+
+    @Flag(help: "Take the prompt as a user's message, in the model's own chat template.")
+    var chat = false
+  }
+
   var writesLines: Bool { prompts != nil }
 
   func validate() throws {
-    if (prompt == nil) == (prompts == nil) {
+    if (main.prompt == nil) == (prompts == nil) {
       throw ValidationError("Give --prompt with a text, or --prompts with a file.")
     }
-    if !(1...1024).contains(batch) { throw ValidationError("--batch is from 1 to 1024.") }
-    if maxTokens < 1 { throw ValidationError("--max-tokens is at least 1.") }
-    guard (1...Model.mostRecurrences).contains(recurrence ?? 1) else {
-      throw ValidationError("--recurrence is from 1 to \(Model.mostRecurrences).")
+    if !(1...1024).contains(batch) { throw ValidationError("--batch must be from 1 to 1024.") }
+    if main.maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+    guard (1...Model.mostRecurrences).contains(main.recurrence ?? 1) else {
+      throw ValidationError("--recurrence must be from 1 to \(Model.mostRecurrences).")
     }
     guard (1...Model.mostRecurrences).contains(cacheWindow ?? 1) else {
-      throw ValidationError("--cache-window is from 1 to \(Model.mostRecurrences).")
+      throw ValidationError("--cache-window must be from 1 to \(Model.mostRecurrences).")
     }
-    if topK ?? 1 < 1 { throw ValidationError("--top-k is at least 1.") }
-    if !(temperature >= 0) || !(topP > 0 && topP <= 1) {
-      throw ValidationError("--temperature is from 0 on, --top-p above 0 and at most 1.")
+    if topK ?? 1 < 1 { throw ValidationError("--top-k must be at least 1.") }
+    if !(main.temperature >= 0) || !(topP > 0 && topP <= 1) {
+      throw ValidationError("--temperature must be 0 or more, --top-p above 0 and at most 1.")
     }
     if stop.contains("") { throw ValidationError("--stop needs a text.") }
     if draftRecurrence != nil { try validateDraft() }
@@ -118,22 +125,23 @@ struct Generate: Verb {
   private func validateDraft() throws {
     if exit != nil {
       throw ValidationError(
-        "--draft-recurrence checks each token at the full depth: it does not go with --exit.")
+        "--draft-recurrence checks each token at the full depth: it cannot be combined with --exit."
+      )
     }
     if cacheWindow != nil {
       throw ValidationError(
-        "--draft-recurrence needs keys and values of every recurrence: it does not go with "
+        "--draft-recurrence needs keys and values of every recurrence: it cannot be combined with "
           + "--cache-window.")
     }
     if prompts != nil, batch != 1 {
-      throw ValidationError("--draft-recurrence goes on with one text at a time: add --batch 1.")
+      throw ValidationError("--draft-recurrence continues one text at a time: add --batch 1.")
     }
   }
 
   func perform(_ console: Console) throws -> GenerateReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
     let isAboutDepth =
-      recurrence != nil || exit != nil || draftRecurrence != nil || cacheWindow != nil
+      main.recurrence != nil || exit != nil || draftRecurrence != nil || cacheWindow != nil
     if isAboutDepth, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
@@ -142,7 +150,7 @@ struct Generate: Verb {
       try continueFile(PromptFile(prompts), opened, tokenizer, console)
       return .written
     }
-    let text = try prompt == "-" ? Self.standardInput() : prompt ?? ""
+    let text = try main.prompt == "-" ? Self.standardInput() : main.prompt ?? ""
     return try .one(continueOne(text, opened, tokenizer, console))
   }
 
@@ -178,7 +186,7 @@ struct Generate: Verb {
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
       opened.load(on: threading.compute(), as: holding.weights), sequences: places,
-      recurrence: recurrence, cacheWindow: cacheWindow, draft: draftRecurrence?.rule)
+      recurrence: main.recurrence, cacheWindow: cacheWindow, draft: draftRecurrence?.rule)
   }
 
   private func generator(
@@ -189,8 +197,9 @@ struct Generate: Verb {
 
   private func prompt(_ ids: [Int32], _ opened: OpenedModel, seed: UInt64) -> Prompt {
     Prompt(
-      ids, limit: min(maxTokens, opened.graph.sizes.context - ids.count),
-      sampler: Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed), seed: seed)
+      ids, limit: min(main.maxTokens, opened.graph.sizes.context - ids.count),
+      sampler: Sampler(temperature: main.temperature, topK: topK, topP: topP, seed: seed),
+      seed: seed)
   }
 
   private static func standardInput() throws -> String {
@@ -204,7 +213,7 @@ struct Generate: Verb {
   private func tokens(
     of prompt: String, _ messages: [JSONValue]?, _ tokenizer: Tokenizer
   ) throws -> [Int32] {
-    guard chat || messages != nil else {
+    guard main.chat || messages != nil else {
       return try tokenizer.encode(prompt, addSpecialTokens: true)
     }
     guard let template = tokenizer.chatTemplate else {
@@ -257,7 +266,8 @@ struct Generate: Verb {
     if !output.quiet {
       console.note(
         "\(grouped(made)) tokens for \(grouped(prompts.count)) prompts in \(fixed(seconds, 2)) s: "
-          + "\(fixed(Double(made) / seconds, 1)) tokens a second, the prompts' own time included")
+          + "\(fixed(Double(made) / seconds, 1)) tokens a second, including the time for the prompts"
+      )
     }
   }
 

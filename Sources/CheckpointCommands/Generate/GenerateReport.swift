@@ -43,7 +43,7 @@ struct ContinuationReport {
 
   /// How deep the tokens thought, for a person.
   var depthLine: String {
-    "\(continuation.made.count) tokens, \(fixed(meanDepth, 2)) recurrences a token, "
+    "\(continuation.made.count) tokens, \(fixed(meanDepth, 2)) recurrences per token, "
       + "at most \(continuation.depths.max() ?? 0)"
   }
 

@@ -1,5 +1,6 @@
 import ByteIO
 import JSON
+import Reports
 import Training
 
 /// What `ckpt inspect` found: a checkpoint, or a file of training data.
@@ -20,6 +21,7 @@ enum InspectOutcome: Report {
   var json: JSONObject { report.json }
   var text: String { report.text }
   var warnings: [Warning] { report.warnings }
+  var next: String? { report.next }
 }
 
 /// What is in a file of training data.
@@ -43,6 +45,7 @@ struct DataReport: Report {
   }
 
   var warnings: [Warning] { summary.warnings }
+  var next: String? { NextCommand.train("MODEL", data: summary.path) }
 
   var json: JSONObject {
     [

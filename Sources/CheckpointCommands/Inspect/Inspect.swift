@@ -12,8 +12,8 @@ struct Inspect: Verb {
     abstract: "Show what is in a checkpoint, or in a file of training data.",
     discussion: """
       MODEL is anything that holds weights: a Hugging Face folder, a .safetensors, .bin, .pt, .pth \
-      or .gguf file, or a package. Only headers are read, so the time does not depend on the size. Of \
-      training data (Parquet, Arrow, JSON, CSV, token ids), columns, rows and first records are shown.
+      or .gguf file, or a package. Only headers are read, so the size makes no difference. Of training \
+      data (Parquet, Arrow, JSON, CSV, token ids), it shows columns, rows and the first records.
 
       Example:
         ckpt inspect SmolLM2-135M
@@ -24,16 +24,16 @@ struct Inspect: Verb {
 
   @Argument(help: "File or folder.", completion: .file()) var model: String
 
-  @Flag(help: "List every tensor, not one line for all layers.")
+  @Flag(help: "List every tensor, instead of one line for all layers.")
   var full = false
 
-  @Option(help: "Show only the tensor of this name.")
+  @Option(help: "Show only the tensor with this name.")
   var tensor: String?
 
   @Flag(help: "With --tensor: read its values and show their statistics.")
   var stats = false
 
-  @Flag(help: "Read all data too, and look for NaN, infinities and wrong checksums.")
+  @Flag(help: "Also read all data, and look for NaN, infinities and wrong checksums.")
   var check = false
 
   @Flag(help: "List what a PyTorch pickle refers to, by severity.")

@@ -3,6 +3,7 @@ import Checkpoint
 import JSON
 import ModelGraph
 import Models
+import Reports
 import Tensors
 import TorchArchive
 
@@ -35,6 +36,13 @@ struct InspectReport: Report {
 
   var isOK: Bool { dataFaults?.isEmpty ?? true }
   var warnings: [Warning] { checkpoint.warnings }
+
+  /// Nothing after a question about one tensor, or where no model is known in the tensors.
+  var next: String? {
+    guard only == nil, let graph else { return nil }
+    return graph.recurrence == nil
+      ? NextCommand.retrofit(graph, at: checkpoint.path) : NextCommand.verify(checkpoint.path)
+  }
 
   /// The tensors without the names that share another's bytes.
   private var ownTensors: [TensorRecord] {

@@ -34,7 +34,7 @@ extension ModelGraph {
       }
       if !body.exitGate.isEmpty {
         parts.append(
-          PartCount(name: "exit gate", parameters: counts.exitGate, note: "not read, goes along"))
+          PartCount(name: "exit gate", parameters: counts.exitGate, note: "not read, only copied"))
       }
       parts.append(PartCount(name: "coda", parameters: counts.coda, note: number(body.coda)))
     }

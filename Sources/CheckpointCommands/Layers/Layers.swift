@@ -14,14 +14,15 @@ struct Layers: Verb {
     abstract: "Rank a model's layers by influence, and propose a selection.",
     discussion: """
       Runs a calibration text through the model. A layer's block influence is 1 - cos(x, y) and its \
-      angular distance arccos(cos(x, y)) / π, x its input and y its output (the last layer's before \
-      the final norm), each the mean over all positions. Rank 1 has the highest block influence.
+      angular distance arccos(cos(x, y)) / π, where x is its input and y its output (before the final \
+      norm for the last layer), both averaged over all positions. Rank 1 has the highest block \
+      influence.
 
-      The proposal takes the first layers as prelude and the last as coda, as the retrofitting paper \
-      found best, and as core the layers between that have the highest block influence, in the \
-      model's order; gaps are allowed. (The paper's own core is the layers just before the coda: \
-      what `ckpt retrofit` makes of counts alone.) Counts are its 4, 8 and 4 of 22 layers in \
-      proportion, unless given.
+      The proposal takes the first layers as prelude and the last as coda, which the retrofitting \
+      paper found best, and as core the layers in between with the highest block influence, in the \
+      model's order; gaps are allowed. (The paper's own core is the layers just before the coda, which \
+      `ckpt retrofit` takes when it is given counts alone.) Unless given, the counts are in proportion \
+      to the paper's 4, 8 and 4 of 22 layers.
 
       With --loops, every block of layers is tried as a core as well: looped on the weights as they \
       are, each pass damped, no layer dropped, and ranked by the loss of what is learned of the text \
@@ -36,11 +37,12 @@ struct Layers: Verb {
   @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
     String
 
-  @Option(help: "Text file.", completion: .file()) var data: String
+  @Option(help: "Calibration text: a file of text or records.", completion: .file()) var data:
+    String
 
-  @Option(help: "Tokens a window.") var sequenceLength = 256
+  @Option(help: "Tokens per window.") var sequenceLength = 256
 
-  @Option(help: "Most windows.") var windows = 16
+  @Option(help: "At most this many windows.") var windows = 16
 
   @Option(help: "Layers in the proposed prelude.") var prelude: Int?
   @Option(help: "Layers in the proposed core.") var core: Int?
@@ -53,9 +55,9 @@ struct Layers: Verb {
 
   func validate() throws {
     guard (2...1 << 24).contains(sequenceLength) else {
-      throw ValidationError("--sequence-length is from 2 to 16777216.")
+      throw ValidationError("--sequence-length must be from 2 to 16777216.")
     }
-    if windows < 1 { throw ValidationError("--windows is at least 1.") }
+    if windows < 1 { throw ValidationError("--windows must be at least 1.") }
     guard [0, 3].contains([prelude, core, coda].compactMap({ $0 }).count) else {
       throw ValidationError("--prelude, --core and --coda go together.")
     }

@@ -1,6 +1,7 @@
 import ByteIO
 import JSON
 import Recurrence
+import Reports
 import Verification
 
 /// What `ckpt layers` measured, and the selection it proposes.
@@ -61,6 +62,10 @@ struct LayersReport: Report {
     return json
   }
 
+  var next: String? {
+    NextCommand.retrofit(path, "--select \(loops?.best ?? selection.description)")
+  }
+
   var text: String {
     let (ranks, parts) = (ranks, parts)
     let highest = influences.map(\.blockInfluence).max() ?? 0
@@ -77,8 +82,7 @@ struct LayersReport: Report {
     }
     let rest = dropped.isEmpty ? "nothing" : LayerSelection.ranges(dropped)
     return "\(path) on \(data): \(windows) windows of \(sequenceLength) tokens\n" + table.text()
-      + "\nproposed, dropping \(rest):\n  ckpt retrofit \(path) --select \(selection) -o OUTPUT\n"
-      + (loops?.text(path) ?? "")
+      + "\nproposed: --select \(selection), dropping \(rest)\n" + (loops?.text ?? "")
   }
 
   /// A bar of at most 32 cells, to an eighth of a cell.

@@ -30,7 +30,7 @@ struct LoopReport {
   private static let shown = 12
 
   /// The selection to use: of the best healed one, else of the best loop.
-  private var best: String {
+  var best: String {
     if let best = healed.min(by: { $0.loss < $1.loss }) { return best.selection.description }
     return search.candidates.first.map { select($0.layers) } ?? ""
   }
@@ -67,8 +67,7 @@ struct LoopReport {
     ]
   }
 
-  /// - Parameter path: Of the model.
-  func text(_ path: String) -> String {
+  var text: String {
     var table = TextTable([("core", .left), ("layers", .right), ("loss", .right), ("", .right)])
     for candidate in search.candidates.prefix(Self.shown) {
       table.add([
@@ -85,8 +84,7 @@ struct LoopReport {
       \(fixed(search.source.mean, 4)) over \(grouped(search.source.count)) tokens
       \(table.text())\(all > Self.shown ? "(the best \(Self.shown) of \(all))\n" : "")
       \(chart.terminal(columns: 60, rows: 12))\(healedText)
-      the best of them:
-        ckpt retrofit \(path) --select \(best) -o OUTPUT
+      the best of them: --select \(best)
 
       """
   }

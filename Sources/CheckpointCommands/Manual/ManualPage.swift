@@ -82,7 +82,12 @@ struct ManualPage {
       default: names.joined(separator: ", ")
       }
     var text = argument["abstract"]?.string ?? ""
-    if let initial = argument["defaultValue"]?.string { text += " (default: \(initial))" }
+    let values = (argument["allValues"]?.array ?? []).compactMap(\.string)
+    let notes = [
+      values.isEmpty ? nil : "values: " + values.joined(separator: ", "),
+      argument["defaultValue"]?.string.map { "default: \($0)" },
+    ].compactMap { $0 }
+    if !notes.isEmpty { text += " (\(notes.joined(separator: "; ")))" }
     return [".TP", head, escaped(text)]
   }
 

@@ -6,8 +6,8 @@ struct ConfigOptions: ParsableArguments {
     name: .customLong("ignore-field"),
     help: ArgumentHelp(
       """
-      A field of config.json that has no effect on the numbers, though its family does not list it; \
-      may be given several times.
+      A field of config.json that has no effect on the numbers, although the model family does not \
+      list it; repeatable.
       """, valueName: "name"))
   var ignored: [String] = []
 

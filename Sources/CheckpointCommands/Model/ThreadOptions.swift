@@ -4,12 +4,12 @@ import Transformer
 
 /// How many threads compute.
 struct ThreadOptions: ParsableArguments {
-  @Option(name: [.short, .long], help: "Threads that compute; as many as processors by default.")
+  @Option(name: [.short, .long], help: "Compute threads; one per processor by default.")
   var threads: Int?
 
   func validate() throws {
     if let threads, threads < 1 || threads > 256 {
-      throw ValidationError("--threads is a number from 1 to 256.")
+      throw ValidationError("--threads must be from 1 to 256.")
     }
   }
 

@@ -7,8 +7,8 @@ extension WeightStorage: ExpressibleByArgument {}
 struct WeightOptions: ParsableArguments {
   @Option(
     help: """
-      How large matrices are held in memory: stored, as the file has them, or q8_0, rounded to eight \
-      bits: less memory, faster for one text at a time, and other numbers.
+      How to hold large matrices in memory: stored, as in the file, or q8_0, rounded to eight bits, \
+      which takes less memory and is faster for one text at a time, but changes the numbers.
       """)
   var weights = WeightStorage.stored
 }

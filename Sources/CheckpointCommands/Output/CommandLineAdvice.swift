@@ -129,7 +129,7 @@ struct CommandLineAdvice {
   private var place: String { command.map { " of `ckpt \($0)`" } ?? "" }
 
   private var help: String {
-    "`ckpt \(command.map { $0 + " " } ?? "")--help` tells what there is"
+    "`ckpt \(command.map { $0 + " " } ?? "")--help` lists what there is"
   }
 
   private var commands: [String] {

@@ -24,17 +24,17 @@ enum ForeignWords {
   /// Options of trainers, and what says the same to `ckpt train`.
   static let training: [String: String] = {
     var answers = [
-      "--epochs": "write --set data.epochs=N for most passes; --steps says how long a run is",
+      "--epochs": "write --set data.epochs=N to limit the passes; --steps says how long a run is",
       "--gradient-accumulation-steps":
         "--batch-size counts all sequences of a step; --micro-batch-size says how many run at once",
       "--per-device-train-batch-size":
         "--micro-batch-size says how many sequences run at once, --batch-size how many a step has",
       "--bf16": "write --precision bf16",
       "--fp32": "write --precision float32",
-      "--fp16": "fp16 is not computed in; write --precision bf16",
+      "--fp16": "fp16 is not supported; write --precision bf16",
       "--lora": "write --mode lora",
       "--gradient-checkpointing":
-        "write --memory-budget BYTES: what does not fit is computed again",
+        "write --memory-budget BYTES: what does not fit is recomputed",
       "--max-grad-norm": "write --set optimizer.clip=NUMBER",
     ]
     for (words, option) in [

@@ -17,9 +17,13 @@ struct OutputOptions: ParsableArguments {
   @Flag(name: [.short, .long], help: "Print results and errors only.")
   var quiet = false
 
-  @Option(help: "How progress is shown on standard error: auto, none or plain.")
+  @Option(help: "How to show progress on standard error.")
   var progress = ProgressStyle.auto
 }
+
+/// The section of a long command's help that comes first: at most five options, those that matter
+/// most.
+let mainOptions = "Main options"
 
 /// Replacing existing output.
 struct ForceOption: ParsableArguments {

@@ -1,5 +1,6 @@
 import ByteIO
 import JSON
+import Reports
 
 /// Which way a package went: into one file, or out of it.
 protocol ArchiveDirection {
@@ -13,7 +14,7 @@ protocol ArchiveDirection {
 struct ArchiveReport<Direction: ArchiveDirection>: Report {
   static var command: String { Direction.command }
 
-  var next: String? { "ckpt verify \(shellWord(output))" }
+  var next: String? { NextCommand.verify(output) }
 
   var output: String
   var byteCount: Int

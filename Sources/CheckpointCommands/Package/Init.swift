@@ -5,15 +5,16 @@ import JSON
 import ModelGraph
 import Models
 import RecurrentPackage
+import Reports
 import Tensors
 
 /// `ckpt init`: a model of given sizes that knows nothing yet.
 struct Init: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Write a source model with random weights, to be trained from nothing.",
+    abstract: "Write a source model with random weights, to train from scratch.",
     discussion: """
-      Matrices are drawn from a normal distribution with the configuration's initializer_range as \
-      standard deviation, truncated at three of them; norms change nothing, biases are zero. The same \
+      Matrices are drawn from a normal distribution whose standard deviation is the configuration's \
+      initializer_range, truncated at three of them; norms start neutral and biases at zero. The same \
       seed gives the same bytes on every machine. Weights beside the configuration are not read.
 
       Example:
@@ -29,11 +30,11 @@ struct Init: Verb {
     name: [.short, .customLong("output")], help: "Folder to write.", completion: .directory)
   var outputPath: String
   @Option(
-    help: "Folder whose tokenizer files are taken over; the configuration's own without it.",
+    help: "Folder to take the tokenizer's files from; the configuration's own by default.",
     completion: .directory)
   var tokenizer: String?
-  @Option(help: "Seed of the weights.") var seed: UInt64 = 0
-  @Option(help: "Type of the weights: f32, f16 or bf16.") var dtype = SaveType.f32
+  @Option(help: "Seed for the weights.") var seed: UInt64 = 0
+  @Option(help: "Type of the weights.") var dtype = SaveType.f32
   @OptionGroup var replacement: ForceOption
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -77,7 +78,7 @@ struct Init: Verb {
 struct InitReport: Report {
   static let command = "init"
 
-  var next: String? { "ckpt train \(shellWord(output)) --data FILE -o RUN" }
+  var next: String? { NextCommand.train(output) }
 
   var output: String
   var family: String

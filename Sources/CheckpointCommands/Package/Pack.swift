@@ -6,10 +6,10 @@ import RecurrentPackage
 /// `ckpt pack`: one file from a package folder.
 struct Pack: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Make one file of a package.",
+    abstract: "Pack a package into one file.",
     discussion: """
       The file is an uncompressed tar, which every command reads in place; with --compress it is \
-      smaller, for shipping, and must be unpacked. Every digest is checked first.
+      smaller for shipping, but has to be unpacked before it is used. Every digest is checked first.
 
       Example:
         ckpt pack TinyLlama-4-8-4 -o TinyLlama-4-8-4.tar

@@ -14,11 +14,11 @@ import Verification
 /// `ckpt retrofit`: a recurrent package from a source model.
 struct Retrofit: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Make a depth-recurrent package of a pretrained model.",
+    abstract: "Make a depth-recurrent package from a pretrained model.",
     discussion: """
-      Layers are numbered from 0. Counts mean the first layers for the prelude, and the last ones \
-      for core and coda; --select lists them, with ranges inclusive. What is not selected is dropped. \
-      A model that is recurrent already is written again in another dialect or type.
+      Layers are numbered from 0. Counts take the prelude from the first layers, and core and coda \
+      from the last; --select lists the layers, in ranges that include their ends. What is not selected \
+      is dropped. A model that is already recurrent is rewritten in another dialect or type.
 
       Example:
         ckpt retrofit TinyLlama-1.1B --prelude 4 --core 8 --coda 4 -o TinyLlama-4-8-4
@@ -27,23 +27,18 @@ struct Retrofit: Verb {
 
   @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
     String
-  @Option(
-    name: [.short, .customLong("output")], help: "Package folder to write.", completion: .file())
-  var outputPath: String?
+  @OptionGroup(title: mainOptions) var main: MainOptions
 
-  @Option(help: "Layers in the prelude, from the first on.") var prelude: Int?
-  @Option(help: "Layers in the core, before the coda.") var core: Int?
-  @Option(help: "Layers in the coda, up to the last.") var coda: Int?
-  @Option(help: "Layers of prelude, core and coda, such as 0-3/10-17/18-21.") var select: String?
   @Option(
-    help: "A published selection: \(LayerSelection.presets.map(\.name).joined(separator: ", ")).")
+    help: "A published selection: \(LayerSelection.presets.map(\.name).joined(separator: ", ")).",
+    completion: .list(LayerSelection.presets.map(\.name)))
   var preset: String?
 
   @OptionGroup var choices: RetrofitChoices
 
-  @Option(help: "Repository of the source, such as OWNER/NAME, for the model card.")
+  @Option(help: "The source's repository, such as OWNER/NAME, for the model card.")
   var baseModel: String?
-  @Option(help: "Most bytes of tensors in one weight file, such as 5GB.")
+  @Option(help: "At most this many bytes of tensors per weight file, such as 5GB.")
   var maxShardSize: ByteCountArgument?
   @Flag(help: "Allow values that become infinite in a cast.") var allowOverflow = false
   @Flag(help: "Show what would be written, to the last tensor, and write nothing.")
@@ -53,15 +48,26 @@ struct Retrofit: Verb {
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(
+      name: [.short, .customLong("output")], help: "Package folder to write.", completion: .file())
+    var outputPath: String?
+    @Option(help: "Layers in the prelude, from the first on.") var prelude: Int?
+    @Option(help: "Layers in the core, just before the coda.") var core: Int?
+    @Option(help: "Layers in the coda, up to the last.") var coda: Int?
+    @Option(help: "Layers of prelude, core and coda, such as 0-3/10-17/18-21.") var select: String?
+  }
+
   func validate() throws {
-    let counts = [prelude, core, coda].compactMap { $0 }.count
+    let counts = [main.prelude, main.core, main.coda].compactMap { $0 }.count
     guard counts == 0 || counts == 3 else {
       throw ValidationError("--prelude, --core and --coda go together.")
     }
-    guard (counts == 3 ? 1 : 0) + (select == nil ? 0 : 1) + (preset == nil ? 0 : 1) < 2 else {
+    guard (counts == 3 ? 1 : 0) + (main.select == nil ? 0 : 1) + (preset == nil ? 0 : 1) < 2 else {
       throw ValidationError("Give counts, --select or --preset, not several of them.")
     }
-    guard dryRun || outputPath != nil else {
+    guard dryRun || main.outputPath != nil else {
       throw ValidationError("Say where to write with -o, or pass --dry-run.")
     }
   }
@@ -90,12 +96,12 @@ struct Retrofit: Verb {
     let writer = try PackageWriter(
       contents, source: adapter.overlay(source.checkpoint), options: writing)
     var report = RetrofitReport(
-      model: model, output: outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
+      model: model, output: main.outputPath, plan: plan, source: adapter.overlay(source.checkpoint),
       byteCount: writer.byteCount,
       warnings: try source.checkpoint.warnings + source.graph.notes
         + faults + scaleWarnings(plan, options)
         + PackageContents.warnings(for: plan, of: checkpoint))
-    if let outputPath, !dryRun {
+    if let outputPath = main.outputPath, !dryRun {
       let written = try ByteProgress(console, output, "retrofit").following { progress in
         try writer.write(to: outputPath, progress: progress)
       }
@@ -145,9 +151,9 @@ struct Retrofit: Verb {
 
   private func selection(of graph: ModelGraph) throws -> LayerSelection? {
     let count = graph.blocks.count
-    if let select { return try LayerSelection(select, of: count) }
+    if let select = main.select { return try LayerSelection(select, of: count) }
     if let preset { return try LayerSelection(preset: preset, of: count) }
-    guard let prelude, let core, let coda else { return nil }
+    guard let prelude = main.prelude, let core = main.core, let coda = main.coda else { return nil }
     return try LayerSelection(prelude: prelude, core: core, coda: coda, of: count)
   }
 }

@@ -10,17 +10,17 @@ import Transformer
 struct RetrofitChoices: ParsableArguments {
   @Option(
     help: """
-      What the adapter [h, 2h] starts as, state columns first: prelude ([0|I]), state ([I|0]), \
+      How the adapter [h, 2h] starts, state columns first: prelude ([0|I]), state ([I|0]), \
       average, uniform (PyTorch's), takase (normal), add (none: additive injection), or a file that \
-      holds it.
+      has it.
       """, completion: .list(AdapterChoice.starts))
   var adapter = "prelude"
-  @Option(help: "How the state starts: huginn, width, zero, embedding or calibrated.")
+  @Option(help: "How the state starts.")
   var state = RetrofitOptions.State.huginn
   @Option(
     help: """
-      Text on which the prelude's output is measured: --state calibrated starts the state at that \
-      scale, and for others a scale far from it is told.
+      Text on which to measure the scale of the prelude's output: --state calibrated starts the state \
+      there, and other starts give a warning if they are far from it.
       """, completion: .file())
   var calibrateOn: String?
   @Flag(help: "Put a norm on the state after every pass of the core.") var coreNorm = false
@@ -28,11 +28,11 @@ struct RetrofitChoices: ParsableArguments {
   var head = RetrofitOptions.Head.untied
   @Option(help: "Names and configuration: raven (the published retrofits') or native.")
   var dialect = Dialect.raven
-  @Option(help: "Type of all tensors: keep, f32, f16, bf16 or f64.")
+  @Option(help: "Type of all tensors.")
   var dtype = StoredType.keep
-  @Option(help: "Seed of random start values.") var seed: UInt64 = 74
-  @Option(help: "Recurrences when none are asked for.") var meanRecurrence = 32
-  @Option(help: "Recurrences that are trained through.") var meanBackprop = 8
+  @Option(help: "Seed for random start values.") var seed: UInt64 = 74
+  @Option(help: "Recurrences that the model runs unless asked otherwise.") var meanRecurrence = 32
+  @Option(help: "Recurrences that training goes back through.") var meanBackprop = 8
 
   mutating func validate() throws {
     guard state != .calibrated || calibrateOn != nil else {
@@ -41,7 +41,7 @@ struct RetrofitChoices: ParsableArguments {
     let possible = 1...Model.mostRecurrences
     guard possible.contains(meanRecurrence), possible.contains(meanBackprop) else {
       throw ValidationError(
-        "--mean-recurrence and --mean-backprop are from 1 to \(Model.mostRecurrences).")
+        "--mean-recurrence and --mean-backprop must be from 1 to \(Model.mostRecurrences).")
     }
   }
 

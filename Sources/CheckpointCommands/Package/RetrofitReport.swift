@@ -3,6 +3,7 @@ import JSON
 import ModelGraph
 import Recurrence
 import RecurrentPackage
+import Reports
 import Tensors
 
 /// What a retrofit is, to the last tensor, and what was written of it.
@@ -10,7 +11,7 @@ struct RetrofitReport: Report {
   static let command = "retrofit"
 
   var next: String? {
-    output.map { "ckpt verify \(shellWord($0)) --source \(shellWord(model))" }
+    output.map { NextCommand.verify($0, source: model) }
   }
 
   var model: String

@@ -5,10 +5,10 @@ import RecurrentPackage
 /// `ckpt unpack`: a package folder from one file.
 struct Unpack: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Make a package folder of its tar.",
+    abstract: "Unpack a package's tar into a folder.",
     discussion: """
-      Compressed files are told by their content. Nothing is written under the output's name before \
-      every rule of the archive and every digest was checked.
+      Compressed files are recognised by their content. Nothing appears under the output's name until \
+      every rule of the archive and every digest has been checked.
 
       Example:
         ckpt unpack TinyLlama-4-8-4.tar.zst -o TinyLlama-4-8-4
@@ -20,8 +20,8 @@ struct Unpack: Verb {
   var outputPath: String
   @Option(
     help: """
-      Most bytes that a compressed file may have decompressed, such as 20GB; a hundred times its own \
-      without it.
+      Largest size that a compressed file may unpack to, such as 20GB; a hundred times its own size by \
+      default.
       """)
   var maxSize: ByteCountArgument?
   @OptionGroup var replacement: ForceOption

@@ -12,12 +12,12 @@ struct ReportCommand: Verb {
     commandName: "report",
     abstract: "Write one HTML page about a package and the runs that trained it.",
     discussion: """
-      The page is one file: it fetches nothing and needs no script. It shows which layers became \
-      prelude, core and coda, the parameters, where the package is from and whether its files are \
-      what its manifest says (exit code 1 when they are not), each run's curves and recipe, the \
-      held-out loss against the recurrences, how deep is safe (where the package's VERIFICATION.json has a \
-      certificate of its weights), and several runs by tokens and by FLOPs. Without \
-      PACKAGE, the last run's own is shown, where there is one.
+      The page is one file that fetches nothing and needs no script. It shows which layers became \
+      prelude, core and coda; the parameters; where the package comes from, and whether its files are \
+      what its manifest says (exit code 1 when they are not); each run's curves and recipe; the held-out \
+      loss by recurrence; how deep is safe, where the package's VERIFICATION.json certifies its weights; \
+      and several runs by tokens and by FLOPs. Without PACKAGE, it shows the last run's own, if there is \
+      one.
 
       Example:
         ckpt report run -o report.html
@@ -36,7 +36,7 @@ struct ReportCommand: Verb {
     let others = paths.filter { !runs.contains($0) }
     guard others.count <= 1 else {
       throw UsageError(
-        "\(others.joined(separator: " and ")) are no runs, and a report shows one package",
+        "\(others.joined(separator: " and ")) are not runs, and a report shows one package",
         hint: "a run's folder has metrics.jsonl")
     }
     try requireOutsidePackages(outputPath)

@@ -13,7 +13,7 @@ struct Trace: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Write logits, hidden states, latents, loss or gradients to a file.",
     discussion: """
-      IN is a safetensors file with input_ids [B, S], and if wanted labels [B, S] (aligned to the \
+      IN is a safetensors file with input_ids [B, S], and optionally labels [B, S] (aligned to the \
       logits, -100 ignored) and initial_state [B, S, hidden]. OUT holds logits [B, S, V], hidden \
       [L + 1, B, S, hidden], latent [B, S, hidden], loss [1] and grad.NAME, all float32.
 
@@ -34,10 +34,10 @@ struct Trace: Verb {
   @Option(help: "Recurrences N,K: N without gradient, then K with; N alone is N,0.")
   var recurrence: RecurrenceDepth?
 
-  @Option(help: "What to save: logits, hidden, latent, loss, gradients; several with commas.")
+  @Option(help: "What to save; several with commas between.")
   var save = TraceParts([.logits])
 
-  @Option(help: "Seed of the start state when the inputs give none.") var seed: UInt64 = 0
+  @Option(help: "Seed for the start state when the inputs give none.") var seed: UInt64 = 0
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions

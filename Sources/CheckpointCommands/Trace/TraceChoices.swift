@@ -21,6 +21,12 @@ struct TraceParts: ExpressibleByArgument, Equatable {
     guard found.count == names.count else { return nil }
     parts = Set(found)
   }
+
+  static var allValueStrings: [String] { TracePart.allCases.map(\.rawValue) }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+  var defaultValueDescription: String {
+    TracePart.allCases.filter(parts.contains).map(\.rawValue).joined(separator: ",")
+  }
 }
 
 /// `N`, or `N,K`: recurrences without gradient, then with, as the published code counts them.

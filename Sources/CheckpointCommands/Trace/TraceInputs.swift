@@ -145,6 +145,6 @@ struct TraceError: DiagnosedError, Equatable {
   var hint: String? {
     name == "logits"
       ? "write logits [B, S, V] of the same tokens, as `ckpt trace` does"
-      : "give input_ids [B, S] as I64, and if wanted labels [B, S] and initial_state [B, S, hidden]"
+      : "give input_ids [B, S] as I64, and optionally labels [B, S] and initial_state [B, S, hidden]"
   }
 }

@@ -1,6 +1,7 @@
 import ByteIO
 import JSON
 import Kernels
+import Reports
 
 /// One float32 tensor of a trace: a matrix of as many elements as the shape has.
 struct TracedTensor {
@@ -21,7 +22,7 @@ struct TraceReport: Report {
 
   var path: String
   var tensors: [(name: String, shape: [Int])]
-  /// In nats a token; nil when it was not wanted.
+  /// In nats per token; nil when it was not wanted.
   var loss: Double?
   /// Whether gradients were asked for, and no recurrence was with gradient.
   var lacksGradient: Bool
@@ -31,7 +32,7 @@ struct TraceReport: Report {
   var warnings: [Warning] {
     let none = Warning(
       "trace.no_gradient",
-      "no recurrence was with gradient, so those of the core are zero; give --recurrence N,K",
+      "no recurrence had a gradient, so those of the core are zero; give --recurrence N,K",
       file: path)
     return (lacksGradient ? [none] : [])
       + nonFinite.map {
@@ -40,6 +41,8 @@ struct TraceReport: Report {
           tensor: $0)
       }
   }
+
+  var next: String? { NextCommand.inspect(path) }
 
   var json: JSONObject {
     var object: JSONObject = [
@@ -57,6 +60,6 @@ struct TraceReport: Report {
     var table = TextTable([.left, .left])
     for tensor in tensors { table.add([tensor.name, "\(tensor.shape)"]) }
     return "\(path)\n" + table.text(indent: 2)
-      + (loss.map { "loss \(fixed($0, 4)) nats a token\n" } ?? "")
+      + (loss.map { "loss \(fixed($0, 4)) nats per token\n" } ?? "")
   }
 }

@@ -12,9 +12,9 @@ struct Runs: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Compare training runs in a table and a chart.",
     discussion: """
-      With --group, runs that differ by their seed are one line: their held-out loss where all runs have \
-      cost as many FLOPs, everything counted, as the one that cost the least, with the 95 % interval of \
-      its mean. Between two evaluations it is on the line that joins them.
+      With --group, runs that differ only in their seed become one line: their mean held-out loss once \
+      each has cost as many FLOPs, everything counted, as the cheapest run, with its 95 % interval. \
+      Between two evaluations the loss is interpolated linearly.
 
       Example:
         ckpt runs run-muon run-adamw
@@ -25,9 +25,9 @@ struct Runs: Verb {
   @Argument(help: "Run folders.", completion: .file()) var runs: [String] = []
   @Option(
     help: ArgumentHelp(
-      "Runs that differ by their seed; may be given several times.", valueName: "name=run,run"))
+      "Runs that differ only in their seed; repeatable.", valueName: "name=run,run"))
   var group: [RunGroup] = []
-  @Option(help: "What the loss is drawn against: tokens or flops; both without it.")
+  @Option(help: "What to draw the loss against; both by default.")
   var against: RunSummary.Axis?
   @Option(help: "File to write the chart to, as SVG.", completion: .file()) var svg: String?
   @OptionGroup var replacement: ForceOption
@@ -100,6 +100,8 @@ struct RunsReport: Report {
   /// One under another.
   var charts: [LineChart]
   var hasColor: Bool
+
+  var next: String? { NextCommand.report(runs.map(\.path)) }
 
   var json: JSONObject {
     [

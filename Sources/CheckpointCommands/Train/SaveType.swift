@@ -19,10 +19,10 @@ enum SaveType: String, ExpressibleByArgument, CaseIterable {
 
 /// What of a trained model is written.
 struct SaveChoices: ParsableArguments {
-  @Option(help: "Type of the trained package's tensors: f32, f16 or bf16.")
+  @Option(help: "Type of the trained package's tensors.")
   var saveDtype = SaveType.f32
   @Flag(
-    help: "In mode lora, write the factors and no package: RUN/factors, which PEFT reads.")
+    help: "In mode lora, write no package but the factors, to RUN/factors, which PEFT reads.")
   var factorsOnly = false
 
   var saving: TrainSession.Saving {

@@ -33,7 +33,7 @@ final class StepMeter: RunObserver {
   func show(_ plan: ActivationPlan, byteCount: Int) {
     guard showsEvents else { return }
     note(
-      "memory \(byteSize(byteCount)), of it \(byteSize(plan.byteCount)) for activations: "
+      "memory \(byteSize(byteCount)), \(byteSize(plan.byteCount)) of it for activations: "
         + "\(plan.sequences) sequences at once, \(plan.kept) of \(plan.executions) block "
         + "executions kept")
   }
@@ -42,8 +42,8 @@ final class StepMeter: RunObserver {
 
   func show(_ event: Trainer.Event) {
     switch event {
-    case .resumed(let step?, let total): note("goes on after step \(step) of \(total)")
-    case .resumed(nil, _): note("there is no checkpoint to go on from: starts again at step 1")
+    case .resumed(let step?, let total): note("going on after step \(step) of \(total)")
+    case .resumed(nil, _): note("there is no checkpoint to go on from: starting again at step 1")
     case .step(let record, let total):
       if isBar {
         console.noteRaw(PrintedText.clearLine + bar(record.step, total) + " " + line(record, total))

@@ -3,7 +3,7 @@ import Platform
 
 /// Where tokenised data is kept.
 struct TokenCacheOptions: ParsableArguments {
-  @Option(help: "Folder of tokenised data; ~/.cache/ckpt without it.", completion: .file())
+  @Option(help: "Folder for tokenised data; ~/.cache/ckpt by default.", completion: .file())
   var cache: String?
 
   var folder: String {

@@ -14,9 +14,9 @@ struct Train: Verb {
     discussion: """
       The run folder receives metrics.jsonl, evaluations.jsonl, recipe.yaml, report.html, curve.svg, \
       checkpoints and the trained package. A run that was stopped goes on with --resume, and gives \
-      the same losses as one that was not; with more --steps it goes on after its end.
+      the same losses as one that was not; with more --steps, a finished run goes on past its end.
 
-      A ckpt built with the package trait MPI trains on several processes that share the batch: \
+      Built with the package trait MPI, ckpt trains in several processes that share the batch: \
       mpirun -n N ckpt train ….
 
       Example:
@@ -25,23 +25,22 @@ struct Train: Verb {
       """)
 
   @Argument(help: "Package, or source model.", completion: .file()) var model: String
-  @Option(name: [.short, .customLong("output")], help: "Run folder to write.", completion: .file())
-  var outputPath: String?
   @OptionGroup var choices: TrainChoices
   @Option(
     help: """
-      What the run may cost, such as 1e15, everything counted; it gets as many steps as that pays for.
+      FLOPs that the run may cost, such as 1e15, everything counted; it does as many steps as that pays \
+      for.
       """)
   var flops: Double?
-  @Option(help: "Threads that compute; all processors without it.") var threads: Int?
+  @Option(help: "Compute threads; one per processor by default.") var threads: Int?
   @OptionGroup var cache: TokenCacheOptions
   @OptionGroup var saving: SaveChoices
   @Flag(help: "Go on with the run in the output folder.") var resume = false
   @Flag(help: "Print the whole recipe and train nothing.") var printRecipe = false
   @Flag(
     help: """
-      Write tokens and a recipe that names them to the output folder, for training elsewhere, and \
-      train nothing.
+      Write tokens, and a recipe that names them, to the output folder, to train elsewhere; train \
+      nothing.
       """)
   var prepare = false
   @OptionGroup var replacement: ForceOption
@@ -49,17 +48,17 @@ struct Train: Verb {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard printRecipe || outputPath != nil else {
+    guard printRecipe || choices.main.outputPath != nil else {
       throw ValidationError("Say where the run goes with -o, or pass --print-recipe.")
     }
     guard !(resume && replacement.force) else {
       throw ValidationError("--resume and --force exclude each other.")
     }
     guard flops.map({ $0 > 0 && $0.isFinite }) ?? true else {
-      throw ValidationError("--flops is a positive number, such as 1e15.")
+      throw ValidationError("--flops must be a positive number, such as 1e15.")
     }
-    guard flops == nil || choices.steps == nil && !prepare && !printRecipe else {
-      throw ValidationError("--flops takes the place of --steps, in a run.")
+    guard flops == nil || choices.main.steps == nil && !prepare && !printRecipe else {
+      throw ValidationError("--flops takes the place of --steps, and is only for a run.")
     }
     guard !(resume && prepare) else {
       throw ValidationError("--resume and --prepare exclude each other.")
@@ -67,7 +66,7 @@ struct Train: Verb {
   }
 
   func perform(_ console: Console) throws -> TrainReport {
-    guard let outputPath, !printRecipe else {
+    guard let outputPath = choices.main.outputPath, !printRecipe else {
       return .recipe(try choices.applied(to: TrainingSettings()))
     }
     if prepare { return try prepareData(in: RunFolder(outputPath), console) }
@@ -85,7 +84,7 @@ struct Train: Verb {
       cache: TokenCache(cache.folder), observer: meter)
     let prepared = try PreparedData(data, in: folder.path, force: replacement.force)
     meter.endLine()
-    return .prepared(prepared)
+    return .prepared(prepared, for: model)
   }
 
   private func train(

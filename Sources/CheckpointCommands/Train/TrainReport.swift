@@ -2,13 +2,14 @@ import ByteIO
 import Charts
 import JSON
 import PackageTraining
+import Reports
 import Training
 import Transformer
 
 /// What a training run gave, or the recipe or the data of one.
 enum TrainReport: Report {
   case recipe(TrainingSettings)
-  case prepared(PreparedData)
+  case prepared(PreparedData, for: String)
   case run(TrainingOutcome, hasColor: Bool)
   /// The first process of a group reports.
   case elsewhere
@@ -19,9 +20,17 @@ enum TrainReport: Report {
 
   var warnings: [Warning] {
     switch self {
-    case .prepared(let data): data.warnings
+    case .prepared(let data, _): data.warnings
     case .run(let outcome, _): outcome.warnings
     default: []
+    }
+  }
+
+  var next: String? {
+    switch self {
+    case .prepared(let data, let model): NextCommand.train(model, recipe: data.recipe)
+    case .run(let outcome, _): outcome.next
+    case .recipe, .elsewhere: nil
     }
   }
 
@@ -29,7 +38,7 @@ enum TrainReport: Report {
     switch self {
     case .elsewhere: return [:]
     case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
-    case .prepared(let data): return data.json
+    case .prepared(let data, _): return data.json
     case .run(let outcome, _):
       let progress = outcome.progress
       return [
@@ -57,7 +66,7 @@ enum TrainReport: Report {
   var text: String {
     switch self {
     case .recipe(let settings): TrainingRecipe.text(of: settings)
-    case .prepared(let data): data.text
+    case .prepared(let data, _): data.text
     case .run(let outcome, let hasColor): outcome.text(hasColor: hasColor)
     case .elsewhere: ""
     }
@@ -65,6 +74,14 @@ enum TrainReport: Report {
 }
 
 extension TrainingOutcome {
+  /// What was not evaluated yet is; nothing where only factors were written, which others read.
+  fileprivate var next: String? {
+    guard written.contains(run.package) else { return nil }
+    return evaluations.isEmpty
+      ? NextCommand.eval(run.package, mean: recurrence)
+      : NextCommand.generate(run.package, recurrence: recurrence)
+  }
+
   /// A path that the run has written; null when it has not.
   fileprivate func path(_ path: String) -> JSONValue {
     written.contains(path) ? .string(path) : .null

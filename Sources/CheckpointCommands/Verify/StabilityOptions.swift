@@ -7,25 +7,20 @@ import Training
 import Transformer
 import Verification
 
-/// The text on which the state's stability is measured.
+/// How much of a text the state's stability is measured on.
 struct StabilityOptions: ParsableArguments {
-  @Option(
-    name: .customLong("stability"),
-    help: "File of text or records on which to follow the state to r = 64.", completion: .file())
-  var data: String?
+  @Option(help: "Tokens per window of the text of --stability.") var sequenceLength = 128
 
-  @Option(help: "Tokens of each window of that text.") var sequenceLength = 128
-
-  @Option(help: "Most windows of that text.") var windows = 2
+  @Option(help: "At most this many windows of it.") var windows = 2
 
   func validate() throws {
     guard (2...1 << 20).contains(sequenceLength), windows >= 1 else {
-      throw ValidationError("--sequence-length is from 2 to 1048576, --windows is at least 1.")
+      throw ValidationError("--sequence-length must be from 2 to 1048576, --windows at least 1.")
     }
   }
 
-  /// The windows; none where no text is given.
-  func texts(_ opened: OpenedModel) throws -> [StabilityMeter.Text] {
+  /// The windows of the text in the file `data`; none where no text is given.
+  func texts(_ data: String?, _ opened: OpenedModel) throws -> [StabilityMeter.Text] {
     guard let data else { return [] }
     guard sequenceLength <= opened.graph.sizes.context else {
       throw TransformerError(

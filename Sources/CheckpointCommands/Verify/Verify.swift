@@ -6,6 +6,7 @@ import Kernels
 import ModelGraph
 import Models
 import RecurrentPackage
+import Reports
 import Tensors
 import Transformer
 import Verification
@@ -18,14 +19,15 @@ struct Verify: Verb {
       Checks the digests of every file and tensor; the copied tensors against the source's bytes, and \
       the cast, decoded and initialised ones against what they were computed from, byte for byte; the \
       hidden states and logits at r = 1 against the source restricted to the selected layers, bit for \
-      bit; the graph that ships against the formulas in float64; decoding over the cache against one \
-      pass; and the state for r = 1 to 64. Without --source the numbers are compared with the \
-      package's own layers in a straight line. A folder without a manifest, such as one that \
-      transformers saved, is asked what needs none.
+      bit; the package's graph against the formulas in float64; decoding with the cache against a \
+      single pass; and the state for r = 1 to 64. Without --source, the numbers are compared with the \
+      package's own layers in a straight line. A folder without a manifest, such as one saved by \
+      transformers, gets the checks that need none.
 
-      --stability follows the state on a text to r = 64 besides: its steps, its spectral radius (the \
-      largest eigenvalue of the derivative of state by state, by power iteration), the loss by r; and says \
-      whether it settles, drifts or explodes, and at which r the loss is safe.
+      --stability also follows the state on a text up to r = 64: its steps, its spectral radius (the \
+      largest eigenvalue of the derivative of one state by the one before, by power iteration) and the \
+      loss at each r. It says whether the state settles, drifts or explodes, and at which r the loss is \
+      safe.
 
       Example:
         ckpt verify smollm2-r --source SmolLM2-135M-Instruct.Q4_1.gguf
@@ -38,36 +40,47 @@ struct Verify: Verb {
     completion: .file())
   var package: String
 
-  @Option(help: "The model that the package was made from.", completion: .file()) var source:
-    String?
+  @OptionGroup(title: mainOptions) var main: MainOptions
 
   @Option(
     help: "File to run on: token ids as text, or input_ids [B, S] as safetensors.",
     completion: .file())
   var tokens: String?
 
-  @Option(
-    help: "Compare logits at r = 1 with this model's, or with a safetensors file's of --tokens.",
-    completion: .file())
-  var against: String?
-
-  @Flag(help: "Also put known faults into a copy, and require that each is caught.")
-  var selfTest = false
-
-  @OptionGroup(title: "Stability") var stability: StabilityOptions
-
-  @Option(
-    help: "Also write the report as JSON to this file, such as PACKAGE/VERIFICATION.json.",
-    completion: .file())
-  var report: String?
+  @OptionGroup var stability: StabilityOptions
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(help: "The model that the package was made from.", completion: .file())
+    var source: String?
+
+    @Flag(help: "Also put known faults into a copy, and require that each is caught.")
+    var selfTest = false
+
+    @Option(
+      help: "File of text or records on which to follow the state to r = 64.", completion: .file())
+    var stability: String?
+
+    @Option(
+      help: "Also write the report as JSON to this file, such as PACKAGE/VERIFICATION.json.",
+      completion: .file())
+    var report: String?
+
+    @Option(
+      help: """
+        Compare the logits at r = 1 with those of this model, or of a safetensors file that was made \
+        from --tokens.
+        """, completion: .file())
+    var against: String?
+  }
+
   func validate() throws {
-    if against?.hasSuffix(".safetensors") ?? false, tokens == nil {
+    if main.against?.hasSuffix(".safetensors") ?? false, tokens == nil {
       throw ValidationError("--against a file needs the --tokens that its logits belong to.")
     }
   }
@@ -76,33 +89,34 @@ struct Verify: Verb {
     try refuseWrongPath(package)
     let proven = try hasManifest() ? RecurrentPackage.open(package) : nil
     let opened = try OpenedModel(package, ignoring: configuration.ignoring)
-    let staged = try report.map {
+    let staged = try main.report.map {
       try requireOutsidePackages($0)
       return try StagedOutput(at: $0, isFolder: false, force: force.force, inputs: [], needed: 0)
     }
-    let texts = try stability.texts(opened)
+    let texts = try stability.texts(main.stability, opened)
     let verifier = try Verifier(
       package: proven, model: ReadableModel(graph: opened.graph, source: opened.checkpoint),
-      source: source.map { path in
+      source: main.source.map { path in
         let model = try OpenedModel(path, ignoring: configuration.ignoring)
         return (ReadableModel(graph: model.graph, source: model.checkpoint), model.inputs)
       },
       batch: tokens.map { try batch(at: $0, opened.graph) }, compute: try threading.compute())
     let total =
-      Verifier.checkCount + (against == nil ? 0 : 1) + (selfTest ? Fault.allCases.count : 0)
+      Verifier.checkCount + (main.against == nil ? 0 : 1)
+      + (main.selfTest ? Fault.allCases.count : 0)
     var progress = Progress(console, output, "verify", total: total)
     func note(_ check: Check) {
       progress.advance(note: "\(check.name) \(check.verdict.rawValue)")
     }
     var checks = try verifier.run(note)
-    if let against {
+    if let against = main.against {
       checks.append(
         try verifier.runsModel()
           ? comparison(verifier, against)
           : Check("against", .skipped, "weights are NaN or infinite; the model was not run"))
       checks.last.map(note)
     }
-    if selfTest { checks += try verifier.selfTest(note) }
+    if main.selfTest { checks += try verifier.selfTest(note) }
     progress.finish()
     var certificate: StabilityCertificate?
     if !texts.isEmpty {
@@ -118,7 +132,10 @@ struct Verify: Verb {
       path: package, root: proven.map { "\($0.manifest.root)" },
       canBePackage: !(opened.graph.recurrence?.meetsFinalNorm ?? false), checks: checks,
       stability: certificate,
-      notes: proven == nil ? opened.checkpoint.warnings + opened.graph.notes : [])
+      notes: proven == nil ? opened.checkpoint.warnings + opened.graph.notes : [],
+      next: proven?.manifest.isTrained ?? true
+        ? NextCommand.eval(package, mean: opened.graph.recurrence?.meanRecurrence)
+        : NextCommand.train(package))
     let value = document(
       command: VerifyReport.command, isOK: report.isOK, fields: report.json,
       warnings: report.warnings, errors: [])

@@ -7,10 +7,6 @@ import Verification
 struct VerifyReport: Report {
   static let command = "verify"
 
-  var next: String? {
-    root == nil ? nil : "ckpt train \(shellWord(path)) --data FILE -o RUN"
-  }
-
   var path: String
   /// Root digest of the package; nil where no manifest says one.
   var root: String?
@@ -21,6 +17,7 @@ struct VerifyReport: Report {
   var stability: StabilityCertificate?
   /// What is unusual about a model without a manifest.
   var notes: [Warning]
+  var next: String?
 
   var isOK: Bool { !checks.contains { $0.verdict == .failed } }
 
@@ -71,7 +68,7 @@ extension VerifyReport {
   private static func table(_ certificate: StabilityCertificate) -> String {
     var table = TextTable(StabilityCertificate.columns.map { ($0, .right) })
     for row in certificate.rows { table.add(row) }
-    return "\n\(certificate.extent); a step is the state's next change over its norm\n"
+    return "\n\(certificate.extent); a step is the state's next change divided by its norm\n"
       + table.text(indent: 2) + "\n"
   }
 }

@@ -49,8 +49,8 @@ extension GGUFField {
           entries.warnings.append(
             Warning(
               "gguf.windows_by_layer",
-              "which layers have a window is told layer by layer, since it is not as in other models of the "
-                + "family: older versions of llama.cpp pass over that"))
+              "which layers have a window is stored layer by layer, since it differs from other models of the "
+                + "family: older versions of llama.cpp ignore that"))
         }
       })
   }

@@ -91,7 +91,7 @@ struct GraphReader {
       graph.notes.append(
         Warning(
           "model.other_parts",
-          "\(others) tensors of the model's other parts, such as its vision tower, are not taken over"
+          "\(others) tensors of the model's other parts, such as its vision tower, are not copied"
         ))
     }
     return graph
@@ -309,12 +309,12 @@ struct GraphReader {
 
   private func notes(ignored: [String]) -> [Warning] {
     var notes = table.buffers.map {
-      Warning("model.buffer_dropped", "recomputed by every reader, so not taken over", tensor: $0)
+      Warning("model.buffer_dropped", "recomputed by every reader, so not copied", tensor: $0)
     }
     let unread = table.leftovers.filter { name in
       !otherParts.contains { TensorTable.bare(name).hasPrefix($0) }
     }.map {
-      Warning("model.unused_tensor", "not used by this architecture, so not taken over", tensor: $0)
+      Warning("model.unused_tensor", "not used by this architecture, so not copied", tensor: $0)
     }
     notes += unread
     for rule in table.prefixes.sorted(by: { $0.stored < $1.stored }) {
@@ -328,7 +328,7 @@ struct GraphReader {
     }
     if !ignored.isEmpty {
       let list = ignored.joined(separator: ", ")
-      notes.append(Warning("config.ignored", "fields passed over, as asked: \(list)"))
+      notes.append(Warning("config.ignored", "fields ignored, as asked: \(list)"))
     }
     return notes
   }

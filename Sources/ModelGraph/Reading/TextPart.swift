@@ -1,7 +1,7 @@
 import JSON
 
 /// The text part of a multimodal model's folder: a decoder of a family, whose configuration stands in
-/// `text_config`. The other parts are not taken over.
+/// `text_config`. The other parts are not copied.
 struct TextPart {
   /// The decoder's configuration, as a folder of its own would have it.
   let config: JSONObject

@@ -13,7 +13,7 @@ extension DataError {
       "formats: auto, " + DataKind.allCases.map(\.rawValue).joined(separator: ", ")
     case .unsupportedType: "store tokens as uint16, uint32, int32 or int64"
     case .notData:
-      "give text, JSON, CSV, Parquet, Arrow, a tar archive or token ids; where it is that all the same, "
+      "give text, JSON, CSV, Parquet, Arrow, a tar archive or token ids; if it is one of these all the same, "
         + "say so with --set data.format=FORMAT"
     case .wideText(let encoding): "convert it: iconv -f \(encoding) -t UTF-8 FILE > OUT"
     case .ambiguous: "say which with --set data.format=bin, or rename the file"

@@ -185,16 +185,16 @@ package struct DataError: DiagnosedError, Equatable {
     case .tokenOutOfRange(let id, let vocabulary):
       "token id \(id), the model's embedding has \(vocabulary) rows"
     case .recordTooLong(let limit): "a record has more than \(limit) bytes"
-    case .unknownFormat(let name): "\"\(name)\" is no data format"
-    case .notData(let what): "this is \(what), no training data"
+    case .unknownFormat(let name): "\"\(name)\" is not a data format"
+    case .notData(let what): "this is \(what), not training data"
     case .wideText(let encoding): "the text is \(encoding), not UTF-8"
     case .ambiguous(let reason): reason
-    case .oneObject: "one JSON object over several lines is no list of records"
+    case .oneObject: "one JSON object over several lines is not a list of records"
     case .badJSON(let reason): "not a JSON array of objects: \(reason)"
     case .badTable(let reason): reason
     case .cellCount(let count, let names): "\(count) cells under \(names) names"
-    case .preferences: "records with chosen and rejected answers are no training data here"
-    case .noFiles: "no file of data is there"
+    case .preferences: "records with chosen and rejected answers are not training data here"
+    case .noFiles: "there is no data file"
     case .severalSplits(let names): "it holds several splits: " + names.joined(separator: ", ")
     case .badDescription(let reason): reason
     case .mixedSource(let name): "token ids and documents cannot be one source: see \(name)"
@@ -204,7 +204,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .badHeader(let reason): "not a .npy file: \(reason)"
     case .unsupportedType(let type): "elements of type \(type) are not token ids"
     case .partialToken(let bytes, let width):
-      "\(bytes) bytes are no whole number of tokens of \(width) bytes"
+      "\(bytes) bytes are not a whole number of tokens of \(width) bytes"
     case .tooFewTokens(let found, let needed):
       "\(found) tokens, at least \(needed) are needed to train and to hold some out"
     case .noTokenizer: "text needs a tokenizer, and the package has none"
@@ -214,7 +214,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
     case .badCache(let reason): "the tokens are broken: \(reason)"
     case .noBorders: "nothing in the file says where its documents begin"
-    case .nothingLearned: "all of it is prompt, and nothing answer"
+    case .nothingLearned: "all of it is prompt, and none of it is the answer"
     }
   }
 

@@ -107,7 +107,7 @@ struct RecordText {
           record.place)
       }
       guard let role = Self.shareGPTRoles[from] else {
-        throw DataError(.badChat("nobody is called \"\(from)\""), path, record.place)
+        throw DataError(.badChat("there is no speaker called \"\(from)\""), path, record.place)
       }
       result.append(["role": .string(role), "content": .string(value)])
     }

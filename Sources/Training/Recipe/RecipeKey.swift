@@ -12,22 +12,27 @@ struct RecipeKey: Sendable {
   /// Takes the texts of the value, one unless it is a list; gives what is allowed when they are
   /// something else.
   let set: @Sendable (inout TrainingSettings, [String]) -> String?
+  /// Every value, or item of a list, that there is; empty where they are no closed set.
+  let values: [String]
 
   init(
-    list path: String, get: @escaping @Sendable (TrainingSettings) -> [String],
+    list path: String, of values: [String] = [],
+    get: @escaping @Sendable (TrainingSettings) -> [String],
     set: @escaping @Sendable (inout TrainingSettings, [String]) -> String?
   ) {
     self.path = path
+    self.values = values
     self.get = get
     self.set = set
     isList = true
   }
 
   init(
-    path: String, get: @escaping @Sendable (TrainingSettings) -> String,
+    path: String, of values: [String] = [], get: @escaping @Sendable (TrainingSettings) -> String,
     set: @escaping @Sendable (inout TrainingSettings, String) -> String?
   ) {
     self.path = path
+    self.values = values
     self.get = { [get($0)] }
     self.set = { set(&$0, $1.first ?? "") }
     isList = false
@@ -94,10 +99,11 @@ struct RecipeKey: Sendable {
 
   private static let optimizer: [RecipeKey] = [
     RecipeKey(
-      path: "optimizer.kind", get: { $0.optimizer.kind.rawValue },
+      path: "optimizer.kind", of: OptimizerSettings.Kind.allCases.map(\.rawValue),
+      get: { $0.optimizer.kind.rawValue },
       set: { settings, text in
         guard let kind = OptimizerSettings.Kind(rawValue: text) else {
-          return names(OptimizerSettings.Kind.allCases)
+          return OptimizerSettings.Kind.allCases.map(\.rawValue).joined(separator: ", ")
         }
         // Epsilon's default depends on the kind.
         if kind != settings.optimizer.kind {
@@ -125,6 +131,8 @@ struct RecipeKey: Sendable {
     real("schedule.floor", \.schedule.floor, 0...1),
   ]
 
+  private static let formats = ["auto"] + DataKind.allCases.map(\.rawValue)
+
   private static let data: [RecipeKey] = [
     RecipeKey(
       list: "data.sources", get: { $0.data.sources },
@@ -133,10 +141,9 @@ struct RecipeKey: Sendable {
         return nil
       }),
     RecipeKey(
-      path: "data.format", get: { $0.data.format },
+      path: "data.format", of: formats, get: { $0.data.format },
       set: { settings, text in
-        let known = ["auto"] + DataKind.allCases.map(\.rawValue)
-        guard known.contains(text) else { return known.joined(separator: ", ") }
+        guard formats.contains(text) else { return formats.joined(separator: ", ") }
         settings.data.format = text
         return nil
       }),
@@ -181,15 +188,11 @@ struct RecipeKey: Sendable {
 
 private typealias Place<Value> = any WritableKeyPath<TrainingSettings, Value> & Sendable
 
-private func names(_ values: [some RawRepresentable<String>]) -> String {
-  values.map(\.rawValue).joined(separator: ", ")
-}
-
 private func key(
-  _ path: String, get: @escaping @Sendable (TrainingSettings) -> String,
+  _ path: String, of values: [String] = [], get: @escaping @Sendable (TrainingSettings) -> String,
   set: @escaping @Sendable (inout TrainingSettings, String) -> String?
 ) -> RecipeKey {
-  RecipeKey(path: path, get: get, set: set)
+  RecipeKey(path: path, of: values, get: get, set: set)
 }
 
 /// Most recurrences that a model runs (`Model.mostRecurrences`).
@@ -233,7 +236,7 @@ private func shortest(_ value: Double) -> String {
 
 private func flag(_ path: String, _ place: Place<Bool>) -> RecipeKey {
   key(
-    path, get: { "\($0[keyPath: place])" },
+    path, of: ["true", "false"], get: { "\($0[keyPath: place])" },
     set: { settings, text in
       guard let value = Bool(text) else { return "true, false" }
       settings[keyPath: place] = value
@@ -253,10 +256,11 @@ private func text(_ path: String, _ place: Place<String>) -> RecipeKey {
 private func choice<Value: RawRepresentable<String> & Sendable>(
   _ path: String, _ place: Place<Value>, _ values: [Value]
 ) -> RecipeKey {
-  key(
-    path, get: { $0[keyPath: place].rawValue },
+  let names = values.map(\.rawValue)
+  return key(
+    path, of: names, get: { $0[keyPath: place].rawValue },
     set: { settings, text in
-      guard let value = Value(rawValue: text) else { return names(values) }
+      guard let value = Value(rawValue: text) else { return names.joined(separator: ", ") }
       settings[keyPath: place] = value
       return nil
     })
@@ -265,11 +269,12 @@ private func choice<Value: RawRepresentable<String> & Sendable>(
 private func choices<Value: RawRepresentable<String> & Sendable>(
   _ path: String, _ place: Place<[Value]>, _ values: [Value]
 ) -> RecipeKey {
-  RecipeKey(
-    list: path, get: { $0[keyPath: place].map(\.rawValue) },
+  let names = values.map(\.rawValue)
+  return RecipeKey(
+    list: path, of: names, get: { $0[keyPath: place].map(\.rawValue) },
     set: { settings, texts in
       let chosen = texts.compactMap { Value(rawValue: $0) }
-      guard chosen.count == texts.count else { return "a list of " + names(values) }
+      guard chosen.count == texts.count else { return "a list of " + names.joined(separator: ", ") }
       settings[keyPath: place] = chosen
       return nil
     })

@@ -148,8 +148,12 @@ package enum TrainingRecipe {
     return result + "\""
   }
 
-  /// All settings, such as `optimizer.clip`.
-  package static var keys: [String] { RecipeKey.all.map(\.path) }
+  /// What a shell completes a setting to: `KEY=`, and `KEY=VALUE` for each value of a closed set.
+  package static var assignments: [String] {
+    RecipeKey.all.flatMap { key in
+      key.values.isEmpty ? [key.path + "="] : key.values.map { "\(key.path)=\($0)" }
+    }
+  }
 
   /// Settings by the names that other trainers give them.
   private static let foreignKeys = [

@@ -176,7 +176,7 @@ package struct RunFolder: Sendable {
       series.append(.init(name, points, isMarked: true))
     }
     return LineChart(
-      title: "Loss by step", xLabel: "step", yLabel: "nats a token", hidesOutliers: true,
+      title: "Loss by step", xLabel: "step", yLabel: "nats per token", hidesOutliers: true,
       series: series)
   }
 }

@@ -93,14 +93,14 @@ package struct TrainingError: DiagnosedError, Equatable {
   private var sentence: String {
     switch problem {
     case .stopped(let step): "stopped by a signal after step \(step)"
-    case .runExists: "the folder holds a run already"
+    case .runExists: "the folder already holds a run"
     case .nothingToResume: "there is no run to go on with"
     case .finished: "the run has ended and kept no checkpoint to go on from"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
     case .otherModel: "the run was started from another model"
     case .brokenState(let reason): "the trainer's state is broken: \(reason)"
-    case .brokenMetrics(let line): "line \(line) is no record of a step"
+    case .brokenMetrics(let line): "line \(line) is not a record of a step"
     case .diverged(let steps):
       "loss or gradient was not finite in the last \(steps) step\(steps == 1 ? "" : "s")"
     case .weightsNotFinite(let step):

@@ -80,6 +80,9 @@ package struct TrainingSettings: Equatable, Sendable {
     package var backpropDepth = Curriculum.constant(8)
 
     package init() {}
+
+    /// What the run ends at, and its model recurs by itself.
+    package var final: Int { fixed > 0 ? fixed : mean.end }
   }
 
   package struct Data: Equatable, Sendable {

@@ -79,7 +79,7 @@ def recipe_of(options: argparse.Namespace, run: RunFolder, resumes: bool) -> Rec
     for assignment in options.set:
         path, equals, text = assignment.partition("=")
         if not equals:
-            raise RecipeError(f'"{assignment}" is no setting; write --set key=value')
+            raise RecipeError(f'"{assignment}" is not a setting; write --set key=value')
         recipe.set(path, text)
     if options.data:
         recipe.set("data.sources", options.data)

@@ -71,4 +71,4 @@ def once(members: list[tuple[str, Any]]) -> dict:
 
 
 def no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")

@@ -45,7 +45,7 @@ def files_of(source: str, form: str) -> list[DataFile]:
     """
     files = [DataFile(path, kind_of(path) if form == "auto" else form) for path in _paths(source)]
     if not files:
-        raise DataError(f"{source}: no file of data is there", "data.no_files", INPUT_OUTPUT)
+        raise DataError(f"{source}: there is no data file", "data.no_files", INPUT_OUTPUT)
     for file in files:
         if (file.kind in TOKEN_KINDS) != (files[0].kind in TOKEN_KINDS):
             raise DataError(f"{source}: token ids and documents cannot be one source: see "

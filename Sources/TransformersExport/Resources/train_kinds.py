@@ -69,7 +69,7 @@ def _binary(path: str, head: bytes, raw: bytes) -> str | None:
     for mark, kind in MARKS.items():
         if head.startswith(mark):
             if raw != head:
-                raise refused(path, "this is a compressed file of data, no training data")
+                raise refused(path, "this is a compressed file of data, not training data")
             return kind
     if head.startswith(b"\x93NUMPY"):
         return "npy"
@@ -82,9 +82,9 @@ def _binary(path: str, head: bytes, raw: bytes) -> str | None:
         return "mds"
     for mark, what in FOREIGN.items():
         if head.startswith(mark):
-            raise refused(path, f"this is {what}, no training data")
+            raise refused(path, f"this is {what}, not training data")
     if head.lstrip(SPACE)[:14].lower().startswith((b"<!doctype html", b"<html")):
-        raise refused(path, "this is an HTML page, no training data")
+        raise refused(path, "this is an HTML page, not training data")
     if head[257:262] == b"ustar":
         return "tar"
     # Small ids of two bytes look like UTF-16.
@@ -99,7 +99,7 @@ def _binary(path: str, head: bytes, raw: bytes) -> str | None:
                           "data.ambiguous")
         return "bin"
     if not is_text:
-        raise refused(path, "this is binary data of no known kind, no training data")
+        raise refused(path, "this is binary data of no known kind, not training data")
     return None
 
 
@@ -132,7 +132,7 @@ def _is_text(head: bytes) -> bool:
 def _text(path: str, head: bytes) -> str:
     name = named_kind(path)
     if name in ("parquet", "arrow", "npy", "tokens", "tar", "mds", "megatron"):
-        raise refused(path, f"this is text, although its name says {name}, no training data")
+        raise refused(path, f"this is text, although its name says {name}, not training data")
     text = head.removeprefix(b"\xef\xbb\xbf")
     start = text.lstrip(SPACE)
     line, end, _ = start.partition(b"\n")
@@ -140,7 +140,7 @@ def _text(path: str, head: bytes) -> str:
         if _is_object(line, is_cut=not end and len(head) >= HEAD):
             return "jsonl"
         if name == "json" and end:
-            raise refused(path, "one JSON object over several lines is no list of records",
+            raise refused(path, "one JSON object over several lines is not a list of records",
                           "data.one_object")
         if name in ("json", "jsonl"):
             return "jsonl"

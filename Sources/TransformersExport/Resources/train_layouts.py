@@ -163,7 +163,7 @@ def _turns(record: dict, place: str) -> list[dict]:
         if not all(isinstance(part, str) for part in parts):
             raise _wrong(field, "a list of objects with from and value", place)
         if parts[0] not in ROLES:
-            raise BadRecord(f'{place}: not a conversation: nobody is called "{parts[0]}"',
+            raise BadRecord(f'{place}: not a conversation: there is no speaker called "{parts[0]}"',
                             "data.bad_chat")
         result.append({"role": ROLES[parts[0]], "content": parts[1]})
     return result

@@ -79,7 +79,7 @@ class Trainer:
         self.group.wait()
         self.group.by_first(lambda: self.run.rewind(self.progress["step"] if steps else -1))
         self._say(f"goes on after step {self.progress['step']} of {self.recipe['steps']}" if steps
-                  else "there is no checkpoint to go on from: starts again at step 1")
+                  else "there is no checkpoint to go on from: starting again at step 1")
 
     def train(self) -> None:
         """To the end; writes the trained model."""

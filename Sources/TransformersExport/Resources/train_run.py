@@ -39,7 +39,7 @@ class RunFolder:
             if not self.path.is_dir():
                 raise RunError(f"{self.path}: exists", "io.exists", EXISTS)
             if self.recipe.exists():
-                raise RunError(f"{self.path}: the folder holds a run already; choose another, or go "
+                raise RunError(f"{self.path}: the folder already holds a run; choose another, or go "
                                "on with --resume", "train.run_exists", EXISTS)
             names = {entry.name for entry in self.path.iterdir()} - {"lock", "checkpoints"}
             if names or self.steps():

@@ -102,7 +102,7 @@ def opened(path: str, kind: str, vocabulary: int, ending: int | None) -> Ids:
     dtype = np.dtype("<u4" if vocabulary > 1 << 16 else "<u2")
     size = os.path.getsize(path)
     if size == 0 or size % dtype.itemsize:
-        raise DataError(f"{path}: {size} bytes are no whole number of tokens of {dtype.itemsize} "
+        raise DataError(f"{path}: {size} bytes are not a whole number of tokens of {dtype.itemsize} "
                         "bytes", "data.partial_token" if size else "data.empty")
     ids = np.memmap(path, dtype=dtype, mode="r")
     if len(ids) > 3 and not ids[1::2].any():

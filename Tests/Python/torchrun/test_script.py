@@ -76,7 +76,7 @@ def test_the_script_says_what_is_wrong(trainers, runs):
         assert not (trainers.folder / "never").exists()
     _, script = runs("muon")
     for code, options, words in [
-        (6, recipe, "the folder holds a run already"),
+        (6, recipe, "the folder already holds a run"),
         (64, ["--resume", "--set", "seed=5"], "the run was started with seed = 74, not 5"),
     ]:
         found, notes = trainers.refused(script.name, *options)
