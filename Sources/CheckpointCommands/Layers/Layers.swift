@@ -37,28 +37,39 @@ struct Layers: Verb {
   @Argument(help: "Source model: folder or file, any format.", completion: .file()) var model:
     String
 
-  @Option(help: "Calibration text: a file of text or records.", completion: .file()) var data:
-    String
+  @OptionGroup(title: mainOptions) var main: MainOptions
 
   @Option(help: "Tokens per window.") var sequenceLength = 256
 
   @Option(help: "At most this many windows.") var windows = 16
-
-  @Option(help: "Layers in the proposed prelude.") var prelude: Int?
-  @Option(help: "Layers in the proposed core.") var core: Int?
-  @Option(help: "Layers in the proposed coda.") var coda: Int?
 
   @OptionGroup(title: "Loops") var loops: LoopOptions
   @OptionGroup var threading: ThreadOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
 
+  /// The five options that matter first.
+  struct MainOptions: ParsableArguments {
+    @Option(help: "Calibration text: a file of text or records.", completion: .file())
+    var data: String
+    @Option(help: "Layers in the proposed prelude.") var prelude: Int?
+    @Option(help: "Layers in the proposed core.") var core: Int?
+    @Option(help: "Layers in the proposed coda.") var coda: Int?
+    @Flag(help: "Try every block of layers as a core, looped on the weights as they are.")
+    var loops = false
+  }
+
+  private var data: String { main.data }
+
   func validate() throws {
+    guard main.loops || !loops.areGiven else {
+      throw ValidationError("Options of loops go with --loops.")
+    }
     guard (2...1 << 24).contains(sequenceLength) else {
       throw ValidationError("--sequence-length must be from 2 to 16777216.")
     }
     if windows < 1 { throw ValidationError("--windows must be at least 1.") }
-    guard [0, 3].contains([prelude, core, coda].compactMap({ $0 }).count) else {
+    guard [0, 3].contains([main.prelude, main.core, main.coda].compactMap({ $0 }).count) else {
       throw ValidationError("--prelude, --core and --coda go together.")
     }
   }
@@ -68,7 +79,9 @@ struct Layers: Verb {
     guard opened.graph.recurrence == nil else { throw ModelError(model, .alreadyRecurrent) }
     let layers = opened.graph.blocks.count
     var counts = LayerSelection.counts(of: layers)
-    if let prelude, let core, let coda { counts = (prelude, core, coda) }
+    if let prelude = main.prelude, let core = main.core, let coda = main.coda {
+      counts = (prelude, core, coda)
+    }
     // Before the model runs, which takes long.
     _ = try LayerSelection(
       prelude: counts.prelude, core: counts.core, coda: counts.coda, of: layers)
@@ -98,7 +111,7 @@ struct Layers: Verb {
     return LayersReport(
       path: opened.path, data: data, windows: windows.windows.count,
       sequenceLength: sequenceLength, influences: influences, selection: selection,
-      loops: try loops.loops ? search(opened, model, windows, console) : nil)
+      loops: try main.loops ? search(opened, model, windows, console) : nil)
   }
 
   private func search(

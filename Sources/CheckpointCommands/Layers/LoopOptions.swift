@@ -11,8 +11,6 @@ import Transformer
 
 /// The search for a core by looping: which blocks are tried, and how the best are healed.
 struct LoopOptions: ParsableArguments {
-  @Flag(help: "Try every block of layers as a core, looped on the weights as they are.")
-  var loops = false
   @Option(help: "Passes through a core.") var recurrence = 4
   @Option(help: "Share of each pass that counts, above 0 and up to 1; 1 / recurrence without it.")
   var damping: Double?
@@ -28,12 +26,18 @@ struct LoopOptions: ParsableArguments {
   var outputPath: String?
   @OptionGroup var cache: TokenCacheOptions
 
-  func validate() throws {
-    let healing = [heal != nil, flops != nil, recipe != nil, outputPath != nil]
-    let more =
-      healing.contains(true) || damping != nil || mostCore != nil || recurrence != 4
+  private var healingOptions: [Bool] {
+    [heal != nil, flops != nil, recipe != nil, outputPath != nil]
+  }
+
+  /// Whether any is not as it stands without.
+  var areGiven: Bool {
+    healingOptions.contains(true) || damping != nil || mostCore != nil || recurrence != 4
       || leastCore != 1
-    guard loops || !more else { throw ValidationError("These options go with --loops.") }
+  }
+
+  func validate() throws {
+    let healing = healingOptions
     guard (2...Model.mostRecurrences).contains(recurrence) else {
       throw ValidationError("--recurrence is from 2 to \(Model.mostRecurrences).")
     }
