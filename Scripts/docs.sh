@@ -13,14 +13,14 @@ target=build/manual
 catalogue=$target/Manual.docc
 rm -rf "$target"
 mkdir -p "$catalogue"
-for image in docs/*.svg docs/*.png; do
+for image in docs/*.svg docs/*.png docs/evidence/*.svg; do
   [ ! -f "$image" ] || cp "$image" "$catalogue/"
 done
 echo '// The manual has no code.' >"$target/Manual.swift"
 
-# A page has one title; links between files become links between pages.
+# A page has one title; links between files become links between pages. All images lie side by side.
 page() {
-  sed -E -e '2,$s/^# /## /' \
+  sed -E -e '2,$s/^# /## /' -e 's#\]\(evidence/([a-z]+\.svg)\)#](\1)#' \
     -e 's#\[([^]]*)\]\((\.\./)?(formats/|docs/)?([a-z0-9-]+)\.md(\#[^)]*)?\)#[\1](doc:\4)#g' \
     -e 's#\[([^]]*)\]\(formats/README\.md\)#[\1](doc:formats)#g' \
     -e 's#\[([^]]*)\]\((\.\./)?([A-Za-z]*/)*README\.md\)#\1#g' "$1"
