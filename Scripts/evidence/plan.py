@@ -50,7 +50,8 @@ ABLATIONS = [
     ablation("layers-first", "core right after the prelude", retrofit=("--select", "0-1/2-5/10-11")),
     # What `ckpt layers` proposes for the base on the questions.
     ablation("layers-influence", "core of the most influential layers", retrofit=("--select", "0-1/2,7-9/10-11")),
-    ablation("layers-all", "no layer dropped: prelude 4, core 4, coda 4", retrofit=layers(4, 4, 4)),
+    # What `ckpt layers --loops` proposes for the base on the questions.
+    ablation("layers-looped", "no layer dropped, core 5-8", retrofit=("--select", "0-4/5-8/9-11")),
     ablation("size-1-6-1", "prelude 1, core 6, coda 1", retrofit=layers(1, 6, 1)),
     ablation("size-3-2-3", "prelude 3, core 2, coda 3", retrofit=layers(3, 2, 3)),
     ablation("supervised", "two shallower states predict too", train=(*CURRICULUM, *SUPERVISED)),
