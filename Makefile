@@ -22,12 +22,13 @@
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
 #              fuzz-torch, fuzz-gguf, fuzz-parquet, fuzz-arrow, fuzz-tokenizers, fuzz-chat,
 #              fuzz-config, fuzz-package, fuzz-training
+#   sanitize   readers and kernels under AddressSanitizer, threads under ThreadSanitizer (Scripts/sanitize.sh)
 #   faults     every call to the system fails once, in every command (Scripts/faults/sweep.py)
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
 .PHONY: check test python-tests engines mpi library aarch64 distribution reproducible docs docs-tests demo format smollm2 gemma3 healing \
-	evidence evidence-quick oracles fixtures faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
+	evidence evidence-quick oracles fixtures sanitize faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
 	fuzz-arrow fuzz-tokenizers fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
 
 check:
@@ -103,6 +104,9 @@ fuzz: fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokeniz
 fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
 fuzz-config fuzz-package fuzz-training:
 	Scripts/fuzz.sh $(@:fuzz-%=%) $(SECONDS)
+
+sanitize:
+	Scripts/sanitize.sh
 
 faults:
 	CKPT_STRICT=1 swift build

@@ -275,13 +275,18 @@ let testDependencies: [String: [Target.Dependency]] = [
   ],
 ]
 
+/// `CKPT_TESTS="GGUF Kernels"` builds these tests and no others: the sanitizers look at a part.
+let chosenTests = Context.environment["CKPT_TESTS"].map {
+  Set($0.split(separator: " ").map(String.init))
+}
+
 for name in [
   "Platform", "ByteIO", "JSON", "Tensors", "Kernels", "Compression", "Columns", "Parquet", "Arrow",
   "Safetensors", "TorchArchive", "GGUF", "Archives", "Checkpoint", "Tokenizers", "ChatTemplates",
   "Charts", "ModelGraph", "Recurrence", "WeightWriting", "RecurrentPackage", "Transformer",
   "Training", "MessagePassing", "Verification", "TransformersExport", "Models", "Conversion",
   "Generation", "Scoring", "Reports", "CheckpointCommands",
-] {
+] where chosenTests?.contains(name) ?? true {
   package.targets.append(
     .testTarget(
       name: "\(name)Tests",

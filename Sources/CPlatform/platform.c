@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void ck_catch_signal(int number, void (*handler)(int)) {
@@ -34,4 +36,17 @@ int ck_available_processors(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+int ck_guards_memory(void) {
+#if __has_feature(address_sanitizer)
+  return 1;
+#else
+  return 0;
+#endif
+}
+
+void *ck_heap_bytes(size_t count) {
+  void *memory;
+  return posix_memalign(&memory, 4096, count) == 0 ? memset(memory, 0, count) : NULL;
 }

@@ -1,7 +1,9 @@
+import CPlatform
 import Glibc
 
 /// `byteCount` zeroed bytes of their own, at the start of a page; nil when the system has none.
 package func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+  if ck_guards_memory() != 0 { return unsafe ck_heap_bytes(byteCount) }
   // SAFETY: a new private mapping, which its owner gives back with `unmapMemory`.
   let memory = unsafe mmap(
     nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -10,6 +12,7 @@ package func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer? {
 
 /// Gives back what `mapMemory` gave.
 package func unmapMemory(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
+  if ck_guards_memory() != 0 { return unsafe free(memory) }
   unsafe munmap(memory, byteCount)
 }
 

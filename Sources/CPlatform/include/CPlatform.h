@@ -22,3 +22,9 @@ int ck_start_writeback(int file, off_t offset, off_t count);
 
 /// Processors that this process may run on: fewer than there are when its parent has bound it.
 int ck_available_processors(void);
+
+/// Whether AddressSanitizer watches: it knows what lies around memory of the heap, not of a mapping.
+int ck_guards_memory(void);
+
+/// Zeroed bytes of the heap at the start of a page; NULL when there are none.
+void *_Nullable ck_heap_bytes(size_t count);
