@@ -115,11 +115,11 @@ def pieces(tokenizer, records):
                 yield ids
 
 
-def document_loss(model, tokenizer, records):
-    """Every part by itself."""
+def mean_loss(tokenizer, records, scores_of):
+    """Every part by itself; the loss of a token, and how many there are."""
     total, count = 0.0, 0
     for ids in pieces(tokenizer, records):
-        scores = log_probabilities(model, ids)
+        scores = scores_of(ids)
         total -= sum(scores[i - 1, ids[i]].item() for i in range(1, len(ids)))
         count += len(ids) - 1
     return total / count, count
@@ -134,25 +134,24 @@ def looped_loss(model, tokenizer, records, first, last, passes, damping):
             state = layers[i](state, **arguments)
         return state
 
-    total, count = 0.0, 0
-    for ids in pieces(tokenizer, records):
-        with torch.no_grad():
-            state = base.embed_tokens(torch.tensor([ids]))
-            positions = torch.arange(len(ids))[None]
-            mask = torch.full((len(ids), len(ids)), float("-inf")).triu(1)[None, None]
-            arguments = {
-                "attention_mask": mask,
-                "position_ids": positions,
-                "position_embeddings": base.rotary_emb(state, positions),
-            }
-            state = run(state, range(first), arguments)
-            for _ in range(passes):
-                state = state + damping * (run(state, range(first, last + 1), arguments) - state)
-            state = run(state, range(last + 1, len(layers)), arguments)
-            scores = torch.log_softmax(model.lm_head(base.norm(state))[0].double(), -1)
-        total -= sum(scores[i - 1, ids[i]].item() for i in range(1, len(ids)))
-        count += len(ids) - 1
-    return {"first": first, "last": last, "passes": passes, "damping": damping, "loss": total / count}
+    @torch.no_grad()
+    def scores_of(ids):
+        state = base.embed_tokens(torch.tensor([ids]))
+        positions = torch.arange(len(ids))[None]
+        mask = torch.full((len(ids), len(ids)), float("-inf")).triu(1)[None, None]
+        arguments = {
+            "attention_mask": mask,
+            "position_ids": positions,
+            "position_embeddings": base.rotary_emb(state, positions),
+        }
+        state = run(state, range(first), arguments)
+        for _ in range(passes):
+            state = state + damping * (run(state, range(first, last + 1), arguments) - state)
+        state = run(state, range(last + 1, len(layers)), arguments)
+        return torch.log_softmax(model.lm_head(base.norm(state))[0].double(), -1)
+
+    loss, _ = mean_loss(tokenizer, records, scores_of)
+    return {"first": first, "last": last, "passes": passes, "damping": damping, "loss": loss}
 
 
 def prompts(rng):
@@ -200,7 +199,7 @@ def main():
     questions, options, texts = sums(rng), choices(rng), documents(rng)
     right, answers = answer_sums(model, tokenizer, questions)
     hits, likelihoods = score_choices(model, tokenizer, options)
-    loss, count = document_loss(model, tokenizer, texts)
+    loss, count = mean_loss(tokenizer, texts, lambda ids: log_probabilities(model, ids))
     completions = prompts(rng)
     write("completions.jsonl", completions)
     write("sums.jsonl", questions)
