@@ -15,13 +15,17 @@ package final class StagingFolder: Sendable {
 
   private static func prefix(_ name: String) -> String { ".\(name).ckpt-" }
 
-  /// Whether `entry` is the staging folder of an output called `name`.
-  package static func isOne(_ entry: String, of name: String) -> Bool {
-    let prefix = prefix(name)
-    guard entry.hasPrefix(prefix), entry.hasSuffix(suffix) else { return false }
-    let digits = entry.dropFirst(prefix.count).dropLast(suffix.count).utf8
-    return digits.count == 16
-      && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+  /// Whether `entry` is the staging folder of an output called `name`; nil asks for any output's.
+  package static func isOne(_ entry: String, of name: String?) -> Bool {
+    guard entry.hasSuffix(suffix) else { return false }
+    let stem = entry.dropLast(suffix.count)
+    let digits = stem.utf8.suffix(16)
+    guard digits.count == 16,
+      digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    else { return false }
+    let start = stem.dropLast(16)
+    if let name { return start == prefix(name) }
+    return start.hasPrefix(".") && start.hasSuffix(prefix("").dropFirst())
   }
 
   /// Makes one for an output called `name` in `folder`.
@@ -83,9 +87,9 @@ package final class StagingFolder: Sendable {
     return nil
   }
 
-  /// Removes the folders that runs which were killed left of outputs called `name`: they may be
-  /// gigabytes.
-  static func removeStale(_ name: String, in folder: String) throws(FileError) {
+  /// Removes the folders that runs which were killed left of outputs called `name`, or of all
+  /// outputs in `folder`: they may be gigabytes.
+  package static func removeStale(_ name: String? = nil, in folder: String) throws(FileError) {
     for entry in try folderEntries(folder) where isOne(entry, of: name) {
       let path = folder + "/" + entry
       guard try linkKind(path) == .folder else { continue }

@@ -124,11 +124,22 @@ struct TrainerTests {
     #expect(throws: Died.self) { try dying.run() }
     let run = dying.job.run
     #expect(try run.checkpointSteps() == [7, 10])
-    try folder.write([1], to: "run/checkpoints/.step-14.ckpt-1.partial/trash")
+    // What a process that was killed may leave: outputs in the making, a checkpoint to be removed.
+    for trash in [
+      "checkpoints/.step-14.ckpt-0123456789abcdef.partial",
+      ".recipe.yaml.ckpt-0123456789abcdef.partial",
+      "checkpoints/step-4",
+    ] {
+      try folder.write([1], to: "run/\(trash)/trash")
+      try folder.write([], to: "run/\(trash)/lock")
+    }
+    try folder.write([1], to: "run/.of-the-user.partial")
     let resumed = try trainer("run", Self.settings(), model: ToyModel(vocabulary: 12))
     try resumed.resume()
     #expect(try run.steps().map(\.step) == Array(1...10))
     #expect(try folderEntries(run.checkpoints) == ["step-10", "step-7"])
+    #expect(
+      try folderEntries(run.path).filter { $0.hasSuffix(".partial") } == [".of-the-user.partial"])
     try resumed.run()
     let whole = try trainer("whole", Self.settings(), model: ToyModel(vocabulary: 12))
     try whole.run()

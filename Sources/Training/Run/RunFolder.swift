@@ -82,9 +82,7 @@ package struct RunFolder: Sendable {
   /// Removes what a killed run left half-written, and the log lines after `step`; all lines without
   /// one.
   package func rewind(to step: Int?) throws {
-    for name in try folderEntries(checkpoints) where name.hasSuffix(".partial") {
-      try removeTree(checkpoints + "/" + name)
-    }
+    for folder in [path, checkpoints] { try StagingFolder.removeStale(in: folder) }
     for log in [metrics, evaluations] {
       guard try pathKind(log) == .file else { continue }
       let kept = try Self.lines(log).filter { line in

@@ -37,9 +37,15 @@ extension Trainer {
     try job.writePackage(staged.path("package"), progress)
     try staged.publish()
     try writeCurve()
+    try prune()
+    report(.saved(step: step, path: job.run.checkpoint(step)))
+  }
+
+  /// Removes the checkpoints that are no longer kept; a run that died before it could leaves that to
+  /// the one that goes on.
+  func prune() throws(FileError) {
     try job.run.prune(
       keeping: settings.checkpoints.kept,
       best: settings.checkpoints.every > 0 ? progress.bestStep : nil)
-    report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 }
