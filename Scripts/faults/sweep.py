@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Has every call to the system fail once, in every command, and looks at what came of it.
 
-    Scripts/faults/sweep.py [--seconds N] [--kinds EIO,ENOSPC,short,kill,term] [--only NAME] [--program P]
+    Scripts/faults/sweep.py [--seconds N] [--kinds EIO,EACCES,…] [--only NAME] [--program P]
 
 For each command on a tiny model: count its calls on files below one folder; then run it again with the
 n-th call failing, coming up short, or killing the process. What must hold:
@@ -9,6 +9,8 @@ n-th call failing, coming up short, or killing the process. What must hold:
   exit 0      output and words are those of a run without faults
   an error    its code is a documented one; what was there before is there still, and nothing else
   killed      the old state or the new one, whole; the next run succeeds and leaves nothing behind
+  in training an error or a kill may leave a run that was begun; no package in it is in part, and --resume,
+              or --force where there is nothing to go on from, ends with the package of a run without faults
 
 Without --seconds every case is run; with it, cases in an order that is random but always the same, until
 the time is up. Prints a line a command, and every case that does not hold; exits 1 when there is one.
@@ -33,6 +35,12 @@ PROJECT = HERE.parent.parent
 CODES = {0, 1, 3, 4, 5, 6, 7, 64, 130}
 MOVES = {"read", "write", "pread", "pwrite", "copy_file_range"}
 MAKES = {"open", "write", "pwrite", "copy_file_range", "mkdir", "fsync", "ftruncate", "renameat2"}
+PATHS = {"open", "stat", "lstat", "opendir", "mkdir", "unlink", "rmdir", "rename", "renameat2", "realpath",
+         "statvfs"}
+WAITS = {"open", "close", "fsync", "flock", "ftruncate"} | MOVES
+# The calls of each kind of failure; all calls where none are listed.
+CALLS = {"EACCES": PATHS, "EINTR": WAITS, "EMFILE": {"open", "opendir"}, "ENOSPC": MAKES, "short": MOVES}
+KINDS = ["EIO", "EACCES", "EINTR", "EMFILE", "ENOSPC", "short", "kill", "term"]
 # A temporary that cannot be looked at or removed may stay; the next run removes it.
 CLEANING = {"lstat", "opendir", "readdir", "unlink", "rmdir", "flock", "stat", "fstat", "open", "close"}
 
@@ -46,17 +54,64 @@ class Command:
     def arguments(self, inputs, out):
         return [word.format(**{"in": inputs, "out": out}) for word in self.line.split()]
 
-    def prepare(self, out):
+    def prepare(self, out, inputs):
         """Makes the state before the run: an empty folder, or an old output to be replaced."""
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        if self.old and self.old.endswith("/"):
+        if self.old == "run/":
+            shutil.copytree(inputs / "run", out / "run")
+        elif self.old and self.old.endswith("/"):
             (out / self.old).mkdir()
             (out / self.old / "old").write_text("old")
         elif self.old:
             (out / self.old).write_text("old")
 
+    def compared(self, found):
+        """What of an output's state a run without faults always gives alike."""
+        return found
 
+    def compared_words(self, words):
+        return words
+
+    def allows(self, now, before, _after):
+        """Whether an error may leave this state."""
+        return now == before
+
+    def again(self, out, inputs, is_done):
+        """The arguments with which a user runs it again after a kill."""
+        line = self.arguments(inputs, out)
+        if is_done and "--force" not in line and "{out}" in self.line:
+            line.append("--force")
+        return line
+
+
+class Training(Command):
+    """Writes into its folder as it goes on. Its clock is in all that it writes but the packages."""
+
+    def compared(self, found):
+        return {name: value if "/package/" in name else "" for name, value in found.items()}
+
+    def compared_words(self, words):
+        return b""
+
+    def allows(self, now, before, after):
+        return all(
+            package in ({}, *(self.package(state, folder) for state in (before, after)))
+            for folder in {name.split("/package/")[0] for name in now if "/package/" in name}
+            for package in [self.package(now, folder)])
+
+    @staticmethod
+    def package(found, folder):
+        return {name: value for name, value in found.items() if name.startswith(f"{folder}/package/")}
+
+    def again(self, out, inputs, is_done):
+        line = [word for word in self.arguments(inputs, out) if word not in ("--force", "--resume")]
+        begun = any((out / "run" / "checkpoints").glob("step-*/trainer_state.safetensors"))
+        return [*line, "--resume" if begun else "--force"]
+
+
+TRAINING = (" --data {in}/text.txt --steps 2 --checkpoint-every 1 --batch-size 2 --sequence-length 16"
+            " --threads 1 --eval-recurrence 1")
 COMMANDS = [
     Command("inspect", "inspect {in}/model --check"),
     Command("inspect-gguf", "inspect {in}/model.gguf --check"),
@@ -83,6 +138,18 @@ COMMANDS = [
     Command("layers", "layers {in}/model --data {in}/text.txt --windows 1 --sequence-length 16"
             " --threads 1"),
     Command("generate", "generate {in}/package --prompt 1+1= --max-tokens 2 --threads 1"),
+    Command("generate-batch", "generate {in}/package --prompts {in}/prompts.txt --max-tokens 2 --threads 1"
+            " --batch 2"),
+    Command("init", "init {in}/model/config.json --tokenizer {in}/model -o {out}/m --seed 1"),
+    Command("convert-gguf", "convert {in}/model -o {out}/m.gguf"),
+    Command("export-mlx", "export {in}/package --to mlx -o {out}/p"),
+    Command("export-unrolled", "export {in}/package --to unrolled --recurrence 1 -o {out}/p"),
+    Command("report", "report {in}/run {in}/package -o {out}/r.html"),
+    Command("runs", "runs {in}/run --svg {out}/r.svg"),
+    Training("train", "train {in}/package -o {out}/run" + TRAINING),
+    Training("train-force", "train {in}/package -o {out}/run --force" + TRAINING, "run/"),
+    Training("train-resume", "train {in}/package -o {out}/run --resume" + TRAINING.replace("steps 2", "steps 3"),
+             "run/"),
 ]
 
 
@@ -121,12 +188,14 @@ class Sweep:
         shutil.copytree(fixtures / "tiny-arithmetic", model)
         text = (fixtures / "text" / "heldout.txt").read_bytes()[:3000]
         (self.inputs / "text.txt").write_bytes(text)
+        (self.inputs / "prompts.txt").write_text("1+1=\n2+2=\n3+3=\n")
         for line in [
             "retrofit {in}/model --prelude 1 --core 1 --coda 1 -o {in}/package",
             "pack {in}/package -o {in}/package.tar",
             "pack {in}/package -o {in}/package.tar.gz --compress gzip",
             "convert {in}/model -o {in}/model.pt",
             "convert {in}/model -o {in}/model.gguf",
+            "train {in}/package -o {in}/run" + TRAINING,
         ]:
             arguments = Command("", line).arguments(self.inputs, self.folder)
             subprocess.run([self.program, *arguments], check=True, stdout=subprocess.DEVNULL,
@@ -141,49 +210,49 @@ class Sweep:
         return self.local.room
 
     def run(self, command, out, at=0, kind="", log=None):
+        arguments = command if isinstance(command, list) else command.arguments(self.inputs, out)
         environment = dict(os.environ, LD_PRELOAD=str(self.shim), FAULT_ROOT=str(self.folder),
                            FAULT_AT=str(at), FAULT_KIND=kind)
         if log:
             environment["FAULT_LOG"] = str(log)
         done = subprocess.run(
-            [self.program, *command.arguments(self.inputs, out)], env=environment,
+            [self.program, *arguments], env=environment,
             stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
         return done.returncode, done.stdout.replace(out.name.encode(), b"OUT"), done.stderr
 
     def baseline(self, command):
         out, log = self.room(), self.folder / f"{command.name}.log"
-        command.prepare(out)
-        before = state(out)
+        command.prepare(out, self.inputs)
+        before = command.compared(state(out))
         code, words, notes = self.run(command, out, log=log)
         if code != 0:
             sys.exit(f"{command.name} does not run at all: {notes.decode()}")
-        return before, state(out), words, log.read_text().split()
+        return before, command.compared(state(out)), command.compared_words(words), log.read_text().split()
 
     @staticmethod
     def cases(calls, kinds):
         for at, call in enumerate(calls, 1):
             for kind in kinds:
-                if kind == "short" and call not in MOVES or kind == "ENOSPC" and call not in MAKES:
-                    continue
-                yield at, call, kind
+                if call in CALLS.get(kind, {call}):
+                    yield at, call, kind
 
     def judge(self, command, expected, at, call, kind):
         """What does not hold in one case; nothing when all does."""
         before, after, words, _ = expected
         out = self.room()
-        command.prepare(out)
+        command.prepare(out, self.inputs)
         number = str(getattr(errno, kind)) if kind.startswith("E") else kind
         try:
             code, said, notes = self.run(command, out, at, number)
         except subprocess.TimeoutExpired:
             return ["does not end"]
-        now = state(out)
+        now = command.compared(state(out))
         whole = without_temporaries(now)
         wrong = []
         if kind == "kill":
             if code != -9 and call != "close":
                 wrong.append(f"exit {code} of a killed process")
-            if whole not in (before, after):
+            if whole != after and not command.allows(whole, before, after):
                 wrong.append(f"neither the old state nor the new one: {sorted(whole)[:4]}")
             return wrong + self.rerun(command, out, after, whole == after and after != before)
         if code not in CODES:
@@ -191,23 +260,24 @@ class Sweep:
         elif code == 0:
             if whole != after:
                 wrong.append("exit 0 with another output")
-            if said != words:
+            if command.compared_words(said) != words:
                 wrong.append("exit 0 with other words")
-        elif whole != before:
+        elif not command.allows(whole, before, after):
             wrong.append(f"exit {code}, and the old state is gone: {sorted(whole)[:4]}")
+        elif whole != before:
+            wrong += self.rerun(command, out, after, False)
         if whole != now and call not in CLEANING:
             wrong.append("a temporary is left behind")
         return wrong
 
     def rerun(self, command, out, after, is_done):
         """What is wrong with the run that follows one that was killed."""
-        again = command
-        if is_done and "--force" not in command.line and "{out}" in command.line:
-            again = Command(command.name, command.line + " --force")
-        code, _, notes = self.run(again, out)
+        code, _, notes = self.run(command.again(out, self.inputs, is_done), out)
         if code != 0:
             return [f"the next run exits {code}: {notes.decode(errors='replace')[-200:]}"]
-        return [] if state(out) == after else ["the next run leaves another state"]
+        now = command.compared(state(out))
+        other = sorted(name for name in {*now, *after} if now.get(name) != after.get(name))
+        return [f"the next run leaves another state: {other[:4]}"] if other else []
 
     def sweep(self, commands, kinds):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -236,7 +306,7 @@ class Sweep:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=int)
-    parser.add_argument("--kinds", default="EIO,ENOSPC,short,kill,term")
+    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--only")
     parser.add_argument("--program", default=str(PROJECT / ".build" / "debug" / "ckpt"))
     options = parser.parse_args()
