@@ -302,7 +302,8 @@ if Context.environment["CKPT_FUZZ"] != nil {
     "Safetensors": ["Tensors", "TestSupport"], "TorchArchive": ["Tensors", "TestSupport"],
     "GGUF": ["Tensors", "TestSupport"], "Parquet": ["Columns"], "Arrow": ["Columns"],
     "Tokenizers": ["JSON"], "ChatTemplates": ["JSON"],
-    "ModelGraph": ["JSON", "Tensors", "Checkpoint"], "RecurrentPackage": ["Tar"], "Training": [],
+    "ModelGraph": ["JSON", "Tensors", "Checkpoint"], "RecurrentPackage": ["Tar"],
+    "Training": ["Platform"],
   ]
   for (name, dependencies) in readers {
     let others = readers.keys.filter { $0 != name }.map { $0 + ".swift" }
@@ -310,7 +311,7 @@ if Context.environment["CKPT_FUZZ"] != nil {
       .executableTarget(
         name: "Fuzz\(name)", dependencies: ["ByteIO", .target(name: name)] + dependencies,
         path: "Fuzz",
-        exclude: ["README.md"] + others.sorted(), sources: ["\(name).swift"],
+        exclude: ["README.md", "make_seeds.py"] + others.sorted(), sources: ["\(name).swift"],
         swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
   }
 }

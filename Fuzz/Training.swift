@@ -1,8 +1,16 @@
 import ByteIO
+import Platform
 import Training
 
 /// A file that readers open by name.
 private let file = "build/fuzz/input-of-training"
+
+/// The file, open for as long as the process lives: to make one for each input would take longer than
+/// to read it.
+private let output: Descriptor? = {
+  try? removeTree(file)
+  return try? Descriptor(opening: file, for: .creating)
+}()
 
 /// Called by libFuzzer with each input: a recipe, and a file of token ids of any kind.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -16,7 +24,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
       precondition(again == settings, "a recipe gives its settings back")
     }
   }
-  guard (try? write(bytes)) != nil else { return 0 }
+  guard let output, (try? output.resize(to: bytes.count)) != nil,
+    (try? output.write(bytes.span.bytes, at: 0)) != nil
+  else { preconditionFailure("the readers' file cannot be written") }
   for kind in [DataKind.npy, .shard, .bin] {
     guard let tokens = try? TokenFile(file, kind, vocabulary: 1000, ending: 0) else { continue }
     var ids = [UInt32](repeating: 0, count: min(tokens.count, 1 << 12))
@@ -27,12 +37,4 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     try? tokens.read(at: 0, into: &ids)
   }
   return 0
-}
-
-private func write(_ bytes: [UInt8]) throws {
-  let staged = try StagedOutput(at: file, isFolder: false, force: true, inputs: [], needed: 0)
-  var output = try OutputFile(creating: staged.temporary)
-  try output.write(bytes)
-  _ = try output.finish()
-  try staged.publish()
 }

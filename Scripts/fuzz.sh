@@ -9,6 +9,7 @@ format=$1
 seconds=${2:-60}
 seeds=fixtures/$format
 more=
+made=build/fuzz/seeds-$format
 case $format in
   safetensors) module=Safetensors ;;
   torch) module=TorchArchive ;;
@@ -16,10 +17,10 @@ case $format in
   parquet) module=Parquet ;;
   arrow) module=Arrow ;;
   tokenizers) module=Tokenizers more=fixtures/sentencepiece ;;
-  chat) module=ChatTemplates ;;
-  config) module=ModelGraph seeds=build/fuzz/seeds-config ;;
-  package) module=RecurrentPackage seeds=fixtures/package ;;
-  training) module=Training ;;
+  chat) module=ChatTemplates seeds=$made ;;
+  config) module=ModelGraph seeds=$made ;;
+  package) module=RecurrentPackage seeds=fixtures/package more=$made ;;
+  training) module=Training seeds=$made ;;
   *) echo "unknown format $format" >&2; exit 64 ;;
 esac
 
@@ -36,13 +37,17 @@ CKPT_FUZZ=1 swift build -c release --scratch-path "$built" --sanitize fuzzer "$@
   --product "Fuzz$module"
 
 found=build/fuzz/$format
-mkdir -p "$found"
-if [ "$format" = config ]; then
-  mkdir -p "$seeds"
-  find fixtures -name config.json | while read -r file; do
-    cp "$file" "$seeds/$(dirname "$file" | tr / -).json"
-  done
-fi
+mkdir -p "$found" "$made"
+
+case $format in
+  chat | training) Fuzz/make_seeds.py "$format" "$made" ;;
+  config)
+    find fixtures -name config.json | while read -r file; do
+      cp "$file" "$made/$(dirname "$file" | tr / -).json"
+    done
+    ;;
+  package) tar -xf fixtures/package/*.tar -C "$made" manifest.json ;;
+esac
 # A backtrace of a crashed fuzzer can take longer than the run. Time is that of the clock: an input
 # that takes a second is reported, but only one that takes five fails, as a busy machine may stall.
 export SWIFT_BACKTRACE=enable=no
