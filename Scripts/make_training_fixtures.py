@@ -4,8 +4,9 @@
 The retrofit of golden case tiny-llama is written out here in torch, from the published layer
 equations, and held against the golden losses first. Then autograd gives the gradients of low-rank
 factors, of the distillation loss with the golden source model as teacher, of the loss with the
-penalty on the last pass's step, and of the loss with those of shallower states; some elements of each are
-held against central differences. Values are stored as float32.
+penalty on the last pass's step, of the loss with those of shallower states, and of the loss with decays
+of the state in the adapter's place; some elements of each are held against central differences. Values
+are stored as float32.
 
 Needs: torch, safetensors (see requirements.txt). Usage: Scripts/make_training_fixtures.py
 """
@@ -60,6 +61,7 @@ NAMES = {
     "norm_1": "norm_1", "norm_2": "norm_2", "Wqkv": "attn.Wqkv", "attn.proj": "attn.proj",
     "fc": "mlp.fc", "mlp.proj": "mlp.proj",
 }
+ADAPTER, DECAY = "transformer.adapter.weight", "transformer.decay.weight"
 PARTS = [("prelude", 2), ("core_block", 4), ("coda", 2)]
 
 
@@ -74,7 +76,9 @@ def retrofit(weights, tokens, state, without, with_gradient, config, states=None
     e = blocks(F.embedding(tokens, weights["transformer.wte.weight"]), *PARTS[0])
 
     def step(s):
-        return blocks(torch.cat([s, e], -1) @ weights["transformer.adapter.weight"].T, *PARTS[1])
+        if DECAY in weights:
+            return blocks(torch.sigmoid(weights[DECAY]) * s + e, *PARTS[1])
+        return blocks(torch.cat([s, e], -1) @ weights[ADAPTER].T, *PARTS[1])
 
     def finish(s):
         out = rms(blocks(s, *PARTS[2]), weights["transformer.ln_f.weight"])
@@ -205,6 +209,28 @@ def main():
     settle(leaves, tokens, labels, state, config)
     for share in (0.0, 0.4):
         supervise(share, leaves, tokens, labels, state, config)
+    diagonal(weights, tokens, labels, state, config)
+
+
+def diagonal(weights, tokens, labels, state, config):
+    """The loss of the model with decays of the state in the adapter's place."""
+    generator = torch.Generator().manual_seed(5)
+    decay = torch.randn(weights[ADAPTER].shape[0], generator=generator).float().double()
+    leaves = {k: v.clone().requires_grad_() for k, v in weights.items() if k != ADAPTER}
+    leaves[DECAY] = decay.clone().requires_grad_()
+
+    def loss(without=0):
+        out = retrofit(leaves, tokens, state, without, WITH, config)
+        return F.cross_entropy(out.reshape(-1, out.shape[-1]), labels)
+
+    loss().backward()
+    check(loss, leaves, {k: v.grad for k, v in leaves.items()})
+    for leaf in leaves.values():
+        leaf.grad = None
+    value = loss(WITHOUT)
+    value.backward()
+    out = {"loss": value.detach().reshape(1), "decay": decay}
+    save(out | {"grad." + k: v.grad for k, v in leaves.items()}, "diagonal", {})
 
 
 def supervise(share, leaves, tokens, labels, state, config):

@@ -107,6 +107,37 @@ package func addBiasBackward(_ dBias: Matrix, _ dy: Matrix, on compute: Compute)
   }
 }
 
+/// `y = sigmoid(w) ⊙ x` in every row, or `y += …` when `adding`.
+///
+/// - Parameters:
+///   - y: `[rows, width]`; may be `x`.
+///   - w: `[1, width]`.
+package func multiplyBySigmoid(
+  _ y: Matrix, _ x: Matrix, _ w: Matrix, adding: Bool = false, on compute: Compute
+) {
+  precondition(
+    y.rows == x.rows && y.columns == x.columns && w.columns == x.columns, "extents agree")
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
+    unsafe ck_multiply_by_sigmoid(
+      y.pointer(rows.lowerBound), y.stride, x.pointer(rows.lowerBound), x.stride, w.pointer,
+      rows.count, y.columns, adding ? 1 : 0)
+  }
+}
+
+/// The gradient of w in `multiplyBySigmoid`: `dw += sigmoid'(w) ⊙ Σ dy ⊙ x`, over the rows.
+package func multiplyBySigmoidBackward(
+  _ dw: Matrix, _ dy: Matrix, _ x: Matrix, _ w: Matrix, on compute: Compute
+) {
+  precondition(
+    dy.rows == x.rows && dy.columns == x.columns && w.columns == x.columns, "extents agree")
+  unsafe sumOverThreads(dw, rows: dy.rows, on: compute) { rows, partial in
+    guard let partial = unsafe partial else { return }
+    unsafe ck_multiply_by_sigmoid_backward(
+      partial, dy.pointer(rows.lowerBound), dy.stride, x.pointer(rows.lowerBound), x.stride,
+      w.pointer, rows.count, dy.columns)
+  }
+}
+
 /// `y = x`.
 package func copy(_ y: Matrix, _ x: Matrix, on compute: Compute) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")

@@ -16,6 +16,10 @@ package enum AdapterStart: Equatable, Sendable {
   case takase(seed: UInt64)
   /// No adapter: the prelude's output is added to the state.
   case add
+  /// No adapter either: the state is halved, channel by channel, before the prelude's output is added;
+  /// how much of each channel stays is trained. From a state of zeros, the first pass gets the prelude's
+  /// output as it is.
+  case diagonal
   /// A tensor of the source, `[h, 2h]`.
   case tensor(TensorName, ElementType)
 
@@ -28,6 +32,7 @@ package enum AdapterStart: Equatable, Sendable {
     case .uniform: "uniform"
     case .takase: "takase"
     case .add: "add"
+    case .diagonal: "diagonal"
     case .tensor: "file"
     }
   }
@@ -52,22 +57,30 @@ package struct InsertAdapter: GraphPass, Equatable {
     case .uniform(let seed): "insert adapter, uniform, seed \(seed)"
     case .takase(let seed): "insert adapter, normal, seed \(seed)"
     case .add: "inject by addition, without an adapter"
+    case .diagonal: "inject by addition, decays of the state start at 1/2"
     case .tensor(let name, _): "insert adapter from \(name)"
     }
   }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {
     guard let body = graph.recurrence else { throw RecurrenceError(.notRecurrent) }
-    let shape = [graph.sizes.hidden, 2 * graph.sizes.hidden]
-    let coreType = body.core.first?.weightType ?? graph.embedding.type
-    let adapter = recipe(hidden: graph.sizes.hidden).map { recipe in
-      let type = type ?? coreType
-      return Parameter(
-        name: "adapter.weight", shape: shape, type: type,
+    let (hidden, kind) = (graph.sizes.hidden, kind)
+    let type = type ?? body.core.first?.weightType ?? graph.embedding.type
+    let recipe = recipe(hidden: hidden)
+    var injection = Injection(kind)
+    for role in kind.roles {
+      injection.parameters[role] = Parameter(
+        name: TensorName(role.name), shape: role.shape(hidden: hidden), type: type,
         recipe: Recipe(recipe.content, as: storedType == type ? nil : type))
     }
-    return try graph.changingRecurrence {
-      $0.injection = adapter.map { Injection(.linear, [.adapter: $0]) } ?? Injection(.add)
+    return try graph.changingRecurrence { $0.injection = injection }
+  }
+
+  private var kind: Injection.Kind {
+    switch start {
+    case .add: .add
+    case .diagonal: .diagonal
+    case .prelude, .state, .average, .uniform, .takase, .tensor: .linear
     }
   }
 
@@ -76,7 +89,8 @@ package struct InsertAdapter: GraphPass, Equatable {
     if case .tensor(_, let type) = start { type } else { nil }
   }
 
-  private func recipe(hidden: Int) -> Recipe? {
+  /// What the parameter of the kind starts as, where it has one.
+  private func recipe(hidden: Int) -> Recipe {
     let width = Double(hidden)
     return switch start {
     case .prelude: Recipe(.initialised(.identities(state: 0, prelude: 1)))
@@ -88,7 +102,7 @@ package struct InsertAdapter: GraphPass, Equatable {
       Recipe(
         .initialised(
           .normal(standardDeviation: Float((2 / (5 * width)).squareRoot()), seed: seed)))
-    case .add: nil
+    case .add, .diagonal: Recipe(.initialised(.zeros))
     case .tensor(let name, _): .copy(name, rows: hidden)
     }
   }

@@ -25,7 +25,12 @@ extension RetrofitPlan {
     if result.sizes.queryWidth != result.sizes.hidden {
       parts.append("heads that together are not as wide as the model")
     }
-    if body.injection.kind == .add { parts.append("injection by addition") }
+    switch body.injection.kind {
+    case .linear: break
+    case .add: parts.append("injection by addition")
+    case .diagonal: parts.append("decays of the state")
+    case .carry: parts.append("a state that is carried on")
+    }
     if body.coreNorm != nil { parts.append("a norm after the core") }
     if body.stateStart == .embedding { parts.append("a state that starts at the prelude's output") }
     return parts

@@ -5,12 +5,14 @@ import Tensors
 /// Injects the prelude's output e into the state s before a pass of the core: u = f(s, e). The one
 /// place that computes an injection, forward and backward.
 ///
-/// Linear and additive ones are a part of the state plus a part of e. The latter is the same at every
-/// pass, so it is computed once. What is carried on needs no e after the first pass.
+/// Linear, additive and diagonal ones are a part of the state plus a part of e. The latter is the same
+/// at every pass, so it is computed once. What is carried on needs no e after the first pass.
 package struct Injector: Sendable {
   let kind: Injection.Kind
   /// A's columns that meet the state, and those that meet e; nil for other kinds.
   private let adapter: (state: Weight, prelude: Weight)?  // [h, h] each
+  /// w of a diagonal injection, `[1, h]`; nil for other kinds.
+  private let decay: Matrix?
   /// The model's final norm.
   private let norm: Norm
 
@@ -22,14 +24,19 @@ package struct Injector: Sendable {
   ) throws(TransformerError) {
     self.kind = kind
     self.norm = norm
-    switch kind {
-    case .add, .carry: adapter = nil
-    case .linear:
-      guard let whole = weight(.adapter) else {
-        throw TransformerError(.missingParameter(role: InjectionRole.adapter.rawValue))
+    func need(_ role: InjectionRole) throws(TransformerError) -> Weight {
+      guard let weight = weight(role) else {
+        throw TransformerError(.missingParameter(role: role.rawValue))
       }
+      return weight
+    }
+    switch kind {
+    case .add, .carry: (adapter, decay) = (nil, nil)
+    case .diagonal: (adapter, decay) = (nil, try need(.decay).matrix)
+    case .linear:
+      let whole = try need(.adapter)
       let half = whole.columns / 2
-      adapter = (whole.columns(0..<half), whole.columns(half..<whole.columns))
+      (adapter, decay) = ((whole.columns(0..<half), whole.columns(half..<whole.columns)), nil)
     }
   }
 
@@ -41,7 +48,7 @@ package struct Injector: Sendable {
   func prepare(_ injected: Matrix, _ embedded: Matrix, on compute: Compute) {
     if let adapter {
       linear(injected, embedded, adapter.prelude, on: compute)
-    } else if kind == .add {
+    } else if kind != .carry {
       copy(injected, embedded, on: compute)
     }
   }
@@ -62,6 +69,8 @@ package struct Injector: Sendable {
     copy(u, injected, on: compute)
     if let adapter {
       linear(u, state, adapter.state, adding: true, on: compute)
+    } else if let decay {
+      multiplyBySigmoid(u, state, decay, adding: true, on: compute)
     } else {
       add(u, state, on: compute)
     }
@@ -78,8 +87,11 @@ package struct Injector: Sendable {
   func addStateGradients(
     to gradients: Injector, _ d: Matrix, _ state: Matrix, on compute: Compute
   ) {
-    guard let gradient = gradients.adapter?.state.matrix else { return }
-    multiply(gradient, d.transposed, Operand(state), adding: true, on: compute)
+    if let gradient = gradients.adapter?.state.matrix {
+      multiply(gradient, d.transposed, Operand(state), adding: true, on: compute)
+    } else if let gradient = gradients.decay, let decay {
+      multiplyBySigmoidBackward(gradient, d, state, decay, on: compute)
+    }
   }
 
   /// Turns the gradient of u into that of the state.
@@ -96,9 +108,12 @@ package struct Injector: Sendable {
     if kind == .carry, !isFirst {
       norm.backward(d, gradients?.norm, d, state, on: compute)
     }
-    guard let weight = adapter?.state.matrix else { return }
-    multiply(room, d, weight, on: compute)
-    copy(d, room, on: compute)
+    if let weight = adapter?.state.matrix {
+      multiply(room, d, weight, on: compute)
+      copy(d, room, on: compute)
+    } else if let decay {
+      multiplyBySigmoid(d, d, decay, on: compute)
+    }
   }
 
   /// Adds what all passes together make of the gradients of the parameters that meet e.

@@ -1,7 +1,7 @@
 package import ModelGraph
 package import Tensors
 
-/// What the injection does to the state and to the prelude's output, told by the adapter's values:
+/// What the injection does to the state and to the prelude's output, told by its parameters:
 /// the core's input is S·s + E·e.
 package struct InjectionValues: Equatable, Sendable {
   /// A square matrix, measured against zero and identity.
@@ -29,10 +29,12 @@ package struct InjectionValues: Equatable, Sendable {
   /// S + E: what a state that starts as e makes of it.
   package var sum = Square()
 
-  /// Reads every element of the adapter, a few rows at a time; addition has S = E = I.
+  /// Reads every element of the adapter, a few rows at a time; addition has S = E = I. A diagonal
+  /// injection has E = I, and on S's diagonal decays between 0 and 1, which are not read.
   package init(_ body: RecurrentBody, from source: any RecipeSource) throws {
     guard let adapter = body.adapter, let width = adapter.shape.first else {
-      (state, prelude) = (Square(largest: 1), Square(largest: 1))
+      let kept: Float = body.injection.kind == .diagonal ? 1 : 0
+      (state, prelude) = (Square(largest: 1, fromIdentity: kept), Square(largest: 1))
       sum = Square(largest: 2, fromIdentity: 1)
       return
     }

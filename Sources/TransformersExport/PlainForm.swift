@@ -54,8 +54,11 @@ package struct PlainForm: Equatable, Sendable {
       case .embedding: "a state that starts as the prelude's output"
       }
     let passes = recurrence == 1 ? "at the only pass" : "at each of \(recurrence) passes"
-    guard body.injection.kind == .linear else {
-      return "the prelude's output is added to \(start), \(passes)"
+    switch body.injection.kind {
+    case .linear: break
+    case .diagonal:
+      return "the prelude's output is added to \(start) and decays, \(passes)"
+    case .add, .carry: return "the prelude's output is added to \(start), \(passes)"
     }
     return "the adapter mixes the prelude's output with \(start), \(passes); its state columns "
       + "have values up to \(values.state.largest) and are \(values.state.fromIdentity) from the "

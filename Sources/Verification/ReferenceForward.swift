@@ -26,15 +26,18 @@ struct ReferenceForward {
     let embedded = stream
     var state = state
     let adapter = try body.adapter.map(matrix)
+    let decay = try body.injection.parameters[.decay].map(vector)?.map { 1 / (1 + exp(-$0)) }
     let norm = try body.coreNorm.map(vector)
     let finalNorm = try body.meetsFinalNorm ? vector(graph.finalNorm) : []
     for pass in 0..<recurrence {
-      // u = A·[s ; e], s + e, or norm(s).
+      // u = A·[s ; e], s + e, d ⊙ s + e, or norm(s).
       stream = zip(state, embedded).map { s, e in
         if body.injection.kind == .carry {
           return pass == 0 ? s : normalised(s, finalNorm, graph.spec.finalNorm)
         }
-        return adapter.map { product($0, s + e) } ?? zip(s, e).map(+)
+        if let adapter { return product(adapter, s + e) }
+        let kept = decay.map { zip($0, s).map(*) } ?? s
+        return zip(kept, e).map(+)
       }
       for block in body.core { stream = try run(block, stream) }
       if let norm {

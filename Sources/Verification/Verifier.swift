@@ -126,9 +126,15 @@ package final class Verifier {
 
   // MARK: Parity
 
-  /// Whether the adapter gives the prelude's output as it is, whatever the state.
+  /// Whether the first pass gets the prelude's output as it is: from an adapter that gives nothing else,
+  /// or as the sum of it and what becomes of a state of zeros.
   var passesPrelude: Bool {
-    !isTrained && model.graph.config["adapter_init"]?.string == "prelude"
+    guard !isTrained, let body = model.graph.recurrence else { return false }
+    switch body.injection.kind {
+    case .linear: return model.graph.config["adapter_init"]?.string == "prelude"
+    case .add, .diagonal: return body.stateStart == .zero
+    case .carry: return false
+    }
   }
 
   /// Compares the package with its layers in a straight line, those of the source when there is one

@@ -74,6 +74,23 @@ struct VerifyTests {
     withExtendedLifetime(folder) {}
   }
 
+  @Test("decays of the state pass the first pass's numbers on, bit for bit, from a state of zeros")
+  func diagonal() throws {
+    let (path, folder) = try package(of: "tiny-llama", ["--adapter", "diagonal"])
+    let run = try outcome(
+      Verify.self, [path, "--source", source("tiny-llama"), "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(try checks(run)["parity.hidden"] == "passed")
+    #expect(try checks(run)["graph.direct"] == "passed")
+    #expect(try !checks(run).values.contains("failed"))
+    let (drawn, other) = try package(
+      of: "tiny-llama", ["--adapter", "diagonal", "--state", "huginn"])
+    let bypassed = try outcome(Verify.self, [drawn, "--source", source("tiny-llama"), "--json"])
+    #expect(bypassed.code == 0, "\(bypassed.output)")
+    #expect(try checks(bypassed)["parity.hidden_bypassed"] == "passed")
+    withExtendedLifetime((folder, other)) {}
+  }
+
   @Test("an adapter from a file is no part of the source, whose file may have the same name")
   func adapterFile() throws {
     let folder = TemporaryFolder()

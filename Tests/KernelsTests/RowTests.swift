@@ -93,6 +93,33 @@ struct RowTests {
     #expect(relativeError(dy, gated(x.doubles, by: kind)) < tolerance)
   }
 
+  @Test("shares of channels and their gradients", arguments: [(1, 1), (5, 37), (300, 300)])
+  func sigmoids(rows: Int, width: Int) throws {
+    func kept(_ x: Rows, _ w: [Double]) -> Rows {
+      x.map { zip($0, w).map { $0 / (1 + exp(-$1)) } }
+    }
+    let x = try random(rows, width, seed: 7, stride: width + 3)
+    let w = try random(1, width, seed: 8)
+    w.assign(w.floats.map { 6 * $0 })
+    let y = try Matrix(rows: rows, columns: width)
+    multiplyBySigmoid(y, x, w, on: compute)
+    let want = kept(x.doubles, w.doubles[0])
+    #expect(relativeError(y, want) < tolerance)
+    multiplyBySigmoid(y, x, w, adding: true, on: compute)
+    #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < tolerance)
+    let dy = try random(rows, width, seed: 9)
+    let dw = try Matrix(rows: 1, columns: width)
+    multiplyBySigmoidBackward(dw, dy, x, w, on: compute)
+    // The derivative of a sum of products by each share, times that of the sigmoid.
+    let slopes = w.doubles[0].indices.map { i -> Double in
+      let share = 1 / (1 + exp(-w.doubles[0][i]))
+      return share * (1 - share) * zip(dy.doubles, x.doubles).reduce(0) { $0 + $1.0[i] * $1.1[i] }
+    }
+    #expect(relativeError(dw, [slopes]) < 1e-5)
+    multiplyBySigmoid(x, x, w, on: compute)
+    #expect(relativeError(x, want) < tolerance)
+  }
+
   @Test("rotation turns split-half pairs, and back")
   func rotation() throws {
     let frequencies: [Float] = [1, 0.25, 0.01]

@@ -73,6 +73,10 @@ struct PassTests {
     let add = try #require(
       try InsertAdapter(.add).apply(InsertAdapter(.prelude).apply(selected)).recurrence)
     #expect(add.adapter == nil && add.injection.kind == .add)
+    let diagonal = try #require(try InsertAdapter(.diagonal).apply(selected).recurrence)
+    #expect(diagonal.adapter == nil && diagonal.injection.kind == .diagonal)
+    let decay = try #require(diagonal.injection.parameters[.decay])
+    #expect(decay.shape == [32] && decay.recipe.content == .initialised(.zeros))
     let copied = try #require(
       try InsertAdapter(.tensor("mine", .f32)).apply(selected).recurrence?.adapter)
     #expect(copied.recipe == Recipe(.rows([RowSource(tensor: "mine", rows: 0..<32)]), as: .bf16))
@@ -113,6 +117,24 @@ struct PassTests {
     #expect(read.recurrence?.adapter == nil)
   }
 
+  @Test("decays of the state are written and read", arguments: Dialect.allCases)
+  func diagonal(dialect: Dialect) throws {
+    var options = RetrofitOptions(selection: try LayerSelection("0-1/4-7/8-9", of: 10))
+    options.adapter = .diagonal
+    options.dialect = dialect
+    let plan = try RetrofitPlan(source, options)
+    let read = try ModelGraph.read(config: plan.config, parameters: plan.parameters)
+    #expect(plan.config["injection_type"] == "diagonal")
+    #expect(read.recurrence?.injection.kind == .diagonal)
+    let name = read.recurrence?.injection.parameters[.decay]?.name
+    #expect(name == (dialect == .raven ? "transformer.decay.weight" : "decay.weight"))
+    // Without the tensor, the configuration alone is refused by the tensor's name.
+    let rest = plan.parameters.filter { $0.name != name }
+    #expect(throws: ModelGraphError.self) {
+      _ = try ModelGraph.read(config: plan.config, parameters: rest)
+    }
+  }
+
   @Test("what the published modelling code does not know is told")
   func unpublished() throws {
     func parts(
@@ -138,6 +160,7 @@ struct PassTests {
         "injection by addition", "a norm after the core",
         "a state that starts at the prelude's output",
       ])
+    #expect(try parts("tiny-llama") { $0.adapter = .diagonal } == ["decays of the state"])
   }
 
   @Test("split undoes fuse, tie undoes untie")

@@ -104,6 +104,18 @@ struct PlainFormTests {
     #expect((try? PlainForm(body, values, recurrence: 1).repeats) == (start == .zero ? 1 : nil))
   }
 
+  @Test("decays of the state are plain for one pass from zeros, and never else")
+  func diagonal() throws {
+    for (start, recurrence, repeats) in [
+      (StateStart.zero, 1, 1), (.zero, 2, nil), (.embedding, 1, nil), (Self.random, 1, nil),
+    ] as [(StateStart, Int, Int?)] {
+      var body = Adapter(width: 2, state: 0, prelude: 0).body(start)
+      body.injection = Injection(.diagonal)
+      let values = try InjectionValues(body, from: Adapter(width: 2, state: 0, prelude: 0))
+      #expect((try? PlainForm(body, values, recurrence: recurrence).repeats) == repeats)
+    }
+  }
+
   @Test("one element that is off is enough, wherever it is, and its size is told")
   func nearly() throws {
     for place in [1, 4, 7, 17] {

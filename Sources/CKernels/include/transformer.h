@@ -27,6 +27,12 @@ void ck_add_difference(float *y, const float *a, const float *b, float factor, s
 void ck_mirror(float *x, size_t stride, size_t first, size_t last, size_t extent);
 // sum[c] += over rows of x[r, c].
 void ck_add_column_sums(float *sum, const float *x, size_t x_stride, size_t rows, size_t width);
+// y = sigmoid(w) * x by rows, or += when `add`; y may be x.
+void ck_multiply_by_sigmoid(float *y, size_t y_stride, const float *x, size_t x_stride,
+                            const float *w, size_t rows, size_t width, int add);
+// dw += sigmoid'(w) * the sum over rows of dy * x.
+void ck_multiply_by_sigmoid_backward(float *dw, const float *dy, size_t dy_stride, const float *x,
+                                     size_t x_stride, const float *w, size_t rows, size_t width);
 // Rotates the pairs (i, i + size/2), or (2i, 2i + 1), of `heads` vectors, `head_size` apart, by angles
 // given as cosines and sines.
 void ck_rotate(float *y, const float *x, const float *cosines, const float *sines, size_t heads,

@@ -11,12 +11,12 @@ struct RetrofitChoices: ParsableArguments {
   @Option(
     help: """
       How the adapter [h, 2h] starts, state columns first: prelude ([0|I]), state ([I|0]), \
-      average, uniform (PyTorch's), takase (normal), add (none: additive injection), or a file that \
-      has it.
+      average, uniform (PyTorch's), takase (normal), or a file that has it; add and diagonal have \
+      none: the prelude's output is added, with diagonal to a state whose channels decay.
       """, completion: .list(AdapterChoice.starts))
   var adapter = "prelude"
-  @Option(help: "How the state starts.")
-  var state = RetrofitOptions.State.huginn
+  @Option(help: "How the state starts; huginn, or zero with --adapter diagonal, if not given.")
+  var state: RetrofitOptions.State?
   @Option(
     help: """
       Text on which to measure the scale of the prelude's output: --state calibrated starts the state \
@@ -48,7 +48,8 @@ struct RetrofitChoices: ParsableArguments {
   /// Everything but selection and adapter.
   var options: RetrofitOptions {
     var options = RetrofitOptions()
-    options.state = state
+    // From zeros, a diagonal injection's first pass is the source's layers, bit for bit.
+    options.state = state ?? (adapter == "diagonal" ? .zero : .huginn)
     options.normAfterCore = coreNorm
     options.head = head
     options.dialect = dialect
@@ -67,6 +68,7 @@ struct RetrofitChoices: ParsableArguments {
     case "uniform": return AdapterChoice(start: .uniform(seed: seed))
     case "takase": return AdapterChoice(start: .takase(seed: seed))
     case "add": return AdapterChoice(start: .add)
+    case "diagonal": return AdapterChoice(start: .diagonal)
     default:
       guard try pathKind(adapter) != nil else {
         throw UsageError(
@@ -81,7 +83,7 @@ struct RetrofitChoices: ParsableArguments {
 /// How the adapter starts, and the checkpoint it is read from if it is.
 struct AdapterChoice {
   /// The starts that have a name.
-  static let starts = ["prelude", "state", "average", "uniform", "takase", "add"]
+  static let starts = ["prelude", "state", "average", "uniform", "takase", "add", "diagonal"]
 
   var start: AdapterStart
   /// The files the adapter is read from.

@@ -10,6 +10,9 @@ package struct Injection: Equatable, Sendable {
     case linear
     /// u = s + e.
     case add
+    /// u = d ⊙ s + e, where d = sigmoid(w) forgets a share of each channel (Parcae, arXiv 2604.12946:
+    /// a decay between 0 and 1, and the identity for e).
+    case diagonal
     /// u = e at the first pass, and then the model's final norm of the state: passes that follow one
     /// another, as of a whole stack that is run several times (Zhu et al. 2025, Ouro).
     case carry
@@ -18,6 +21,7 @@ package struct Injection: Equatable, Sendable {
     package var roles: [InjectionRole] {
       switch self {
       case .linear: [.adapter]
+      case .diagonal: [.decay]
       case .add, .carry: []
       }
     }
@@ -42,10 +46,13 @@ package struct Injection: Equatable, Sendable {
 package enum InjectionRole: String, CaseIterable, Sendable {
   /// A, `[h, 2h]`.
   case adapter
+  /// w, `[h]`.
+  case decay
 
   package func shape(hidden: Int) -> [Int] {
     switch self {
     case .adapter: [hidden, 2 * hidden]
+    case .decay: [hidden]
     }
   }
 
@@ -53,6 +60,7 @@ package enum InjectionRole: String, CaseIterable, Sendable {
   package var name: String {
     switch self {
     case .adapter: "adapter.weight"
+    case .decay: "decay.weight"
     }
   }
 }

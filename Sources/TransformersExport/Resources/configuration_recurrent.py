@@ -39,6 +39,7 @@ ROWS, COLUMNS = (
     if int(__version__.split(".")[0]) >= 5
     else ("colwise_rep", "rowwise_rep")
 )
+INJECTIONS = ("linear", "add", "diagonal")
 ACTIVATIONS = ("silu", "gelu", "gelu_tanh")
 PLACES = ("attention_input", "attention_output", "mlp_input", "mlp_output")
 
@@ -46,7 +47,8 @@ PLACES = ("attention_input", "attention_output", "mlp_input", "mlp_output")
 class RecurrentConfig(ExecutedLayers, PretrainedConfig):
     """A prelude that runs once, a core that runs `mean_recurrence` times unless a call says
     otherwise, and a coda that runs once; before every pass of the core the prelude's output is
-    injected into the state, by a linear adapter or by addition."""
+    injected into the state: by a linear adapter, by addition, or by addition to a state whose
+    channels decay."""
 
     model_type = "huginn_raven"
     attribute_map = {
@@ -99,8 +101,8 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
         layers = n_layers_in_prelude + n_layers_in_recurrent_block + n_layers_in_coda
         if n_layers not in (None, layers):
             raise ValueError(f"n_layers is {n_layers}, but the three parts have {layers}")
-        if injection_type not in ("linear", "add"):
-            raise ValueError(f"injection_type {injection_type!r} is neither 'linear' nor 'add'")
+        if injection_type not in INJECTIONS:
+            raise ValueError(f"injection_type {injection_type!r} is none of {', '.join(INJECTIONS)}")
         self.source_model_type = source_model_type
         self.vocab_size = vocab_size
         # Rows of the embedding, which may be more than there are tokens.

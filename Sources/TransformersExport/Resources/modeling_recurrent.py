@@ -1,7 +1,7 @@
 """A depth-recurrent decoder for transformers 4.51 and newer.
 
     e = prelude(embedding(tokens));  s = start
-    r times:  u = adapter([s ; e])  (or s + e);  s = core(u)
+    r times:  u = adapter([s ; e])  (or s + e, or decay · s + e);  s = core(u)
     logits = head(norm(coda(s)))
 
 What the blocks compute is data in the configuration. Beside what every causal language model of
@@ -69,6 +69,17 @@ class RecurrentOutput(CausalLMOutputWithPast):
     latent: Optional[torch.Tensor] = None
 
 
+class RecurrentDecay(nn.Module):
+    """sigmoid(weight) · x: the share of each channel that stays."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.weight.float()).to(x.dtype) * x
+
+
 class RecurrentPreTrainedModel(PreTrainedModel):
     """How transformers makes, loads and saves the models below."""
 
@@ -90,7 +101,7 @@ class RecurrentPreTrainedModel(PreTrainedModel):
                 nn.init.zeros_(module.bias)
         elif isinstance(module, RecurrentNorm):
             nn.init.ones_(module.weight)
-        elif isinstance(module, RecurrentOffsetNorm):
+        elif isinstance(module, (RecurrentOffsetNorm, RecurrentDecay)):
             nn.init.zeros_(module.weight)
 
 
@@ -112,6 +123,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
         self.prelude = blocks("prelude")
         if config.injection_type == "linear":
             self.adapter = nn.Linear(2 * width, width, bias=False)
+        elif config.injection_type == "diagonal":
+            self.decay = RecurrentDecay(width)
         self.core_block = blocks("core")
         norm = specs["model"]["final_norm"]
         if config.norm_after_core:
@@ -242,6 +255,8 @@ class RecurrentModel(RecurrentPreTrainedModel):
         always run the first `skipped` leave the state as it is."""
         if self.config.injection_type == "linear":
             x = self.adapter(torch.cat([latent, embedded], dim=-1))
+        elif self.config.injection_type == "diagonal":
+            x = self.decay(latent) + embedded
         else:
             x = latent + embedded
         x = runner.run(self.core_block, x)

@@ -83,6 +83,17 @@ class Norm(nn.Module):
         return mx.fast.rms_norm(x, weight, self._epsilon)
 
 
+class Decay(nn.Module):
+    """sigmoid(weight) · x: the share of each channel that stays."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight = mx.zeros((width,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return mx.sigmoid(self.weight.astype(mx.float32)).astype(x.dtype) * x
+
+
 class Attention(nn.Module):
     """Causal attention of grouped heads, with one projection for queries, keys and values."""
 
@@ -199,6 +210,8 @@ class Recurrent(nn.Module):
         self.prelude = [Block(args, place) for place in specs["prelude"]]
         if args.injection_type == "linear":
             self.adapter = nn.Linear(2 * args.n_embd, args.n_embd, bias=False)
+        elif args.injection_type == "diagonal":
+            self.decay = Decay(args.n_embd)
         self.core_block = [Block(args, place) for place in specs["core"]]
         norm = specs["model"]["final_norm"]
         if args.norm_after_core:
@@ -234,6 +247,8 @@ class Recurrent(nn.Module):
         for _ in range(self._args.mean_recurrence):
             if "adapter" in self:
                 state = self.adapter(mx.concatenate([state, embedded], axis=-1))
+            elif "decay" in self:
+                state = self.decay(state) + embedded
             else:
                 state = state + embedded
             state = run(self.core_block, state)

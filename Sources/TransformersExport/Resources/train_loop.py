@@ -19,7 +19,7 @@ from train_metrics import Metrics, memory_of, peak_of
 from train_model import built, placed
 from train_optimizer import Optimizer
 from train_parallel import Layout, local, reduces_gradients
-from train_parameters import ADAPTER, Ledger, tensors_of
+from train_parameters import ADAPTERS, Ledger, tensors_of
 from train_recipe import Recipe
 from train_run import RunFolder
 from train_save import Saver
@@ -46,11 +46,11 @@ class Trainer:
                 "train.uneven_shares", USAGE)
         model = built(options.model)
         if recipe["mode"] == "adapter":
-            if model.config.injection_type != "linear":
+            if model.config.injection_type == "add":
                 raise RunError("mode is adapter, and the model has no adapter to train",
                                "train.not_trainable", USAGE)
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(name == ADAPTER)
+                parameter.requires_grad_(name in ADAPTERS)
         is_bf16 = recipe["precision"] == "bf16"
         layout = Layout.of(options.parallel, options.shard, group)
         self.callable = placed(

@@ -7,7 +7,8 @@ import torch
 from train_errors import UNSUPPORTED, RunError
 
 GROUPS = ("prelude", "core_block", "coda")
-ADAPTER = "transformer.adapter.weight"
+# Of the injection: a model has one of these, or none.
+ADAPTERS = ("transformer.adapter.weight", "transformer.decay.weight")
 
 
 @dataclass
@@ -55,7 +56,7 @@ def tensors_of(model: torch.nn.Module) -> list[TrainedTensor]:
         for index, block in enumerate(getattr(model.transformer, group)):
             names += [(f"transformer.{group}.{index}.{name}", facts)
                       for name, facts in parameters_of(block)]
-    names += [(name, {}) for name in (ADAPTER, "transformer.core_norm.weight",
+    names += [(name, {}) for name in (*ADAPTERS, "transformer.core_norm.weight",
                                       "transformer.ln_f.weight", "lm_head.weight")]
     outside = (names[0][0], names[-1][0])
     tensors = []
@@ -79,7 +80,7 @@ class Ledger:
                              if t.name.startswith(f"transformer.{part}.")))
 
         self.prelude, self.core, self.coda = map(count, GROUPS)
-        self.adapter = count("adapter")
+        self.adapter = count("adapter") + count("decay")
         self.head = count("wte")  # of the same size, tied or not
         config = model.config
         # Multiply-adds of attention scores and values, a block, token and visible token.

@@ -60,13 +60,17 @@ def test_logits_and_hidden_states_are_those_of_trace(name, folder, load, tokens,
         assert distance(hidden, wanted["hidden"]) < CLOSE
 
 
-@pytest.mark.parametrize("name", ["tiny-qwen2", "tiny-qwen3"])
+GRADIENTS = {
+    "tiny-qwen2": (), "tiny-qwen3": (), "tiny-llama": ("--adapter", "diagonal", "--state", "huginn")}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_are_those_of_trace(name, folder, load, tokens, trace, distance):
-    """Biases and head-wise norms too; transformers shifts labels, traces do not."""
-    model = load(folder(name))
+    """Biases, head-wise norms and decays too; transformers shifts labels, traces do not."""
+    model = load(folder(name, *GRADIENTS[name]))
     ids = tokens(model)
     aligned = torch.cat([ids[:, 1:], torch.full((2, 1), -100)], dim=1)
-    wanted = trace(folder(name), "2,2", "loss,gradients", input_ids=ids, labels=aligned)
+    wanted = trace(folder(name, *GRADIENTS[name]), "2,2", "loss,gradients", input_ids=ids, labels=aligned)
     loss = model(ids, labels=ids, num_steps=(2, 2), state_seed=0).loss
     loss.backward()
     assert distance(loss.detach(), wanted["loss"][0]) < CLOSE
@@ -76,6 +80,8 @@ def test_gradients_are_those_of_trace(name, folder, load, tokens, trace, distanc
 
 CHOICES = [
     ("--adapter", "add"),
+    ("--adapter", "diagonal"),
+    ("--adapter", "diagonal", "--state", "embedding", "--dtype", "f32"),
     ("--adapter", "average", "--state", "zero"),
     ("--adapter", "takase", "--state", "embedding"),
     ("--adapter", "state", "--state", "width"),
