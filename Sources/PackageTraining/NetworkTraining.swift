@@ -24,7 +24,10 @@ package final class NetworkTraining: TrainingModel {
 
   /// - Parameter settings: Say what of it is trained, and who teaches it.
   package init(_ model: OpenedModel, _ settings: TrainingSettings, on compute: Compute) throws {
-    if settings.mode == .adapter, model.graph.recurrence?.adapter == nil {
+    // An adapter, or what another kind of injection learns in its place.
+    if settings.mode == .adapter,
+      model.graph.recurrence?.injection.parameters.isEmpty ?? true
+    {
       throw TrainingError(.notTrainable("the model has no adapter to train"), model.path)
     }
     let network = try TrainableModel(

@@ -47,6 +47,28 @@ struct TrainModeTests {
     "--mode", "lora", "--lora-rank", "2", "--optimizer", "adamw", "--learning-rate", "0.01",
   ]
 
+  @Test("mode adapter trains the decays of a diagonal injection, and nothing else")
+  func decays() throws {
+    let path = folder.file("diagonal")
+    let made = try outcome(
+      Retrofit.self,
+      [source, "--prelude", "1", "--core", "1", "--coda", "1", "-o", path]
+        + ["--adapter", "diagonal"])
+    #expect(made.code == 0, "\(made.notes)")
+    let done = try train(
+      path,
+      ["--steps", "3", "--recurrence", "3", "--mode", "adapter", "--optimizer", "adamw"]
+        + ["--learning-rate", "0.1"], to: "decays")
+    #expect(done.code == 0, "\(done.notes)")
+    let (before, after) = (
+      try Checkpoint.open(path), try Checkpoint.open(folder.file("decays/package"))
+    )
+    for tensor in before.tensors {
+      let isSame = try floats(before, tensor.name) == floats(after, tensor.name)
+      #expect(isSame == (tensor.name != "transformer.decay.weight"), "\(tensor.name)")
+    }
+  }
+
   @Test("a penalty on the last step makes it smaller, and metrics say so")
   func settling() throws {
     let package = try package()

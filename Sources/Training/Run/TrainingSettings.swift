@@ -31,7 +31,7 @@ package struct TrainingSettings: Equatable, Sendable {
   /// What is trained.
   package enum Mode: String, CaseIterable, Sendable {
     case full
-    /// The adapter alone.
+    /// The adapter alone, or the decays that stand in its place.
     case adapter
     /// Low-rank factors of the blocks' matrices, and what `lora.whole` names.
     case lora

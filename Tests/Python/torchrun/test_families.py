@@ -1,5 +1,5 @@
 """Models whose blocks are built otherwise: experts with their balance, norms on both sides of each half,
-norms after."""
+norms after, with decays of the state in the adapter's place."""
 
 import json
 import shutil
@@ -12,8 +12,10 @@ FAMILIES = {
         (0, [], []), (2, ["--parallel", "fsdp"], []), (2, ["--memory", "recurrence"], []),
         (2, ["--memory", "block"], ["optimizer.kind=adamw", "micro_batch_size=2"])],
     "gemma3-heads": [(0, [], []), (2, ["--parallel", "fsdp"], ["optimizer.kind=adamw"])],
-    "olmo3-default": [(0, [], [])],
+    "olmo3-default": [
+        (0, [], []), (2, ["--parallel", "fsdp"], []), (2, [], ["mode=adapter", "optimizer.kind=adamw"])],
 }
+CHOICES = {"olmo3-default": ("--adapter", "diagonal", "--state", "huginn")}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +33,8 @@ def of_family(ckpt, prepared, root, tmp_path_factory):
                 path.write_text(json.dumps({**config, "router_aux_loss_coef": 2.0}))
             tokens = [i * 7919 % 45 + 3 for i in range(8192)]
             (folder / "data.bin").write_bytes(b"".join(t.to_bytes(2, "little") for t in tokens))
-            ckpt("retrofit", folder / "source", "--prelude", 1, "--core", 2, "--coda", 2, "-o",
-                 folder / "package")
+            ckpt("retrofit", folder / "source", "--prelude", 1, "--core", 2, "--coda", 2,
+                 *CHOICES.get(name, ()), "-o", folder / "package")
             made[name] = prepared(folder / "package", folder, folder / "data.bin")
         return made[name]
 
