@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step and
-# losses of shallower states do to a healed model, and what batches, drafts and windows of the cache do to
-# decoding.
+# Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step, losses
+# of shallower states and another injection do to a healed model, and what batches, drafts and windows of the
+# cache do to decoding.
 #
 # Usage: Scripts/depth.sh FOLDER   (CKPT names the program; what was trained there before is kept)
 set -eu
@@ -12,24 +12,38 @@ out=${1:?give a folder for the results}
 mkdir -p "$out"
 cd "$root"
 
-"$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 -o "$out/retrofit" --force
+for adapter in prelude diagonal; do
+  "$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 --adapter $adapter \
+    -o "$out/$adapter" --force
+done
 
-# heal NAME SETTING...: trains the retrofit, unless that was done.
+# heal PACKAGE NAME SETTING...: trains the package, unless that was done.
 heal() {
-  run=$out/$1
-  shift
+  package=$out/$1
+  run=$out/$2
+  shift 2
   [ ! -d "$run/package" ] || return 0
   rm -rf "$run"
-  "$ckpt" train "$out/retrofit" --recipe fixtures/text/heal.yaml --data fixtures/text/corpus.txt \
+  "$ckpt" train "$package" --recipe fixtures/text/heal.yaml --data fixtures/text/corpus.txt \
     "$@" -o "$run" --quiet
 }
 
-for weight in 0 0.1 1; do
-  heal "settling-$weight" --set "recurrence.settling=$weight"
-  printf '\nrecurrence.settling: %s\n' "$weight"
-  # A state that explodes is an answer too.
-  "$ckpt" verify "$out/settling-$weight/package" --stability fixtures/text/heldout.txt --windows 4 --quiet |
+# certify NAME: how the state of what was trained settles. One that explodes is an answer too.
+certify() {
+  printf '\n%s\n' "$1"
+  "$ckpt" verify "$out/$1/package" --stability fixtures/text/heldout.txt --windows 4 --quiet |
     sed -n '/windows/,$p' || true
+}
+
+for weight in 0 0.1 1; do
+  heal prelude "settling-$weight" --set "recurrence.settling=$weight"
+  certify "settling-$weight"
+done
+for seed in 1 2; do
+  heal prelude "linear-$seed" --set seed=$seed
+  heal diagonal "diagonal-$seed" --set seed=$seed
+  certify "linear-$seed"
+  certify "diagonal-$seed"
 done
 
 i=0
@@ -45,8 +59,8 @@ for batch in 1 4 16; do
 done
 
 depths=recurrence.supervision.depths=3
-heal supervised --set "$depths"
-heal distilled --set "$depths" --set recurrence.supervision.distillation=0.5
+heal prelude supervised --set "$depths"
+heal prelude distilled --set "$depths" --set recurrence.supervision.distillation=0.5
 for name in settling-0 supervised distilled; do
   printf '\n%s\n' "$name"
   "$ckpt" eval "$out/$name/package" --data fixtures/text/heldout.txt --recurrence 1,2,4,8,32 --windows 16 \
