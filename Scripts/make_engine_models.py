@@ -4,6 +4,7 @@
 
 FOLDER/llama, FOLDER/qwen, FOLDER/gemma and FOLDER/experts get six layers each and the tokenizer of the shipped
 model. The last is a Qwen3-MoE, whose fourth layer has one MLP and the others four, of which a token takes two.
+FOLDER/llama-KIND is the first one with scaled positions, for each of SCALED.
 Weights are drawn by NumPy, so that any environment can make them; they are large enough for the
 likeliest token to stand apart.
 """
@@ -50,13 +51,22 @@ MODELS = {
         num_experts=EXPERTS, num_experts_per_tok=2, moe_intermediate_size=EXPERT_MIDDLE,
         norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[PLAIN_LAYER]),
 }
-NORMS = {
-    "llama": ["input_layernorm", "post_attention_layernorm"],
-    "qwen": ["input_layernorm", "post_attention_layernorm"],
-    "experts": ["input_layernorm", "post_attention_layernorm"],
-    "gemma": ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-              "post_feedforward_layernorm"],
+# Kinds of `rope_scaling`; 32 or 64 tokens is where most of them change.
+PAIRS = range(WIDTH // 2)
+SCALED = {
+    "llama3": dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                   original_max_position_embeddings=64),
+    "yarn": dict(factor=4.0, original_max_position_embeddings=64),
+    "longrope": dict(factor=4.0, original_max_position_embeddings=32,
+                     short_factor=[1 + i / 32 for i in PAIRS], long_factor=[1 + i / 8 for i in PAIRS]),
+    "dynamic": dict(factor=4.0),
 }
+MODELS |= {
+    f"llama-{kind}": MODELS["llama"] | dict(rope_scaling=dict(rope_type=kind) | numbers)
+    for kind, numbers in SCALED.items()
+}
+NORMS = ["input_layernorm", "post_attention_layernorm"]
+MORE_NORMS = {"gemma": ["pre_feedforward_layernorm", "post_feedforward_layernorm"]}
 
 
 def mlp(name, layer):
@@ -79,7 +89,7 @@ def shapes(name, config):
     if not config["tie_word_embeddings"]:
         yield "lm_head.weight", (TOKENS, HIDDEN)
     for layer in range(LAYERS):
-        for norm in NORMS[name]:
+        for norm in NORMS + MORE_NORMS.get(name, []):
             yield f"model.layers.{layer}.{norm}.weight", (HIDDEN,)
         if name in ("qwen", "experts"):
             for norm in ("q_norm", "k_norm"):
