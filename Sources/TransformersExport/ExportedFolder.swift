@@ -70,6 +70,7 @@ package struct ExportedFolder: Sendable {
       config["mlp_bias"] = .bool(spec.mlp.bias)
     }
     for member in form.members.members { config[member.key] = member.value }
+    if form == .mlx { config = plan.result.readableWithoutCode(config) }
     return ExportedFolder(
       contents: try source.contents(
         plan.parameters, config: config, card: RecurrentCard(source, form).text(),

@@ -171,6 +171,18 @@ struct ExportTests {
     #expect(done.notes.contains("blocks with experts under mlx-lm"))
   }
 
+  @Test("a folder for mlx-lm has one form of rotary settings, from which ckpt reads the same model")
+  func mlxRotary() throws {
+    let package = try package("tiny-llama3-rope")
+    let target = folder.file("mlx-rotary")
+    #expect(try outcome(Export.self, [package, "--to", "mlx", "-o", target]).code == 0)
+    let config = try JSONValue(parsing: Array(Data(contentsOf: url(target + "/config.json"))))
+    #expect(config["rope_scaling"] == nil && config["rope_theta"] == nil)
+    #expect(config["rope_parameters"]?["rope_type"]?.string == "llama3")
+    #expect(config["hidden_size"] == config["n_embd"])
+    #expect(try outcome(Verify.self, [target]).code == 0)
+  }
+
   @Test("a folder for mlx-lm brings its code, and none for transformers")
   func mlx() throws {
     let target = folder.file("mlx")

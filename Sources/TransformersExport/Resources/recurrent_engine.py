@@ -17,6 +17,12 @@ from .recurrent_positions import rotations
 ENGINES = {"vllm": (0, 32)}
 # Frequencies that depend on the length of a sequence, which a row of many does not tell.
 BY_LENGTH = ("dynamic", "longrope")
+# Where engines read what experts are like, by the member of a spec that says so.
+EXPERTS = {
+    "count": ("num_experts", "num_local_experts"),
+    "chosen": ("num_experts_per_tok",),
+    "width": ("moe_intermediate_size", "intermediate_size"),
+}
 
 
 class RecurrentExecution(nn.Module):
@@ -89,8 +95,8 @@ def refuse_what_engines_lack(config: RecurrentConfig, name: str):
     if len(windows) > 1:
         raise ValueError(f"{name} knows one window; the blocks have {sorted(windows)}")
     config.only("softcap")
-    if any(spec["mlp"].get("experts") for spec in config.block_specs["distinct"]):
-        raise ValueError(f"blocks with experts were not tried under {name}")
+    for spec in config.block_specs["distinct"]:
+        refuse_experts(config, spec["mlp"], name)
     model = config.block_specs["model"]
     if model["logits_divisor"] != 1 and model["logit_softcap"] is not None:
         raise ValueError(f"{name} caps logits before it divides them; this model divides first")
@@ -105,6 +111,23 @@ def refuse_what_engines_lack(config: RecurrentConfig, name: str):
             f"{name} has no attention here for heads of {config.head_dim} values; it has it for "
             f"{', '.join(map(str, sizes))}"
         )
+
+
+def refuse_experts(config: RecurrentConfig, mlp: dict, name: str):
+    """The engine puts experts of its own in place of ours: one kind for all blocks, with SiLU."""
+    if mlp.get("experts") is None:
+        return
+    if mlp["activation"] != "silu":
+        raise ValueError(
+            f"{name} computes experts with 'silu'; those of this model have {mlp['activation']!r}"
+        )
+    for member, fields in EXPERTS.items():
+        found = next((x for x in (getattr(config, field, None) for field in fields) if x), None)
+        if found != mlp["experts"][member]:
+            raise ValueError(
+                f"{name} takes {' or '.join(fields)}, {found}, for the {member} of every block's "
+                f"experts; a block of this model has {mlp['experts'][member]}"
+            )
 
 
 def check_version(name: str):

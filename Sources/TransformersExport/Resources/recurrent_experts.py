@@ -25,6 +25,22 @@ class RecurrentExpert(nn.Module):
         return self.down_proj(self.activation(self.gate_proj(x)) * self.up_proj(x))
 
 
+class RecurrentExpertList(nn.ModuleList):
+    """The MLPs of a block. Engines put one of their own in its place, which is called the same way."""
+
+    def forward(
+        self, rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Sums of what the chosen experts give, [T, h]. rows: [T, h]. chosen, weights: [T, k]."""
+        weights = weights.to(rows.dtype)
+        result = torch.zeros_like(rows)
+        for number, expert in enumerate(self):
+            row, place = (chosen == number).nonzero(as_tuple=True)
+            part = expert(rows[row]) * weights[row, place, None]
+            result = result.index_add(0, row, part)
+        return result
+
+
 class RecurrentExperts(nn.Module):
     """The k largest of softmax(router) are the weights of what their experts give; where the spec
     says so, they are divided by their sum."""
@@ -34,7 +50,7 @@ class RecurrentExperts(nn.Module):
         spec = spec["mlp"]["experts"]
         self.chosen, self.is_normalised = spec["chosen"], spec["normalised"]
         self.gate = nn.Linear(config.n_embd, spec["count"], bias=False)
-        self.experts = nn.ModuleList(
+        self.experts = RecurrentExpertList(
             RecurrentExpert(config.n_embd, spec["width"], activation) for _ in range(spec["count"])
         )
 
@@ -44,10 +60,4 @@ class RecurrentExperts(nn.Module):
         weights, chosen = shares.topk(self.chosen, dim=-1)  # [T, k]
         if self.is_normalised:
             weights = weights / weights.sum(-1, keepdim=True)
-        weights = weights.to(x.dtype)
-        result = torch.zeros_like(rows)
-        for number, expert in enumerate(self.experts):
-            row, place = (chosen == number).nonzero(as_tuple=True)
-            part = expert(rows[row]) * weights[row, place, None]
-            result = result.index_add(0, row, part)
-        return result.view_as(x)
+        return self.experts(rows, chosen, weights).view_as(x)

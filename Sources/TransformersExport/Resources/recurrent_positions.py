@@ -41,13 +41,16 @@ def rotations(config, positions: torch.Tensor) -> list:
 
 
 def rotation(rotary: dict, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines of one rotary embedding at `positions`, [B, 1, S, d / 2] each."""
+    """Cosines and sines of one rotary embedding at `positions`, [B, 1, S, d] each: cosines twice, and
+    sines after their negatives."""
     # A row's frequencies depend on that row alone, so that padding and neighbours change nothing.
     length = positions.amax(-1, keepdim=True) + 1  # [B, 1]
     frequencies = _frequencies(rotary, length)  # [B or 1, d / 2]
     angles = positions.unsqueeze(-1).float() * frequencies.unsqueeze(1)
     magnitude = rotary.get("magnitude", 1.0)
-    return (angles.cos() * magnitude).unsqueeze(1), (angles.sin() * magnitude).unsqueeze(1)
+    cosines, sines = angles.cos() * magnitude, angles.sin() * magnitude
+    tables = torch.cat([cosines, cosines], dim=-1), torch.cat([-sines, sines], dim=-1)
+    return tuple(table.unsqueeze(1) for table in tables)
 
 
 def _frequencies(rotary: dict, length: torch.Tensor) -> torch.Tensor:
@@ -81,11 +84,11 @@ def rotated(
     x: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor
 ) -> torch.Tensor:
     """Turns pairs i and i + d / 2 of the first d values of every head. x: [B, heads, S, size]."""
-    width = 2 * cosines.shape[-1]
-    turned, rest = x[..., :width], x[..., width:]
+    width = cosines.shape[-1]
+    turned, rest = (x, None) if width == x.shape[-1] else (x[..., :width], x[..., width:])
     a, b = turned.chunk(2, dim=-1)
-    parts = [a * cosines - b * sines, b * cosines + a * sines]
-    return torch.cat(parts + ([rest] if rest.shape[-1] else []), dim=-1)
+    turned = turned * cosines + torch.cat([b, a], dim=-1) * sines
+    return turned if rest is None else torch.cat([turned, rest], dim=-1)
 
 
 # Visibility

@@ -35,6 +35,25 @@ def test_tokens_are_those_of_ckpt(name, r, case, folder, engine, same):
     same(found["single"], model.wanted(r))
 
 
+@pytest.mark.parametrize("kind", ["llama3", "yarn", "longrope", "dynamic"])
+def test_scaled_positions(kind, case, folder, engine, same):
+    """Across the length at which LongRoPE changes; `dynamic` up to its first context, where ckpt stops."""
+    model = case(f"llama-{kind}")
+    found = engine("serve_mlx.py", dict(
+        folder=str(folder(model)), prompts=model.prompts, tokens=64,
+        config=dict(mean_recurrence=2)))
+    same(found["single"], model.wanted(2))
+
+
+@pytest.mark.parametrize("kind", ["longrope", "dynamic"])
+def test_a_batch_is_refused_where_positions_depend_on_the_length(kind, case, folder, engine):
+    """With the way out."""
+    model = case(f"llama-{kind}")
+    request = dict(folder=str(folder(model)), prompts=model.prompts, tokens=4, batch=True)
+    said = engine("serve_mlx.py", request, fails=True)
+    assert f"embedding '{kind}' depends on the length of each sequence; generate one at a time" in said
+
+
 @pytest.mark.parametrize("name", ["smollm2", "qwen", "gemma"])
 def test_a_batch_is_its_prompts(name, case, folder, engine):
     """Prompts of different lengths, padded on the left by mlx-lm."""

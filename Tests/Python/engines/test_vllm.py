@@ -21,7 +21,7 @@ def folder(ckpt, tmp_path_factory):
 
 
 @pytest.mark.parametrize("r", [1, 4, 8])
-@pytest.mark.parametrize("name", ["smollm2", "llama", "qwen", "gemma"])
+@pytest.mark.parametrize("name", ["smollm2", "llama", "qwen", "gemma", "experts"])
 def test_tokens_are_those_of_ckpt(name, r, case, folder, engine, same):
     """One prompt at a time, all at once, and with prefixes that are in the cache."""
     model = case(name)
@@ -56,9 +56,10 @@ def test_the_field_of_the_recurrence_can_be_set(case, folder, engine, same):
     same(engine("serve_vllm.py", request)["batched"], model.wanted(4))
 
 
-def test_two_workers_share_the_weights(case, folder, engine, same):
+@pytest.mark.parametrize("name", ["qwen", "experts"])
+def test_two_workers_share_the_weights(name, case, folder, engine, same):
     """Tensor parallelism: the same tokens."""
-    model = case("qwen")
+    model = case(name)
     options = dict(tensor_parallel_size=2)
     request = dict(
         folder=str(folder(model, 4)), prompts=model.prompts, tokens=64, options=options)

@@ -1,5 +1,7 @@
 """torch.compile: one graph, and none new after it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import transformers
@@ -7,6 +9,9 @@ import transformers
 pytestmark = pytest.mark.skipif(
     int(transformers.__version__.split(".")[0]) < 5, reason="transformers 5 alone has this"
 )
+
+
+FAMILIES = Path(__file__).resolve().parents[3] / "fixtures" / "families"
 
 
 @pytest.fixture
@@ -59,6 +64,28 @@ def test_training(folder, load, tokens, graphs):
         compiled(ids, labels=ids, num_steps=(1, 2)).loss.backward()
     # A seed that is given is a constant of its graph, one that is drawn is none.
     assert len(graphs) <= 5
+
+
+def test_experts(export, retrofit, load, tokens, graphs):
+    """Evaluation and training, whichever experts the tokens of a call choose."""
+    source = FAMILIES / "qwen3moe-mixed" / "model"
+    layers = ("--select", "0-1/3-4/5", "--head", "keep", "--adapter", "average")
+    model = load(export(retrofit(source, *layers, "--mean-recurrence", 3)))
+    compiled = torch.compile(model, fullgraph=True, backend=graphs.backend)
+    for seed in (1, 2):
+        ids = tokens(model, seed=seed)
+        with torch.no_grad():
+            found = compiled(ids, num_steps=3, use_cache=False).logits
+            assert torch.allclose(found, model(ids, num_steps=3).logits, atol=1e-5)
+    gradients = []
+    for run in (model, compiled):
+        model.zero_grad()
+        run(ids, labels=ids, num_steps=(1, 2), use_cache=False).loss.backward()
+        gradients.append({key: p.grad for key, p in model.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for key, wanted in gradients[0].items():
+        assert torch.allclose(gradients[1][key], wanted, atol=1e-5), key
+    assert len(graphs) == 2
 
 
 DRAWS = [(0, 1), (2, 2), (1, 2), (2, 1), (0, 2), (1, 1)]

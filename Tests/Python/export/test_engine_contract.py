@@ -83,7 +83,9 @@ def family(ckpt, retrofit, export, tmp_path_factory):
 
 @pytest.mark.parametrize("r", [1, 3])
 @pytest.mark.parametrize(
-    "name", ["gemma2-types", "gemma3-types", "granite-factors", "mistral-window", "qwen2-window"]
+    "name",
+    ["gemma2-types", "gemma3-types", "granite-factors", "mistral-window", "qwen2-window",
+     "qwen3moe-mixed"],
 )
 def test_sequences_in_one_row(name, r, family, load, engine_of, distance):
     """In pieces, beside each other: what each gives by itself."""
@@ -103,6 +105,55 @@ def test_sequences_in_one_row(name, r, family, load, engine_of, distance):
         with torch.no_grad():
             wanted = plain.transformer(ids[row : row + 1], num_steps=r).last_hidden_state[0]
         assert distance(torch.cat(found[row]), wanted) < CLOSE
+
+
+class Experts(torch.nn.Module):
+    """Those of a block as an engine has them: each for all rows, times a weight that may be zero."""
+
+    def __init__(self, theirs):
+        super().__init__()
+        self.theirs, self.calls = list(theirs), 0
+
+    def forward(self, rows, chosen, weights):
+        self.calls += 1
+        shares = torch.zeros(len(rows), len(self.theirs)).scatter(1, chosen, weights)
+        parts = torch.stack([expert(rows) for expert in self.theirs], dim=1)
+        return (shares[:, :, None] * parts).sum(1)
+
+
+@pytest.mark.parametrize("name", ["mixtral-default", "olmoe-default", "qwen3moe-mixed"])
+def test_an_engine_may_compute_the_experts(name, family, engine_of, distance):
+    """In place of ours: it is asked with each token's choice, in every pass, and gives the same."""
+    model, engine = engine_of(family(name))
+    ids = torch.randint(40, (9,), generator=torch.Generator().manual_seed(3))
+    [wanted] = rows_of(model, engine, [("first", 0, ids)])
+    mlps = [block.mlp for group in (model.prelude, model.core_block, model.coda) for block in group]
+    replaced = [mlp for mlp in mlps if hasattr(mlp, "experts")]
+    for mlp in replaced:
+        mlp.experts = Experts(mlp.experts)
+    [found] = rows_of(model, engine, [("second", 0, ids)])
+    assert distance(found, wanted) < CLOSE
+    passes = [3 if mlp in [block.mlp for block in model.core_block] else 1 for mlp in replaced]
+    assert passes and [mlp.experts.calls for mlp in replaced] == passes
+
+
+def test_experts_that_an_engine_would_compute_otherwise_are_refused(family, engine_of, tmp_path):
+    """Fields that say something else than the specs, and another activation."""
+    for number, (change, problem) in enumerate([
+        (dict(num_experts_per_tok=1), "num_experts_per_tok, 1, for the chosen of .* has 2"),
+        (dict(num_local_experts=4), "num_local_experts, 4, for the count of .* has 8"),
+        (dict(moe_intermediate_size=3), "intermediate_size, 3, for the width of .* has 8"),
+        (None, "experts with 'silu'; those of this model have 'gelu'"),
+    ]):
+        folder = tmp_path / str(number)
+        shutil.copytree(family("mixtral-default"), folder)
+        config = json.loads((folder / "config.json").read_text())
+        config |= change or {}
+        if change is None:
+            config["block_specs"]["distinct"][0]["mlp"]["activation"] = "gelu"
+        (folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ValueError, match=problem):
+            engine_of(folder)
 
 
 def test_fields_that_engines_read(family):
@@ -126,8 +177,6 @@ def test_what_an_engine_cannot_serve_is_refused(family, engine_of, load, tmp_pat
     for name in ("llama-dynamic", "phi3-longrope"):
         with pytest.raises(ValueError, match="depend on the length of each sequence"):
             engine_of(family(name))
-    with pytest.raises(ValueError, match="experts were not tried"):
-        engine_of(family("mixtral-default"))
     folder = tmp_path / "model"
     shutil.copytree(family("mistral-window"), folder)
     config = json.loads((folder / "config.json").read_text())
