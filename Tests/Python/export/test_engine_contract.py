@@ -84,8 +84,8 @@ def family(ckpt, retrofit, export, tmp_path_factory):
 @pytest.mark.parametrize("r", [1, 3])
 @pytest.mark.parametrize(
     "name",
-    ["gemma2-types", "gemma3-types", "granite-factors", "mistral-window", "qwen2-window",
-     "qwen3moe-mixed"],
+    ["gemma2-types", "gemma3-types", "granite-factors", "llama-linear", "llama-yarn", "mistral-window",
+     "qwen2-window", "qwen3moe-mixed"],
 )
 def test_sequences_in_one_row(name, r, family, load, engine_of, distance):
     """In pieces, beside each other: what each gives by itself."""

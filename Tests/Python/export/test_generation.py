@@ -1,5 +1,8 @@
 """Padding, caches and generation of exported models."""
 
+import json
+import shutil
+
 import pytest
 import torch
 from transformers import AutoTokenizer, DynamicCache
@@ -113,6 +116,30 @@ def test_greedy_text_is_that_of_ckpt(ckpt, export, load, package, trained):
             options = ("--recurrence", r, "--max-tokens", 12, "--progress", "none")
             found = ckpt("generate", folder, "--prompt", prompt, *options)
             assert found.rstrip("\n") == text.rstrip("\n")
+
+
+TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+def test_the_chat_template(ckpt, export, retrofit, load, tiny_arithmetic, tmp_path):
+    """That of the source arrives, and both fill it in alike."""
+    source = tmp_path / "source"
+    shutil.copytree(tiny_arithmetic, source)
+    file = source / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": TEMPLATE}))
+    folder = export(retrofit(source, "--prelude", 2, "--core", 4, "--coda", 2))
+    model, tokenizer = load(folder), AutoTokenizer.from_pretrained(folder)
+    inputs = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "12+7="}], add_generation_prompt=True, return_tensors="pt",
+        return_dict=True)
+    output = model.generate(**inputs, num_steps=2, max_new_tokens=12, do_sample=False)
+    options = ("--chat", "--recurrence", 2, "--max-tokens", 12)
+    wanted = ckpt.json("generate", folder, "--prompt", "12+7=", *options)
+    assert wanted["prompt_tokens"] == inputs["input_ids"].shape[1]
+    assert output[0][inputs["input_ids"].shape[1] :].tolist()[: len(wanted["ids"])] == wanted["ids"]
 
 
 def test_a_row_is_what_it_is_in_any_batch(folder, load, tokens, distance):
