@@ -8,39 +8,19 @@ import Testing
 
 @testable import Transformer
 
-/// A golden model's tensors, and beside them the decays of a fixture.
-private struct OverlaidDecay: RecipeSource {
-  static let name: TensorName = "decay"
-  let base: Checkpoint
-  let fixture: Checkpoint
-
-  private func source(_ name: TensorName) -> Checkpoint { name == Self.name ? fixture : base }
-
-  func record(_ name: TensorName) -> TensorRecord? { source(name).record(name) }
-
-  func read(_ name: TensorName, at offset: Int, into bytes: inout MutableRawSpan) throws {
-    try source(name).read(name, at: offset, into: &bytes)
-  }
-
-  func region(_ name: TensorName) -> ByteRegion? { source(name).region(name) }
-
-  func readFloats(
-    _ name: TensorName, elements: Range<Int>, into values: inout MutableSpan<Float>
-  ) throws { try source(name).readFloats(name, elements: elements, into: &values) }
-}
-
 @Suite("diagonal injection")
 struct DiagonalInjectionTests {
   private let golden: Golden
   private let graph: ModelGraph
-  private let source: OverlaidDecay
+  private let source: OverlaidTensor
 
   /// The golden retrofit with the fixture's decays in the adapter's place.
   init() throws {
     golden = try Golden("tiny-llama")
     let (read, base) = try golden.checkpoint("retrofit")
-    source = OverlaidDecay(
-      base: base, fixture: try Checkpoint.open(Fixtures.path("training/diagonal.safetensors")))
+    source = OverlaidTensor(
+      base: base, name: "decay",
+      numbers: try Checkpoint.open(Fixtures.path("training/diagonal.safetensors")))
     let hidden = read.sizes.hidden
     guard case .recurrent(var body) = read.body else { throw TransformerError(.notRecurrent) }
     body.injection = Injection(
@@ -48,7 +28,7 @@ struct DiagonalInjectionTests {
       [
         .decay: Parameter(
           name: "transformer.decay.weight", shape: [hidden], type: .f32,
-          recipe: .copy(OverlaidDecay.name, rows: hidden))
+          recipe: .copy(source.name, rows: hidden))
       ])
     var graph = read
     graph.body = .recurrent(body)
@@ -62,17 +42,17 @@ struct DiagonalInjectionTests {
     let loss = try model.lossAndGradient(
       golden.batch(), labels: golden.integers("labels"), noGradSteps: 1, gradSteps: 2,
       state: golden.initialState())
-    let wanted = Double(try source.fixture.floats(named: "loss")[0])
+    let wanted = Double(try source.numbers.floats(named: "loss")[0])
     #expect(abs(loss.mean - wanted) < 1e-5 * wanted)
     #expect(model.tensors.contains { $0.role == .injection(.decay) })
     for tensor in model.tensors {
       let got = model.gradients.floats(tensor.offset..<(tensor.offset + tensor.count))
       let name = "grad.\(tensor.parameter.name)"
-      #expect(relativeError(got, try source.fixture.floats(named: name)) < 1e-4, "\(name)")
+      #expect(relativeError(got, try source.numbers.floats(named: name)) < 1e-4, "\(name)")
     }
   }
 
-  @Test("the loss without gradients, and that of a cache, are the same")
+  @Test("the loss is the same with gradients and without")
   func passes() throws {
     let model = try Model(graph, from: source, on: Compute(2))
     let trained = try TrainableModel(graph, from: source, on: Compute(2)).lossAndGradient(

@@ -38,21 +38,22 @@ struct FamilyFixture {
   }
 
   /// The model with layers 0, 1 / 3, 4 / 5, whose adapter is the fixture's.
-  func recurrent() throws -> (graph: ModelGraph, source: OverlaidAdapter) {
+  func recurrent() throws -> (graph: ModelGraph, source: OverlaidTensor) {
     let selection = try LayerSelection("0-1/3-4/5", of: 6)
     let graph = try graph.applying([
       SelectLayers(selection), InsertAdapter(.tensor("adapter", .f32)),
     ])
-    return (graph, OverlaidAdapter(base: checkpoint, numbers: numbers))
+    return (graph, OverlaidTensor(base: checkpoint, name: "adapter", numbers: numbers))
   }
 }
 
-/// The model's tensors, and the adapter from the fixture's numbers.
-struct OverlaidAdapter: RecipeSource {
+/// A model's tensors, and one more from a fixture's numbers.
+struct OverlaidTensor: RecipeSource {
   let base: Checkpoint
+  let name: TensorName
   let numbers: Checkpoint
 
-  private func source(_ name: TensorName) -> Checkpoint { name == "adapter" ? numbers : base }
+  private func source(_ name: TensorName) -> Checkpoint { name == self.name ? numbers : base }
 
   func record(_ name: TensorName) -> TensorRecord? { source(name).record(name) }
 
