@@ -41,9 +41,15 @@ extension Trainer {
     report(.saved(step: step, path: job.run.checkpoint(step)))
   }
 
-  /// Removes the checkpoints that are no longer kept; a run that died before it could leaves that to
-  /// the one that goes on.
-  func prune() throws(FileError) {
+  /// Removes what a run that died left behind the checkpoint that is gone on from: lines of the logs,
+  /// outputs in the making, checkpoints that it had no time to remove.
+  func rewind() throws {
+    try job.run.rewind(to: progress.step)
+    try prune()
+  }
+
+  /// Removes the checkpoints that are no longer kept.
+  private func prune() throws(FileError) {
     try job.run.prune(
       keeping: settings.checkpoints.kept,
       best: settings.checkpoints.every > 0 ? progress.bestStep : nil)

@@ -108,10 +108,7 @@ package final class Trainer {
       from: file, model: job.model, optimizer: optimizer, identity: job.identity
     ).progress
     try job.model.parametersChanged()
-    if exchange.isFirst {
-      try job.run.rewind(to: progress.step)
-      try prune()
-    }
+    if exchange.isFirst { try rewind() }
     report(.resumed(after: progress.step, of: settings.steps))
   }
 
