@@ -58,13 +58,14 @@ class Command:
         """Makes the state before the run: an empty folder, or an old output to be replaced."""
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        if self.old == "run/":
-            shutil.copytree(inputs / "run", out / "run")
-        elif self.old and self.old.endswith("/"):
-            (out / self.old).mkdir()
-            (out / self.old / "old").write_text("old")
-        elif self.old:
-            (out / self.old).write_text("old")
+        if self.old:
+            self.make_old(out / self.old, inputs)
+
+    def make_old(self, path, _inputs):
+        if self.old.endswith("/"):
+            path.mkdir()
+            path /= "old"
+        path.write_text("old")
 
     def compared(self, found):
         """What of an output's state a run without faults always gives alike."""
@@ -87,6 +88,9 @@ class Command:
 
 class Training(Command):
     """Writes into its folder as it goes on. Its clock is in all that it writes but the packages."""
+
+    def make_old(self, path, inputs):
+        shutil.copytree(inputs / "run", path)
 
     def compared(self, found):
         return {name: value if "/package/" in name else "" for name, value in found.items()}
@@ -209,8 +213,7 @@ class Sweep:
                 self.local.room = self.folder / f"out{self.rooms:02}"
         return self.local.room
 
-    def run(self, command, out, at=0, kind="", log=None):
-        arguments = command if isinstance(command, list) else command.arguments(self.inputs, out)
+    def run(self, arguments, out, at=0, kind="", log=None):
         environment = dict(os.environ, LD_PRELOAD=str(self.shim), FAULT_ROOT=str(self.folder),
                            FAULT_AT=str(at), FAULT_KIND=kind)
         if log:
@@ -224,7 +227,7 @@ class Sweep:
         out, log = self.room(), self.folder / f"{command.name}.log"
         command.prepare(out, self.inputs)
         before = command.compared(state(out))
-        code, words, notes = self.run(command, out, log=log)
+        code, words, notes = self.run(command.arguments(self.inputs, out), out, log=log)
         if code != 0:
             sys.exit(f"{command.name} does not run at all: {notes.decode()}")
         return before, command.compared(state(out)), command.compared_words(words), log.read_text().split()
@@ -243,7 +246,7 @@ class Sweep:
         command.prepare(out, self.inputs)
         number = str(getattr(errno, kind)) if kind.startswith("E") else kind
         try:
-            code, said, notes = self.run(command, out, at, number)
+            code, said, notes = self.run(command.arguments(self.inputs, out), out, at, number)
         except subprocess.TimeoutExpired:
             return ["does not end"]
         now = command.compared(state(out))
