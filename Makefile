@@ -7,7 +7,7 @@
 #   library    build the library's example with a dependency by version, and run it (Scripts/test_library.sh)
 #   aarch64    run the kernels in C for arm64 under qemu (Scripts/test_aarch64.sh)
 #   distribution  an archive of a release build, with its digest and bill of materials
-#   reproducible  the same, built twice in two folders, and compared byte for byte
+#   reproducible  the same, built twice from nothing, and compared byte for byte
 #   docs       build the documentation site into build/site (Scripts/docs.sh)
 #   docs-tests run the commands of README and docs/ (Scripts/test_docs.py)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)

@@ -2,29 +2,26 @@
 # Makes build/distribution/ckpt-VERSION-linux-ARCHITECTURE.tar.gz of the commit that is checked out, with its
 # digest beside it: the program, its manual page, completions, licences, and a bill of materials.
 #
-# The same commit, toolchain and system libraries give the same bytes in any folder: two clean builds in
-# two folders are compared with --twice, which takes twice as long.
+# The same commit, toolchain and system libraries give the same bytes wherever the checkout lies: a clean copy
+# is built in /tmp/ckpt-distribution, as the length of that path goes into the program. With --twice it is made
+# twice, and compared byte for byte.
 set -eu
 cd "$(dirname "$0")/.."
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf 'distribution: %s\n' "$*" >&2; exit 1; }
 
-out=build/distribution
+out=$PWD/build/distribution
+copy=/tmp/ckpt-distribution
 
-# Builds a clean copy of the commit in a folder of its own; prints the archive's path.
 if [ "${1:-}" = --twice ]; then
-  for folder in first second-folder; do
-    copy=build/reproducible/$folder
-    rm -rf "$copy"
-    mkdir -p "$copy"
-    say "A clean build in $copy"
-    git archive HEAD | tar -x -C "$copy"
-    "$copy/Scripts/distribution.sh" >&2
-  done
-  cd build/reproducible
-  for file in first/"$out"/*; do
-    cmp "$file" "second-folder/$out/$(basename "$file")" || fail "$(basename "$file") differs"
+  Scripts/distribution.sh
+  first=build/reproducible
+  rm -rf "$first"
+  mv "$out" "$first"
+  Scripts/distribution.sh
+  for file in "$first"/*; do
+    cmp "$file" "$out/$(basename "$file")" || fail "$(basename "$file") differs"
     say "$(basename "$file"): the same bytes"
   done
   exit
@@ -32,18 +29,27 @@ fi
 
 case $(Scripts/commit.sh) in *-modified) fail 'files differ from the commit; commit them first' ;; esac
 
-say 'A clean release build'
-scratch=$out/scratch
-rm -rf "$out"
-mkdir -p "$out"
-# No path of this machine goes into the program: neither into messages nor into debugging data.
-CKPT=$(CKPT="" Scripts/release.sh --scratch-path "$scratch" -debug-info-format none \
-  -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=.")
+say "A clean release build in $copy"
+rm -rf "$copy"
+mkdir -m 700 "$copy"
+trap 'rm -rf "$copy"' EXIT
+if [ -n "$(Scripts/commit.sh)" ]; then
+  git archive HEAD | tar -x -C "$copy"
+else
+  # An archive that git made.
+  tar --exclude=./build --exclude=./.build -cf - . | tar -x -C "$copy"
+fi
+cd "$copy"
+# No path goes into the program: neither into messages nor into debugging data.
+CKPT=$(CKPT="" Scripts/release.sh -debug-info-format none \
+  -Xswiftc -file-prefix-map -Xswiftc "$copy=." -Xcc "-ffile-prefix-map=$copy=.")
 
 said=$("$CKPT" --version)
 case $said in *'(commit '*) ;; *) fail "this is no checkout and no archive that git made: $said" ;; esac
 version=${said%% *}
 name=ckpt-$version-linux-$(uname -m)
+rm -rf "$out"
+mkdir -p "$out"
 folder=$out/$name
 say "$name"
 mkdir -p "$folder/bin" "$folder/share/man/man1" "$folder/licences"
@@ -56,7 +62,7 @@ for shell in bash zsh fish; do
 done
 cp LICENSE CHANGELOG.md "$folder/"
 for package in swift-argument-parser swift-system Yams; do
-  cp "$scratch/checkouts/$package/LICENSE"* "$folder/licences/$package.txt"
+  cp ".build/checkouts/$package/LICENSE"* "$folder/licences/$package.txt"
 done
 # The Swift libraries inside are under this one, with an exception for what is built with them.
 cp "$(dirname "$(command -v swift)")/../share/swift/LICENSE.txt" "$folder/licences/swift.txt"
@@ -79,6 +85,6 @@ END
 # One order, one owner, one time.
 tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw --format=ustar \
   -C "$out" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
-rm -rf "$scratch" "$folder"
+rm -rf "$folder"
 (cd "$out" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
 printf '%s\n' "$out/$name.tar.gz"
