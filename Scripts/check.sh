@@ -1,5 +1,6 @@
 #!/bin/sh
-# Formatting, the unsafe gate, a build with warnings as errors, and all tests.
+# Formatting, the unsafe gate, a build with warnings as errors, and all tests. CKPT_TRAITS=MPI builds with
+# Open MPI, so that Scripts/test_mpi.sh needs no build of its own: CI does.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -37,9 +38,9 @@ Scripts/check_imports.sh
 
 say 'Strict build, with tests'
 export CKPT_STRICT=1
-swift build --build-tests
+swift build --build-tests ${CKPT_TRAITS:+--traits "$CKPT_TRAITS"}
 
 say 'Tests'
-swift test --skip-build
+swift test --skip-build ${CKPT_TRAITS:+--traits "$CKPT_TRAITS"}
 
 say 'All checks passed'

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs tests under AddressSanitizer (the readers of formats, the kernels, two of the fuzzers) and under
-# ThreadSanitizer (the thread pool, the exchange of gradients). Builds lie in build/asan and build/tsan.
+# Runs tests under AddressSanitizer (the readers of formats, the kernels) and under ThreadSanitizer (the thread
+# pool, the exchange of gradients). Builds lie in build/asan and build/tsan. Scripts/test.sh runs the fuzzers of
+# three readers under AddressSanitizer.
 # usage: Scripts/sanitize.sh [address|thread]; both without an argument.
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,9 +39,6 @@ address() {
     'Tensors Kernels Compression Parquet Arrow Safetensors TorchArchive GGUF'
   run address build/asan --skip 'KernelsTests|truncation'
   run address build/asan --no-parallel --filter KernelsTests --skip 'symmetric|companions'
-  for format in torch gguf; do
-    SANITIZE=address Scripts/fuzz.sh "$format" 10
-  done
 }
 
 thread() {
