@@ -39,6 +39,7 @@ package struct Network: Sendable {
     _ graph: ModelGraph, weight: (Field.Role) -> Weight?
   ) throws(TransformerError) {
     sizes = graph.sizes
+    contextLimit = graph.contextLimit
     spec = graph.spec
     func need(_ role: Field.Role) throws(TransformerError) -> Weight {
       guard let weight = weight(role) else {
@@ -90,9 +91,7 @@ package struct Network: Sendable {
   package var codaBlocks: Range<Int> { coreBlocks.upperBound..<blocks.count }
 
   /// The most tokens of a sequence.
-  package var contextLimit: Int {
-    rotaries.map { $0.reach(context: sizes.context) }.min() ?? sizes.context
-  }
+  package let contextLimit: Int
 
   /// The first block's input: rows of the embedding, times the model's factor.
   func embed(_ stream: Matrix, _ tokens: [Int32], on compute: Compute) {
