@@ -12,7 +12,7 @@ out=${1:?give a folder for the results}
 mkdir -p "$out"
 cd "$root"
 
-for adapter in prelude diagonal; do
+for adapter in prelude diagonal gated; do
   "$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 --adapter $adapter \
     -o "$out/$adapter" --force
 done
@@ -42,8 +42,8 @@ done
 for seed in 1 2; do
   heal prelude "linear-$seed" --set seed=$seed
   heal diagonal "diagonal-$seed" --set seed=$seed
-  certify "linear-$seed"
-  certify "diagonal-$seed"
+  heal gated "gated-$seed" --set seed=$seed
+  for kind in linear diagonal gated; do certify "$kind-$seed"; done
 done
 
 i=0

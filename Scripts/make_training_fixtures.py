@@ -5,8 +5,8 @@ The retrofit of golden case tiny-llama is written out here in torch, from the pu
 equations, and held against the golden losses first. Then autograd gives the gradients of low-rank
 factors, of the distillation loss with the golden source model as teacher, of the loss with the
 penalty on the last pass's step, of the loss with those of shallower states, and of the loss with decays
-of the state in the adapter's place; some elements of each are held against central differences. Values
-are stored as float32.
+of the state, or a gate on what a pass changes, in the adapter's place; some elements of each are held
+against central differences. Values are stored as float32.
 
 Needs: torch, safetensors (see requirements.txt). Usage: Scripts/make_training_fixtures.py
 """
@@ -62,6 +62,8 @@ NAMES = {
     "fc": "mlp.fc", "mlp.proj": "mlp.proj",
 }
 ADAPTER, DECAY = "transformer.adapter.weight", "transformer.decay.weight"
+DOWN, UP = "transformer.gate.down.weight", "transformer.gate.up.weight"
+GATE_RANK = 3
 PARTS = [("prelude", 2), ("core_block", 4), ("coda", 2)]
 
 
@@ -78,12 +80,18 @@ def retrofit(weights, tokens, state, without, with_gradient, config, states=None
     def step(s):
         if DECAY in weights:
             return blocks(torch.sigmoid(weights[DECAY]) * s + e, *PARTS[1])
+        if UP in weights:
+            out = blocks(s, *PARTS[1])
+            gate = torch.tanh(rms(out - s, 1.0) @ weights[DOWN].T @ weights[UP].T)
+            return out + gate * (out - s)
         return blocks(torch.cat([s, e], -1) @ weights[ADAPTER].T, *PARTS[1])
 
     def finish(s):
         out = rms(blocks(s, *PARTS[2]), weights["transformer.ln_f.weight"])
         return out @ weights["lm_head.weight"].T
 
+    if UP in weights:
+        state = e
     with torch.no_grad():
         for _ in range(without):
             state = step(state)
@@ -209,15 +217,21 @@ def main():
     settle(leaves, tokens, labels, state, config)
     for share in (0.0, 0.4):
         supervise(share, leaves, tokens, labels, state, config)
-    diagonal(weights, tokens, labels, state, config)
+    hidden = weights[ADAPTER].shape[0]
+    for case, passes, shapes in [
+        ("diagonal", WITHOUT, {DECAY: (hidden,)}),
+        # Where no pass goes without gradient, that of the first state goes on into the prelude.
+        ("gated", 0, {DOWN: (GATE_RANK, hidden), UP: (hidden, GATE_RANK)}),
+    ]:
+        without_adapter(case, passes, shapes, weights, tokens, labels, state, config)
 
 
-def diagonal(weights, tokens, labels, state, config):
-    """The loss of the model with decays of the state in the adapter's place."""
+def without_adapter(case, passes, shapes, weights, tokens, labels, state, config):
+    """The loss of the model with other parameters in the adapter's place, drawn at random."""
     generator = torch.Generator().manual_seed(5)
-    decay = torch.randn(weights[ADAPTER].shape[0], generator=generator).float().double()
+    drawn = {k: torch.randn(v, generator=generator).float().double() for k, v in shapes.items()}
     leaves = {k: v.clone().requires_grad_() for k, v in weights.items() if k != ADAPTER}
-    leaves[DECAY] = decay.clone().requires_grad_()
+    leaves |= {k: v.clone().requires_grad_() for k, v in drawn.items()}
 
     def loss(without=0):
         out = retrofit(leaves, tokens, state, without, WITH, config)
@@ -227,10 +241,11 @@ def diagonal(weights, tokens, labels, state, config):
     check(loss, leaves, {k: v.grad for k, v in leaves.items()})
     for leaf in leaves.values():
         leaf.grad = None
-    value = loss(WITHOUT)
+    value = loss(passes)
     value.backward()
-    out = {"loss": value.detach().reshape(1), "decay": decay}
-    save(out | {"grad." + k: v.grad for k, v in leaves.items()}, "diagonal", {})
+    out = {"loss": value.detach().reshape(1)}
+    out |= {k.split(".", 1)[1].removesuffix(".weight"): v for k, v in drawn.items()}
+    save(out | {"grad." + k: v.grad for k, v in leaves.items()}, case, {})
 
 
 def supervise(share, leaves, tokens, labels, state, config):

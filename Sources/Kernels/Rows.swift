@@ -138,6 +138,43 @@ package func multiplyBySigmoidBackward(
   }
 }
 
+/// `y = output + tanh(x) ⊙ (output − state)`.
+///
+/// - Parameters:
+///   - y: `[rows, width]`, as all are; may be any of them.
+package func gate(
+  _ y: Matrix, output: Matrix, state: Matrix, _ x: Matrix, on compute: Compute
+) {
+  precondition(
+    [output, state, x].allSatisfy { $0.rows == y.rows && $0.columns == y.columns }, "extents agree")
+  compute.divide(y.rows, grain: grain(y)) { _, rows in
+    let first = rows.lowerBound
+    unsafe ck_gate(
+      y.pointer(first), y.stride, output.pointer(first), output.stride, state.pointer(first),
+      state.stride, x.pointer(first), x.stride, rows.count, y.columns)
+  }
+}
+
+/// Gradients of `gate`, but for that of `output` by itself, which is `dy`.
+///
+/// - Parameters:
+///   - x: `[rows, width]`, as all are; becomes its own gradient, `dy ⊙ change ⊙ tanh'(x)`.
+///   - dChange: Becomes `dy ⊙ tanh(x)`.
+///   - change: `output − state`.
+package func gateBackward(
+  _ x: Matrix, _ dChange: Matrix, _ dy: Matrix, change: Matrix, on compute: Compute
+) {
+  precondition(
+    [dChange, dy, change].allSatisfy { $0.rows == x.rows && $0.columns == x.columns },
+    "extents agree")
+  compute.divide(x.rows, grain: grain(x)) { _, rows in
+    let first = rows.lowerBound
+    unsafe ck_gate_backward(
+      x.pointer(first), x.stride, dChange.pointer(first), dChange.stride, dy.pointer(first),
+      dy.stride, change.pointer(first), change.stride, rows.count, x.columns)
+  }
+}
+
 /// `y = x`.
 package func copy(_ y: Matrix, _ x: Matrix, on compute: Compute) {
   precondition(y.rows == x.rows && y.columns == x.columns, "extents agree")

@@ -75,6 +75,13 @@ package struct ModelGraph: Equatable, Sendable {
     }
   }
 
+  /// The most tokens of a sequence: those of the configuration, or as many as all rotary embeddings
+  /// reach.
+  package var contextLimit: Int {
+    blocks.compactMap { $0.spec.attention.rotary?.reach(context: sizes.context) }.min()
+      ?? sizes.context
+  }
+
   /// The recurrent body; nil for a source model.
   package var recurrence: RecurrentBody? {
     if case .recurrent(let body) = body { body } else { nil }

@@ -122,7 +122,7 @@ package struct TrainSession {
         "\(settings.batchSize) sequences of \(settings.sequenceLength) tokens per step are too many",
         hint: "a step has 268435456 tokens at most; lower --batch-size")
     }
-    let context = model.graph.sizes.context
+    let context = model.graph.contextLimit
     guard settings.sequenceLength <= context else {
       throw UsageError(
         "sequences of \(settings.sequenceLength) tokens, the model's context has \(context)",

@@ -46,7 +46,7 @@ package struct TrainingData {
     let path = settings.evaluation.questions
     if path.isEmpty { return nil }
     return try DocumentScoring(
-      path, encoder(for: path), for: model.graph.sizes, fields: settings.data.fields,
+      path, encoder(for: path), for: model.graph, fields: settings.data.fields,
       batchSize: settings.effectiveMicroBatchSize)
   }
 

@@ -20,6 +20,9 @@ package enum AdapterStart: Equatable, Sendable {
   /// how much of each channel stays is trained. From a state of zeros, the first pass gets the prelude's
   /// output as it is.
   case diagonal
+  /// No adapter: the state starts as the prelude's output and is passed on, and a gate decides how much
+  /// of what a pass changes counts; it starts open. A rank of nil is a sixteenth of the hidden size.
+  case gated(rank: Int?, seed: UInt64)
   /// A tensor of the source, `[h, 2h]`.
   case tensor(TensorName, ElementType)
 
@@ -33,12 +36,14 @@ package enum AdapterStart: Equatable, Sendable {
     case .takase: "takase"
     case .add: "add"
     case .diagonal: "diagonal"
+    case .gated: "gated"
     case .tensor: "file"
     }
   }
 }
 
-/// Injects the prelude's output before every pass of the core, through an adapter or by addition.
+/// Injects the prelude's output before every pass of the core, through an adapter or by addition; or
+/// passes the state on through a gate.
 package struct InsertAdapter: GraphPass, Equatable {
   package var start: AdapterStart
   /// Type of the adapter; nil takes that of the core's weights.
@@ -58,6 +63,7 @@ package struct InsertAdapter: GraphPass, Equatable {
     case .takase(let seed): "insert adapter, normal, seed \(seed)"
     case .add: "inject by addition, without an adapter"
     case .diagonal: "inject by addition, decays of the state start at 1/2"
+    case .gated: "pass the state on, and insert a gate on what a pass changes"
     case .tensor(let name, _): "insert adapter from \(name)"
     }
   }
@@ -66,12 +72,13 @@ package struct InsertAdapter: GraphPass, Equatable {
     guard let body = graph.recurrence else { throw RecurrenceError(.notRecurrent) }
     let (hidden, kind) = (graph.sizes.hidden, kind)
     let type = type ?? body.core.first?.weightType ?? graph.embedding.type
-    let recipe = recipe(hidden: hidden)
     var injection = Injection(kind)
     for role in kind.roles {
       injection.parameters[role] = Parameter(
-        name: TensorName(role.name), shape: role.shape(hidden: hidden), type: type,
-        recipe: Recipe(recipe.content, as: storedType == type ? nil : type))
+        name: TensorName(role.name), shape: role.shape(hidden: hidden, rank: rank(hidden: hidden)),
+        type: type,
+        recipe: Recipe(
+          recipe(role, hidden: hidden).content, as: storedType == type ? nil : type))
     }
     return try graph.changingRecurrence { $0.injection = injection }
   }
@@ -80,6 +87,7 @@ package struct InsertAdapter: GraphPass, Equatable {
     switch start {
     case .add: .add
     case .diagonal: .diagonal
+    case .gated: .gated
     case .prelude, .state, .average, .uniform, .takase, .tensor: .linear
     }
   }
@@ -89,8 +97,12 @@ package struct InsertAdapter: GraphPass, Equatable {
     if case .tensor(_, let type) = start { type } else { nil }
   }
 
-  /// What the parameter of the kind starts as, where it has one.
-  private func recipe(hidden: Int) -> Recipe {
+  private func rank(hidden: Int) -> Int {
+    if case .gated(let rank?, _) = start { rank } else { max(1, hidden / 16) }
+  }
+
+  /// What the parameter that plays `role` starts as.
+  private func recipe(_ role: InjectionRole, hidden: Int) -> Recipe {
     let width = Double(hidden)
     return switch start {
     case .prelude: Recipe(.initialised(.identities(state: 0, prelude: 1)))
@@ -103,6 +115,11 @@ package struct InsertAdapter: GraphPass, Equatable {
         .initialised(
           .normal(standardDeviation: Float((2 / (5 * width)).squareRoot()), seed: seed)))
     case .add, .diagonal: Recipe(.initialised(.zeros))
+    // As low-rank factors start: the gate is open whatever D is, until U has learned something.
+    case .gated(_, let seed):
+      role == .gateUp
+        ? Recipe(.initialised(.zeros))
+        : Recipe(.initialised(.uniform(bound: Float(1 / width.squareRoot()), seed: seed)))
     case .tensor(let name, _): .copy(name, rows: hidden)
     }
   }

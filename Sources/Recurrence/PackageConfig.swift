@@ -60,6 +60,7 @@ extension ModelGraph {
       "padded_vocab_size": JSONValue(sizes.vocabulary), "torch_dtype": type, "dtype": type,
       "tie_embeddings": .bool(head == nil),
     ]
+    if let rank = body.injection.rank { fields["gate_rank"] = JSONValue(rank) }
     switch rotaryFields {
     case .one(let rotary?):
       fields["rope_theta"] = number(rotary.theta)

@@ -29,6 +29,7 @@ extension RetrofitPlan {
     case .linear: break
     case .add: parts.append("injection by addition")
     case .diagonal: parts.append("decays of the state")
+    case .gated: parts.append("a gate on what a pass changes")
     case .carry: parts.append("a state that is carried on")
     }
     if body.coreNorm != nil { parts.append("a norm after the core") }

@@ -16,9 +16,15 @@ extension PackageSummary {
     if !dropped.isEmpty { parts += part("dropped", "not in the model", dropped) }
     return """
       <div class="map">\(parts)</div>
-      <p class="quiet">Numbers are layers of the source, from 0. Before every pass of the core, the \
-      prelude's output is injected into its state (\(body.injection.kind.rawValue)).</p>
+      <p class="quiet">Numbers are layers of the source, from 0. \(entry(body.injection.kind))</p>
       """
+  }
+
+  /// How the prelude's output comes to the core.
+  private func entry(_ kind: Injection.Kind) -> String {
+    kind.readsPrelude
+      ? "Before every pass of the core, the prelude's output is injected into its state (\(kind.rawValue))."
+      : "The core's state starts as the prelude's output (\(kind.rawValue))."
   }
 
   private func part(_ name: String, _ note: String, _ layers: [Int]) -> Markup {

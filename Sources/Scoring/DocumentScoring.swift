@@ -28,22 +28,22 @@ package struct DocumentScoring {
   /// Reads the documents of a file of records as training reads them.
   ///
   /// - Parameters:
-  ///   - sizes: Of the model whose tokens they become.
+  ///   - graph: Of the model whose tokens they become.
   ///   - fields: Keys of a record.
   /// - Throws: `DataError` for a bad record, and for one that nothing is learned of.
   package init(
-    _ path: String, _ encoder: TextEncoder, for sizes: ModelSizes,
+    _ path: String, _ encoder: TextEncoder, for graph: ModelGraph,
     fields: TextFormat.Fields = .init(), limit: Int? = nil, batchSize: Int
   ) throws {
     let kind = try DataSniffer(path).kind
     guard kind.isRecords else { throw DataError(.notRecords(kind), path) }
-    let context = sizes.context
+    let context = graph.contextLimit
     var format = TextFormat(kind)
     format.fields = fields
     var reader = try DocumentReader(path, format: format, chat: encoder.chat)
     var documents: [Document] = []
     while documents.count < limit ?? .max, let piece = try reader.next() {
-      let marked = try encoder.tokens(of: piece, in: path, vocabulary: sizes.vocabulary)
+      let marked = try encoder.tokens(of: piece, in: path, vocabulary: graph.sizes.vocabulary)
       guard marked.count <= context else {
         throw DataError(.promptLength(tokens: marked.count, context: context), path, piece.place)
       }
@@ -73,7 +73,7 @@ package struct DocumentScoring {
       try tokenizer.chatTemplate.map { try TextEncoder.Chat($0, tokenizer, date: date) }
     }
     guard let encoder else { throw ModelError(model.path, .noTokenizer) }
-    try self.init(path, encoder, for: model.graph.sizes, limit: limit, batchSize: batchSize)
+    try self.init(path, encoder, for: model.graph, limit: limit, batchSize: batchSize)
   }
 
   /// Scores every document, in the file's order: `exact`, 1 where greedy decoding says all that is

@@ -314,7 +314,7 @@ package final class Decoder {
   ) {
     context.inject(recurrence, room, isFirst: pass == 0, bypassesAdapter: false)
     run(context, recurrence.core, room, rows, caches: coreCache(pass))
-    context.finishPass(recurrence, room)
+    context.finishPass(recurrence, room, bypassesGate: false)
   }
 
   /// Runs the coda and the head over the state, or the head over a plain model's stream.

@@ -6,7 +6,7 @@ import Tensors
 /// place that computes an injection, forward and backward.
 ///
 /// Linear, additive and diagonal ones are a part of the state plus a part of e. The latter is the same
-/// at every pass, so it is computed once. What is carried on needs no e after the first pass.
+/// at every pass, so it is computed once. What is passed on needs no e after the first pass.
 package struct Injector: Sendable {
   let kind: Injection.Kind
   /// A's columns that meet the state, and those that meet e; nil for other kinds.
@@ -31,7 +31,7 @@ package struct Injector: Sendable {
       return weight
     }
     switch kind {
-    case .add, .carry: (adapter, decay) = (nil, nil)
+    case .add, .gated, .carry: (adapter, decay) = (nil, nil)
     case .diagonal: (adapter, decay) = (nil, try need(.decay).matrix)
     case .linear:
       let whole = try need(.adapter)
@@ -48,7 +48,7 @@ package struct Injector: Sendable {
   func prepare(_ injected: Matrix, _ embedded: Matrix, on compute: Compute) {
     if let adapter {
       linear(injected, embedded, adapter.prelude, on: compute)
-    } else if kind != .carry {
+    } else if kind.readsPrelude {
       copy(injected, embedded, on: compute)
     }
   }
@@ -63,6 +63,7 @@ package struct Injector: Sendable {
   func inject(
     _ u: Matrix, _ state: Matrix, _ injected: Matrix, isFirst: Bool, on compute: Compute
   ) {
+    if kind == .gated { return copy(u, state, on: compute) }
     if kind == .carry {
       return isFirst ? copy(u, state, on: compute) : norm.apply(u, state, on: compute)
     }
@@ -136,7 +137,7 @@ package struct Injector: Sendable {
   func preludeBackward(
     _ dEmbedded: Matrix, _ d: Matrix, adding: Bool, on compute: Compute
   ) {
-    if kind == .carry {
+    if !kind.readsPrelude {
       // The only way to e is the first state.
       if !adding { clear(dEmbedded, on: compute) }
     } else if let weight = adapter?.prelude.matrix {

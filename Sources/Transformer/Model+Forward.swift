@@ -82,7 +82,7 @@ extension Model {
         context.inject(
           recurrence, room, isFirst: pass == 0, bypassesAdapter: options.bypassesAdapter)
         context.run(Array(recurrence.core), room, trace: &trace)
-        context.finishPass(recurrence, room)
+        context.finishPass(recurrence, room, bypassesGate: options.bypassesAdapter)
         try afterPass(room.state)
       }
       if recurrence.normsLatent {
@@ -187,9 +187,14 @@ extension BlockContext {
     }
   }
 
-  /// Takes the core's output as the new state.
-  func finishPass(_ recurrence: Network.Recurrence, _ room: Room) {
+  /// Takes the core's output as the new state, or what the gate makes of it.
+  func finishPass(_ recurrence: Network.Recurrence, _ room: Room, bypassesGate: Bool) {
     recurrence.coreNorm?.apply(room.stream, room.stream, on: compute)
+    if let gate = recurrence.gate, !bypassesGate {
+      gate.apply(
+        room.stream, output: room.stream, state: room.state, wide: room.work.normed,
+        room: room.injected, on: compute)
+    }
     copy(room.state, room.stream, on: compute)
   }
 }

@@ -37,7 +37,7 @@ package final class Model {
   private init(
     _ graph: ModelGraph, _ weights: [Field.Role: Weight], on compute: Compute,
     as storage: WeightStorage
-  ) throws(TransformerError) {
+  ) throws {
     self.graph = graph
     self.storage = storage
     self.compute = compute
@@ -59,12 +59,12 @@ package final class Model {
   }
 
   /// The same blocks in a straight line, each run once; it shares the weights.
-  package func straightened() throws(TransformerError) -> Model {
+  package func straightened() throws -> Model {
     try Model(graph.straightened, weights, on: compute, as: storage)
   }
 
   /// The same model without a norm on the state; it shares the weights.
-  package func withoutCoreNorm() throws(TransformerError) -> Model {
+  package func withoutCoreNorm() throws -> Model {
     var weights = weights
     weights[.coreNorm] = nil
     return try Model(graph.withoutCoreNorm, weights, on: compute, as: storage)

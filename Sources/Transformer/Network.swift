@@ -24,21 +24,25 @@ package struct Network: Sendable {
     package let core: Range<Int>
     package let injector: Injector
     package let coreNorm: Norm?
+    /// Makes the new state of a gated injection; nil of other kinds.
+    package let gate: StateGate?
     package let start: StateStart
     package let mean: Int
 
     /// Whether the state goes through the final norm before the coda.
     let normsLatent: Bool
 
+    /// Whether the core's output is not yet the state, so that gradients read both.
+    var keepsOutput: Bool { coreNorm != nil || gate != nil }
+
     /// Whether the final norm takes part in the recurrence.
     var meetsFinalNorm: Bool { injector.kind == .carry || normsLatent }
   }
 
   /// - Parameter weight: The weights of a field; nil when the graph has no such field.
-  package init(
-    _ graph: ModelGraph, weight: (Field.Role) -> Weight?
-  ) throws(TransformerError) {
+  package init(_ graph: ModelGraph, weight: (Field.Role) -> Weight?) throws {
     sizes = graph.sizes
+    contextLimit = graph.contextLimit
     spec = graph.spec
     func need(_ role: Field.Role) throws(TransformerError) -> Weight {
       guard let weight = weight(role) else {
@@ -75,7 +79,18 @@ package struct Network: Sendable {
       injector: try Injector(body.injection.kind, norm: finalNorm) { weight(.injection($0)) },
       coreNorm: (weight(.coreNorm)?.matrix).map {
         Norm($0, NormSpec(epsilon: graph.spec.finalNorm.epsilon))
-      }, start: body.stateStart, mean: body.meanRecurrence, normsLatent: body.normsLatent)
+      }, gate: try Self.gate(graph, body, weight), start: body.stateStart,
+      mean: body.meanRecurrence, normsLatent: body.normsLatent)
+  }
+
+  private static func gate(
+    _ graph: ModelGraph, _ body: RecurrentBody, _ weight: (Field.Role) -> Weight?
+  ) throws -> StateGate? {
+    guard body.injection.kind == .gated else { return nil }
+    guard let down = weight(.injection(.gateDown)), let up = weight(.injection(.gateUp)) else {
+      throw TransformerError(.missingParameter(role: "gate"))
+    }
+    return try StateGate(down: down, up: up, epsilon: graph.spec.finalNorm.epsilon)
   }
 
   package var queryWidth: Int { sizes.queryWidth }
@@ -90,9 +105,7 @@ package struct Network: Sendable {
   package var codaBlocks: Range<Int> { coreBlocks.upperBound..<blocks.count }
 
   /// The most tokens of a sequence.
-  package var contextLimit: Int {
-    rotaries.map { $0.reach(context: sizes.context) }.min() ?? sizes.context
-  }
+  package let contextLimit: Int
 
   /// The first block's input: rows of the embedding, times the model's factor.
   func embed(_ stream: Matrix, _ tokens: [Int32], on compute: Compute) {

@@ -58,12 +58,6 @@ extension RotaryEmbedding {
     case .longRoPE(let long): length > long.originalContext ? 1 : 0
     }
   }
-
-  /// The most positions, given the configuration's: dynamic scaling is there to go beyond them.
-  func reach(context: Int) -> Int {
-    guard case .dynamic(let factor, let original) = scaling, factor > 1 else { return context }
-    return max(context, Int(min(Double(original) * factor, Double(Int32.max))))
-  }
 }
 
 extension RotaryEmbedding.YaRN {

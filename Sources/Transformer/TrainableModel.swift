@@ -100,7 +100,7 @@ package final class TrainableModel {
   private static func views(
     _ graph: ModelGraph, _ buffer: Buffer, _ fields: [(field: Field, offset: Int)],
     _ isPresent: (Field.Role) -> Bool
-  ) throws(TransformerError) -> Network {
+  ) throws -> Network {
     let weights = fields.map { field, offset in
       let isPresent = isPresent(field.role)
       return (

@@ -109,7 +109,7 @@ struct TrainingPass {
       balance?.add(network.blocks[block], slot)
       copy(room.stream, room.dOther, on: compute)
     }
-    finish(room.states[0], room.stream, recurrence)
+    finish(room.states[0], room.stream, from: room.states[0], recurrence)
   }
 
   /// The pass `step` with gradient, from `room.states[step]` to the next.
@@ -117,16 +117,24 @@ struct TrainingPass {
     let inputs = room.coreInputs[step]
     recurrence.injector.inject(
       inputs[0], room.states[step], room.injected, isFirst: isFirst(step), on: compute)
-    let output = recurrence.coreNorm == nil ? room.states[step + 1] : room.coreOutputs[step]
+    let output = recurrence.keepsOutput ? room.coreOutputs[step] : room.states[step + 1]
     run(recurrence.core, inputs, to: output, from: execution(core: step, 0))
-    if recurrence.coreNorm != nil { finish(room.states[step + 1], output, recurrence) }
+    if recurrence.keepsOutput {
+      finish(room.states[step + 1], output, from: room.states[step], recurrence)
+    }
   }
 
-  private func finish(_ state: Matrix, _ output: Matrix, _ recurrence: Network.Recurrence) {
+  /// Makes the new state of the core's output; it may take the place of the one before.
+  private func finish(
+    _ next: Matrix, _ output: Matrix, from state: Matrix, _ recurrence: Network.Recurrence
+  ) {
     if let norm = recurrence.coreNorm {
-      norm.apply(state, output, on: compute)
+      norm.apply(next, output, on: compute)
+    } else if let gate = recurrence.gate {
+      gate.apply(
+        next, output: output, state: state, wide: room.normed, room: room.injected, on: compute)
     } else {
-      copy(state, output, on: compute)
+      copy(next, output, on: compute)
     }
   }
 
@@ -260,20 +268,31 @@ struct TrainingPass {
         model.trained.contains(.coreNorm) ? model.gradientNetwork.recurrence?.coreNorm : nil,
         room.d, room.coreOutputs[step], on: compute)
     }
+    recurrence.gate?.backward(
+      room.d, room.dInjected,
+      gradients: trainsInjection ? model.gradientNetwork.recurrence?.gate : nil,
+      output: room.coreOutputs[step], state: room.states[step],
+      StateGate.Room(
+        change: room.stream, normed: room.normed, wide: room.dOther, narrow: room.injected),
+      on: compute)
     if step == 0 { model.stageCompleted?(.coreNorm) }
     backward(
       recurrence.core, room.coreInputs[step], from: execution(core: step, 0), balance,
       completes: step == 0)
+    // The core's input is the state, which the gate compares with the output.
+    if recurrence.gate != nil { addScaled(room.d, room.dInjected, by: -1, on: compute) }
   }
 
   private func passBackward(
     _ recurrence: Network.Recurrence, _ step: Int, _ balance: [Float]
   ) {
     coreBackward(recurrence, step, balance)
-    if step == gradSteps - 1 {
-      copy(room.dInjected, room.d, on: compute)
-    } else {
-      add(room.dInjected, room.d, on: compute)
+    if recurrence.injector.kind.readsPrelude {
+      if step == gradSteps - 1 {
+        copy(room.dInjected, room.d, on: compute)
+      } else {
+        add(room.dInjected, room.d, on: compute)
+      }
     }
     if let gradients = injectorGradients {
       recurrence.injector.addStateGradients(
@@ -293,8 +312,11 @@ struct TrainingPass {
 
   /// Where the gradients of the injection's parameters go; nil where these are not trained.
   private var injectorGradients: Injector? {
+    trainsInjection ? model.gradientNetwork.recurrence?.injector : nil
+  }
+
+  private var trainsInjection: Bool {
     model.trained.contains { if case .injection = $0 { true } else { false } }
-      ? model.gradientNetwork.recurrence?.injector : nil
   }
 
   /// Whether a gradient flows through s₀ into the prelude: not where passes without gradient stand

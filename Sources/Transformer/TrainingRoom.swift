@@ -18,7 +18,7 @@ struct TrainingRoom {
   let final: Matrix  // [T, h] the last block's output
   /// States before the first pass with gradient and after each.
   let states: [Matrix]  // steps + 1 of [T, h]
-  /// Outputs of the core before its norm; empty where there is none.
+  /// Outputs of the core before its norm or gate; empty where there is neither.
   let coreOutputs: [Matrix]  // steps of [T, h]
   /// Inputs of the blocks: prelude, core for each step, coda.
   let preludeInputs: [Matrix]  // [T, h] each
@@ -34,10 +34,10 @@ struct TrainingRoom {
 
   /// Floats of all but the slots.
   static func floatCount(_ network: Network, rows: Int, steps: Int, logitRows: Int) -> Int {
-    let normCount = network.recurrence?.coreNorm == nil ? 0 : steps
+    let outputCount = network.recurrence?.keepsOutput == true ? steps : 0
     let streams =
       8 + network.preludeBlocks.count + network.codaBlocks.count
-      + steps * network.coreBlocks.count + steps + 1 + normCount
+      + steps * network.coreBlocks.count + steps + 1 + outputCount
       + (network.recurrence?.normsLatent == true ? 1 : 0)
     return streams * Arena.rounded(rows * network.sizes.hidden)
       + Workspace.floatCount(network, rows: rows)
@@ -47,7 +47,7 @@ struct TrainingRoom {
 
   init(_ network: Network, _ plan: ActivationPlan) throws(MemoryError) {
     let (rows, steps, hidden) = (plan.rows, plan.steps, network.sizes.hidden)
-    let normCount = network.recurrence?.coreNorm == nil ? 0 : steps
+    let outputCount = network.recurrence?.keepsOutput == true ? steps : 0
     var arena = try Arena(floats: plan.byteCount / 4)
     func take(_ count: Int) -> [Matrix] { (0..<count).map { _ in arena.matrix(rows, hidden) } }
     self.plan = plan
@@ -60,7 +60,7 @@ struct TrainingRoom {
     normed = arena.matrix(rows, hidden)
     final = arena.matrix(rows, hidden)
     states = take(steps + 1)
-    coreOutputs = take(normCount)
+    coreOutputs = take(outputCount)
     preludeInputs = take(network.preludeBlocks.count)
     coreInputs = (0..<steps).map { _ in take(network.coreBlocks.count) }
     codaInputs = take(max(0, network.codaBlocks.count - 1))

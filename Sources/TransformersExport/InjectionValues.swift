@@ -28,10 +28,23 @@ package struct InjectionValues: Equatable, Sendable {
   package var prelude = Square()
   /// S + E: what a state that starts as e makes of it.
   package var sum = Square()
+  /// Whether a gate, where there is one, lets every change through as it is: U is zero.
+  package var isGateOpen = true
 
   /// Reads every element of the adapter, a few rows at a time; addition has S = E = I. A diagonal
-  /// injection has E = I, and on S's diagonal decays between 0 and 1, which are not read.
+  /// injection has E = I, and on S's diagonal decays between 0 and 1, which are not read. Where the state
+  /// is passed on, S = I and E = 0.
   package init(_ body: RecurrentBody, from source: any RecipeSource) throws {
+    if let up = body.injection.parameters[.gateUp] {
+      (state, prelude) = (Square(largest: 1), Square(fromIdentity: 1))
+      sum = state
+      var values = [Float](repeating: 0, count: up.elementCount)
+      var span = values.mutableSpan
+      try RecipeReader(source).readFloats(
+        up.recipe, shape: up.shape, rows: 0..<(up.shape.first ?? 0), into: &span)
+      isGateOpen = values.allSatisfy { $0 == 0 }
+      return
+    }
     guard let adapter = body.adapter, let width = adapter.shape.first else {
       let kept: Float = body.injection.kind == .diagonal ? 1 : 0
       (state, prelude) = (Square(largest: 1, fromIdentity: kept), Square(largest: 1))

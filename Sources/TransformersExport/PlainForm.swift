@@ -6,7 +6,8 @@ package import ModelGraph
 /// can do no more than hand one block's output to the next. That is exact when
 ///
 /// - S = 0 and E = I: each pass begins at e again, so all but the last are in vain, at any r;
-/// - s₀ = e, S = I and E = 0: each pass begins where the last one ended, the core r times in a row;
+/// - s₀ = e, S = I and E = 0: each pass begins where the last one ended, the core r times in a row (with
+///   a gate, while it is open);
 /// - r = 1 and the first input is e by itself: s₀ = 0 with E = I, or s₀ = e with S + E = I.
 ///
 /// Anything else mixes two streams, or scales one; a norm after the core has no place in a block.
@@ -19,6 +20,10 @@ package struct PlainForm: Equatable, Sendable {
   package init(
     _ body: RecurrentBody, _ values: InjectionValues, recurrence: Int
   ) throws(ExportError) {
+    guard values.isGateOpen else {
+      throw ExportError(
+        .notPlain(recurrence: recurrence, reason: "a gate follows every pass of the core"))
+    }
     guard body.coreNorm == nil else {
       throw ExportError(
         .notPlain(recurrence: recurrence, reason: "a norm follows every pass of the core"))
@@ -58,7 +63,7 @@ package struct PlainForm: Equatable, Sendable {
     case .linear: break
     case .diagonal:
       return "the prelude's output is added to \(start) and decays, \(passes)"
-    case .add, .carry: return "the prelude's output is added to \(start), \(passes)"
+    case .add, .gated, .carry: return "the prelude's output is added to \(start), \(passes)"
     }
     return "the adapter mixes the prelude's output with \(start), \(passes); its state columns "
       + "have values up to \(values.state.largest) and are \(values.state.fromIdentity) from the "

@@ -27,11 +27,14 @@ struct ReferenceForward {
     var state = state
     let adapter = try body.adapter.map(matrix)
     let decay = try body.injection.parameters[.decay].map(vector)?.map { 1 / (1 + exp(-$0)) }
+    let down = try body.injection.parameters[.gateDown].map(matrix)
+    let up = try body.injection.parameters[.gateUp].map(matrix)
     let norm = try body.coreNorm.map(vector)
     let finalNorm = try body.meetsFinalNorm ? vector(graph.finalNorm) : []
     for pass in 0..<recurrence {
-      // u = A·[s ; e], s + e, d ⊙ s + e, or norm(s).
+      // u = A·[s ; e], s + e, d ⊙ s + e, s, or norm(s).
       stream = zip(state, embedded).map { s, e in
+        if body.injection.kind == .gated { return s }
         if body.injection.kind == .carry {
           return pass == 0 ? s : normalised(s, finalNorm, graph.spec.finalNorm)
         }
@@ -44,12 +47,26 @@ struct ReferenceForward {
         let spec = NormSpec(epsilon: graph.spec.finalNorm.epsilon)
         stream = stream.map { normalised($0, norm, spec) }
       }
+      if let down, let up {
+        stream = zip(stream, state).map { gated($0, from: $1, down, up) }
+      }
       state = stream
     }
     if body.normsLatent {
       state = state.map { normalised($0, finalNorm, graph.spec.finalNorm) }
     }
     return state
+  }
+
+  /// s′ = c + tanh(U D n) ⊙ (c − s), where n is c − s over its root mean square.
+  private func gated(
+    _ output: [Double], from state: [Double], _ down: [[Double]], _ up: [[Double]]
+  ) -> [Double] {
+    let change = zip(output, state).map(-)
+    let ones = [Double](repeating: 1, count: change.count)
+    let normed = normalised(change, ones, NormSpec(epsilon: graph.spec.finalNorm.epsilon))
+    let gate = product(up, product(down, normed)).map { tanh($0) }
+    return output.indices.map { output[$0] + gate[$0] * change[$0] }
   }
 
   private func embed(_ tokens: [Int32]) throws -> [[Double]] {

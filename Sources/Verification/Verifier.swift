@@ -133,6 +133,8 @@ package final class Verifier {
     switch body.injection.kind {
     case .linear: return model.graph.config["adapter_init"]?.string == "prelude"
     case .add, .diagonal: return body.stateStart == .zero
+    // The gate is open before it is trained.
+    case .gated: return true
     case .carry: return false
     }
   }

@@ -38,6 +38,31 @@ struct GenerateTests {
     #expect(try Set(["1", "2", "3", "4"].map(text)).count > 1)
   }
 
+  @Test("text may grow beyond the original context as far as dynamic scaling reaches")
+  func dynamicContext() throws {
+    let folder = TemporaryFolder()
+    let scaled = folder.file("scaled")
+    try FileManager.default.copyItem(atPath: model, toPath: scaled)
+    let config = URL(filePath: scaled + "/config.json")
+    let scaling = #"_scaling": {"type": "dynamic", "factor": 2}"#
+    let text = try String(contentsOf: config, encoding: .utf8)
+      .replacing("_scaling\": null", with: scaling)
+      .replacing("_embeddings\": 512", with: "_embeddings\": 24")
+    try Data(text.utf8).write(to: config)
+    let prompts = folder.file("prompts.txt")
+    try Data("1\n".utf8).write(to: URL(filePath: prompts))
+    for options in [["--prompt", "1"], ["--prompts", prompts]] {
+      let run = try outcome(
+        Generate.self,
+        [scaled] + options + ["--temperature", "100", "--max-tokens", "90", "--json"])
+      #expect(run.code == 0, "\(run.notes)")
+      let ids = try #require(run.json?["ids"]?.array)
+      let prompt = try #require(run.json?["prompt_tokens"]?.integer)
+      #expect(ids.count + prompt == 48 || run.json?["finish_reason"]?.string == "stop")
+      #expect(ids.count > 24)
+    }
+  }
+
   @Test("rows of the embedding beyond the vocabulary are never made")
   func padding() throws {
     let folder = TemporaryFolder()

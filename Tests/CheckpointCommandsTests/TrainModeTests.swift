@@ -47,26 +47,31 @@ struct TrainModeTests {
     "--mode", "lora", "--lora-rank", "2", "--optimizer", "adamw", "--learning-rate", "0.01",
   ]
 
-  @Test("mode adapter trains the decays of a diagonal injection, and nothing else")
-  func decays() throws {
-    let path = folder.file("diagonal")
+  @Test(
+    "mode adapter trains what stands in the adapter's place, and nothing else",
+    arguments: ["diagonal", "gated"])
+  func withoutAdapter(kind: String) throws {
+    let path = folder.file(kind)
     let made = try outcome(
       Retrofit.self,
       [source, "--prelude", "1", "--core", "1", "--coda", "1", "-o", path]
-        + ["--adapter", "diagonal"])
+        + ["--adapter", kind])
     #expect(made.code == 0, "\(made.notes)")
     let done = try train(
       path,
       ["--steps", "3", "--recurrence", "3", "--mode", "adapter", "--optimizer", "adamw"]
-        + ["--learning-rate", "0.1"], to: "decays")
+        + ["--learning-rate", "0.1"], to: "trained")
     #expect(done.code == 0, "\(done.notes)")
     let (before, after) = (
-      try Checkpoint.open(path), try Checkpoint.open(folder.file("decays/package"))
+      try Checkpoint.open(path), try Checkpoint.open(folder.file("trained/package"))
     )
     for tensor in before.tensors {
       let isSame = try floats(before, tensor.name) == floats(after, tensor.name)
-      #expect(isSame == (tensor.name != "transformer.decay.weight"), "\(tensor.name)")
+      let isTrained = ["decay", "gate"].contains { tensor.name.string.contains(".\($0).") }
+      #expect(isSame == !isTrained, "\(tensor.name)")
     }
+    let verified = try outcome(Verify.self, [folder.file("trained/package")])
+    #expect(verified.code == 0, "\(verified.output)")
   }
 
   @Test("a penalty on the last step makes it smaller, and metrics say so")

@@ -91,6 +91,18 @@ struct VerifyTests {
     withExtendedLifetime((folder, other)) {}
   }
 
+  @Test("a gate passes the first pass's numbers on, bit for bit, before it is trained")
+  func gated() throws {
+    let (path, folder) = try package(of: "tiny-llama", ["--adapter", "gated", "--gate-rank", "3"])
+    let run = try outcome(
+      Verify.self, [path, "--source", source("tiny-llama"), "--self-test", "--json"])
+    #expect(run.code == 0, "\(run.output)")
+    #expect(try checks(run)["parity.hidden"] == "passed")
+    #expect(try checks(run)["graph.direct"] == "passed")
+    #expect(try !checks(run).values.contains("failed"))
+    withExtendedLifetime(folder) {}
+  }
+
   @Test("an adapter from a file is no part of the source, whose file may have the same name")
   func adapterFile() throws {
     let folder = TemporaryFolder()

@@ -120,6 +120,35 @@ struct RowTests {
     #expect(relativeError(x, want) < tolerance)
   }
 
+  @Test("a gate adds a share of the change, and its gradients are the derivatives")
+  func gates() throws {
+    let (rows, width) = (3, 37)
+    let (output, state) = (try random(rows, width, seed: 1), try random(rows, width, seed: 2))
+    let (x, dy) = (try random(rows, width, seed: 3), try random(rows, width, seed: 4))
+    let (c, s, opened, d) = (output.doubles, state.doubles, x.doubles, dy.doubles)
+    func made(_ value: (Int, Int) -> Double) -> [[Double]] {
+      (0..<rows).map { r in (0..<width).map { value(r, $0) } }
+    }
+    let y = try Matrix(rows: rows, columns: width)
+    gate(y, output: output, state: state, x, on: compute)
+    let want = made { c[$0][$1] + tanh(opened[$0][$1]) * (c[$0][$1] - s[$0][$1]) }
+    #expect(relativeError(y, want) < tolerance)
+    let change = try Matrix(rows: rows, columns: width)
+    copy(change, output, on: compute)
+    addScaled(change, state, by: -1, on: compute)
+    let dChange = try Matrix(rows: rows, columns: width)
+    gateBackward(x, dChange, dy, change: change, on: compute)
+    #expect(relativeError(dChange, made { d[$0][$1] * tanh(opened[$0][$1]) }) < tolerance)
+    let slopes = made {
+      d[$0][$1] * (c[$0][$1] - s[$0][$1]) / pow(cosh(opened[$0][$1]), 2)
+    }
+    #expect(relativeError(x, slopes) < 1e-5)
+    // In place, and where nothing passes the gate.
+    clear(x, on: compute)
+    gate(output, output: output, state: state, x, on: compute)
+    #expect(output.doubles == c)
+  }
+
   @Test("rotation turns split-half pairs, and back")
   func rotation() throws {
     let frequencies: [Float] = [1, 0.25, 0.01]

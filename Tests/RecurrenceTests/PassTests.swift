@@ -77,6 +77,14 @@ struct PassTests {
     #expect(diagonal.adapter == nil && diagonal.injection.kind == .diagonal)
     let decay = try #require(diagonal.injection.parameters[.decay])
     #expect(decay.shape == [32] && decay.recipe.content == .initialised(.zeros))
+    let gated = try #require(
+      try InsertAdapter(.gated(rank: nil, seed: 3)).apply(selected).recurrence)
+    let (down, up) = (
+      try #require(gated.injection.parameters[.gateDown]),
+      try #require(gated.injection.parameters[.gateUp])
+    )
+    #expect(down.shape == [2, 32] && up.shape == [32, 2] && gated.injection.rank == 2)
+    #expect(up.recipe.content == .initialised(.zeros) && down.recipe.content != up.recipe.content)
     let copied = try #require(
       try InsertAdapter(.tensor("mine", .f32)).apply(selected).recurrence?.adapter)
     #expect(copied.recipe == Recipe(.rows([RowSource(tensor: "mine", rows: 0..<32)]), as: .bf16))
@@ -135,6 +143,32 @@ struct PassTests {
     }
   }
 
+  @Test("a gate is written and read, from the prelude's output on", arguments: Dialect.allCases)
+  func gated(dialect: Dialect) throws {
+    var options = RetrofitOptions(selection: try LayerSelection("0-1/4-7/8-9", of: 10))
+    options.adapter = .gated(rank: 3, seed: 1)
+    options.state = .embedding
+    options.dialect = dialect
+    let plan = try RetrofitPlan(source, options)
+    let read = try ModelGraph.read(config: plan.config, parameters: plan.parameters)
+    #expect(plan.config["injection_type"] == "gated" && plan.config["gate_rank"] == 3)
+    #expect(read.recurrence?.injection.rank == 3)
+    let name = read.recurrence?.injection.parameters[.gateUp]?.name
+    #expect(name == (dialect == .raven ? "transformer.gate.up.weight" : "gate.up.weight"))
+    // Too wide, absent, beside a norm, and from a state that is not the prelude's output.
+    for (key, value) in [
+      ("gate_rank", 17), ("gate_rank", nil), ("norm_after_core", true),
+      ("initial_state_mode", "random"),
+    ] as [(String, JSONValue?)] {
+      var config = plan.config
+      config[key] = value
+      let error = #expect(throws: ModelGraphError.self) {
+        _ = try ModelGraph.read(config: config, parameters: plan.parameters)
+      }
+      #expect(error?.message.contains(key) == true, "\(error?.message ?? "")")
+    }
+  }
+
   @Test("what the published modelling code does not know is told")
   func unpublished() throws {
     func parts(
@@ -161,6 +195,12 @@ struct PassTests {
         "a state that starts at the prelude's output",
       ])
     #expect(try parts("tiny-llama") { $0.adapter = .diagonal } == ["decays of the state"])
+    let gated = try parts("tiny-llama") {
+      $0.adapter = .gated(rank: nil, seed: 1)
+      $0.state = .embedding
+    }
+    #expect(
+      gated == ["a gate on what a pass changes", "a state that starts at the prelude's output"])
   }
 
   @Test("split undoes fuse, tie undoes untie")

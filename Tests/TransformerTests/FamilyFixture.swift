@@ -38,22 +38,22 @@ struct FamilyFixture {
   }
 
   /// The model with layers 0, 1 / 3, 4 / 5, whose adapter is the fixture's.
-  func recurrent() throws -> (graph: ModelGraph, source: OverlaidTensor) {
+  func recurrent() throws -> (graph: ModelGraph, source: OverlaidTensors) {
     let selection = try LayerSelection("0-1/3-4/5", of: 6)
     let graph = try graph.applying([
       SelectLayers(selection), InsertAdapter(.tensor("adapter", .f32)),
     ])
-    return (graph, OverlaidTensor(base: checkpoint, name: "adapter", numbers: numbers))
+    return (graph, OverlaidTensors(base: checkpoint, names: ["adapter"], numbers: numbers))
   }
 }
 
-/// A model's tensors, and one more from a fixture's numbers.
-struct OverlaidTensor: RecipeSource {
+/// A model's tensors, and some more from a fixture's numbers.
+struct OverlaidTensors: RecipeSource {
   let base: Checkpoint
-  let name: TensorName
+  let names: Set<TensorName>
   let numbers: Checkpoint
 
-  private func source(_ name: TensorName) -> Checkpoint { name == self.name ? numbers : base }
+  private func source(_ name: TensorName) -> Checkpoint { names.contains(name) ? numbers : base }
 
   func record(_ name: TensorName) -> TensorRecord? { source(name).record(name) }
 

@@ -10,7 +10,7 @@ import TestSupport
 /// (Scripts/make_stability_fixtures.py).
 struct StabilityFixture {
   let graph: ModelGraph
-  let source: OverlaidTensor
+  let source: OverlaidTensors
   private let numbers: Checkpoint
 
   static let names = [
@@ -22,7 +22,7 @@ struct StabilityFixture {
     numbers = try Checkpoint.open(Fixtures.path("stability/\(name).safetensors"))
     let (graph, source) = try family.recurrent()
     self.graph = graph
-    self.source = OverlaidTensor(base: source.base, name: source.name, numbers: numbers)
+    self.source = OverlaidTensors(base: source.base, names: source.names, numbers: numbers)
   }
 
   func floats(_ name: String) throws -> [Float] { try numbers.floats(named: name) }

@@ -116,6 +116,24 @@ struct PlainFormTests {
     }
   }
 
+  @Test("a gate is plain for any number of passes while it is open")
+  func gated() throws {
+    for (element, repeats) in [(Float(0), 3), (1e-9, nil)] as [(Float, Int?)] {
+      let source = Adapter(width: 2, state: 0, prelude: 0)
+      var body = source.body(.embedding)
+      body.injection = Injection(
+        .gated,
+        [
+          .gateUp: Parameter(
+            name: "up", shape: [2, 1], type: .f32,
+            recipe: Recipe(.initialised(.uniform(bound: element, seed: 1))))
+        ])
+      let values = try InjectionValues(body, from: source)
+      #expect(values.isGateOpen == (element == 0))
+      #expect((try? PlainForm(body, values, recurrence: 3).repeats) == repeats)
+    }
+  }
+
   @Test("one element that is off is enough, wherever it is, and its size is told")
   func nearly() throws {
     for place in [1, 4, 7, 17] {

@@ -33,6 +33,14 @@ void ck_multiply_by_sigmoid(float *y, size_t y_stride, const float *x, size_t x_
 // dw += sigmoid'(w) * the sum over rows of dy * x.
 void ck_multiply_by_sigmoid_backward(float *dw, const float *dy, size_t dy_stride, const float *x,
                                      size_t x_stride, const float *w, size_t rows, size_t width);
+// y = output + tanh(x) * (output - state) by rows; y may be any of them.
+void ck_gate(float *y, size_t y_stride, const float *output, size_t output_stride,
+             const float *state, size_t state_stride, const float *x, size_t x_stride, size_t rows,
+             size_t width);
+// With change = output - state: x becomes its own gradient, dchange what comes through the product.
+void ck_gate_backward(float *x, size_t x_stride, float *dchange, size_t dchange_stride,
+                      const float *dy, size_t dy_stride, const float *change, size_t change_stride,
+                      size_t rows, size_t width);
 // Rotates the pairs (i, i + size/2), or (2i, 2i + 1), of `heads` vectors, `head_size` apart, by angles
 // given as cosines and sines.
 void ck_rotate(float *y, const float *x, const float *cosines, const float *sines, size_t heads,

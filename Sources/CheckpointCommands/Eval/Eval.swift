@@ -276,7 +276,7 @@ struct Eval: Verb {
     let samples = try questions.samples.map { try file(at: $0) }
     let (records, prompts) = try questions.questions.prompts(data, task)
     let tokenizer = try opened.tokenizer()
-    let context = opened.graph.sizes.context
+    let context = opened.graph.contextLimit
     let scores: (Decoder, (JSONObject) -> Void) throws -> [[String: Double]]
     if task == .multipleChoice {
       scores = try ChoiceScoring(

@@ -197,7 +197,7 @@ struct Generate: Verb {
 
   private func prompt(_ ids: [Int32], _ opened: OpenedModel, seed: UInt64) -> Prompt {
     Prompt(
-      ids, limit: min(main.maxTokens, opened.graph.sizes.context - ids.count),
+      ids, limit: min(main.maxTokens, opened.graph.contextLimit - ids.count),
       sampler: Sampler(temperature: main.temperature, topK: topK, topP: topP, seed: seed),
       seed: seed)
   }
@@ -234,7 +234,7 @@ struct Generate: Verb {
   private func continueFile(
     _ file: PromptFile, _ opened: OpenedModel, _ tokenizer: Tokenizer, _ console: Console
   ) throws {
-    let context = opened.graph.sizes.context
+    let context = opened.graph.contextLimit
     let seeds = file.entries.enumerated().map { $1.seed ?? seed &+ UInt64($0) }
     let prompts = try zip(file.entries, seeds).map { entry, seed in
       let ids = try tokens(of: entry.text, entry.messages, tokenizer)

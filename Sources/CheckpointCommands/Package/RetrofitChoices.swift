@@ -11,11 +11,18 @@ struct RetrofitChoices: ParsableArguments {
   @Option(
     help: """
       How the adapter [h, 2h] starts, state columns first: prelude ([0|I]), state ([I|0]), \
-      average, uniform (PyTorch's), takase (normal), or a file that has it; add and diagonal have \
-      none: the prelude's output is added, with diagonal to a state whose channels decay.
+      average, uniform (PyTorch's), takase (normal), or a file that has it; add, diagonal and gated \
+      have none: the prelude's output is added, with diagonal to a state whose channels decay; with \
+      gated the state starts there and is passed on, and a gate learns how much a pass changes it.
       """, completion: .list(AdapterChoice.starts))
   var adapter = "prelude"
-  @Option(help: "How the state starts; huginn, or zero with --adapter diagonal, if not given.")
+  @Option(help: "Rank of the gate of --adapter gated; a sixteenth of the hidden size if not given.")
+  var gateRank: Int?
+  @Option(
+    help: """
+      How the state starts; if not given huginn, or zero with --adapter diagonal, or embedding with \
+      --adapter gated.
+      """)
   var state: RetrofitOptions.State?
   @Option(
     help: """
@@ -38,6 +45,16 @@ struct RetrofitChoices: ParsableArguments {
     guard state != .calibrated || calibrateOn != nil else {
       throw ValidationError("--state calibrated needs a text: --calibrate-on FILE.")
     }
+    if adapter == "gated" {
+      guard state == nil || state == .embedding, !coreNorm else {
+        throw ValidationError(
+          "--adapter gated passes the state on: it starts as the prelude's output, without --core-norm."
+        )
+      }
+    } else if gateRank != nil {
+      throw ValidationError("--gate-rank is for --adapter gated.")
+    }
+    guard gateRank ?? 1 > 0 else { throw ValidationError("--gate-rank must be positive.") }
     let possible = 1...Model.mostRecurrences
     guard possible.contains(meanRecurrence), possible.contains(meanBackprop) else {
       throw ValidationError(
@@ -48,8 +65,7 @@ struct RetrofitChoices: ParsableArguments {
   /// Everything but selection and adapter.
   var options: RetrofitOptions {
     var options = RetrofitOptions()
-    // From zeros, a diagonal injection's first pass is the source's layers, bit for bit.
-    options.state = state ?? (adapter == "diagonal" ? .zero : .huginn)
+    options.state = state ?? defaultState
     options.normAfterCore = coreNorm
     options.head = head
     options.dialect = dialect
@@ -57,6 +73,15 @@ struct RetrofitChoices: ParsableArguments {
     options.meanRecurrence = meanRecurrence
     options.meanBackpropDepth = meanBackprop
     return options
+  }
+
+  /// Where the first pass is the source's layers, bit for bit, if there is no adapter to see to it.
+  private var defaultState: RetrofitOptions.State {
+    switch adapter {
+    case "diagonal": .zero
+    case "gated": .embedding
+    default: .huginn
+    }
   }
 
   /// The adapter's start; a name is what it says, anything else is a file.
@@ -69,6 +94,13 @@ struct RetrofitChoices: ParsableArguments {
     case "takase": return AdapterChoice(start: .takase(seed: seed))
     case "add": return AdapterChoice(start: .add)
     case "diagonal": return AdapterChoice(start: .diagonal)
+    case "gated":
+      if let gateRank, gateRank > hidden / 2 {
+        throw UsageError(
+          "--gate-rank is \(gateRank), and the hidden size \(hidden)",
+          hint: "at most half of it, \(hidden / 2)")
+      }
+      return AdapterChoice(start: .gated(rank: gateRank, seed: seed))
     default:
       guard try pathKind(adapter) != nil else {
         throw UsageError(
@@ -83,7 +115,9 @@ struct RetrofitChoices: ParsableArguments {
 /// How the adapter starts, and the checkpoint it is read from if it is.
 struct AdapterChoice {
   /// The starts that have a name.
-  static let starts = ["prelude", "state", "average", "uniform", "takase", "add", "diagonal"]
+  static let starts = [
+    "prelude", "state", "average", "uniform", "takase", "add", "diagonal", "gated",
+  ]
 
   var start: AdapterStart
   /// The files the adapter is read from.

@@ -22,9 +22,9 @@ struct StabilityOptions: ParsableArguments {
   /// The windows of the text in the file `data`; none where no text is given.
   func texts(_ data: String?, _ opened: OpenedModel) throws -> [StabilityMeter.Text] {
     guard let data else { return [] }
-    guard sequenceLength <= opened.graph.sizes.context else {
+    guard sequenceLength <= opened.graph.contextLimit else {
       throw TransformerError(
-        .contextTooLong(length: sequenceLength, limit: opened.graph.sizes.context))
+        .contextTooLong(length: sequenceLength, limit: opened.graph.contextLimit))
     }
     let found = try TokenWindows(
       data, by: opened.tokenizer(), length: sequenceLength, count: windows, date: nil)

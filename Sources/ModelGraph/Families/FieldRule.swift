@@ -101,6 +101,7 @@ extension FieldRules {
     "source_layers": .read(), "n_layers_in_prelude": .required,
     "n_layers_in_recurrent_block": .required, "n_layers_in_coda": .required,
     "mean_recurrence": .read(), "mean_backprop_depth": .read(), "injection_type": .read(),
+    "gate_rank": .read(),
     "norm_after_core": .read(), "init_values": .read(), "state_init": .read(),
     "initial_state_mode": .read(), "adapter_concat_order": .only(["state_first"]),
     "adapter_bias": .only([false]), "norm_eps": .read(), "tie_embeddings": .read(),

@@ -5,6 +5,8 @@ struct RecurrenceSettings {
   /// Indices in the source model of the layers in prelude, core and coda.
   var sources: [[Int]]
   var injection: Injection.Kind
+  /// Of a gated injection's matrices.
+  var gateRank = 0
   var hasCoreNorm: Bool
   var stateStart: StateStart
   var meanRecurrence: Int
@@ -35,6 +37,24 @@ extension RecurrenceSettings {
       stateStart: try Self.stateStart(&config, embeddingMultiplier),
       meanRecurrence: try config.extent("mean_recurrence") ?? 1,
       meanBackpropDepth: try config.extent("mean_backprop_depth") ?? 8, normsLatent: normsLatent)
+    if injection == .gated { try checkGate(&config) }
+  }
+
+  /// A gate takes the first state for the prelude's output, and the core's own for what it changes.
+  private mutating func checkGate(_ config: inout ConfigReader) throws(ModelGraphError) {
+    guard let rank = try config.extent("gate_rank") else { throw config.missing("gate_rank") }
+    gateRank = rank
+    if stateStart != .embedding {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "initial_state_mode", value: "random",
+          rule: "embed-init, as injection_type is gated"))
+    }
+    if hasCoreNorm {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "norm_after_core", value: "true", rule: "false, as injection_type is gated"))
+    }
   }
 
   private static func injection(
@@ -105,10 +125,16 @@ extension GraphReader {
     _ settings: RecurrenceSettings, _ plan: Architecture
   ) throws(ModelGraphError) -> RecurrentBody {
     let hidden = plan.sizes.hidden
+    guard 2 * settings.gateRank <= hidden else {
+      throw ModelGraphError(
+        .invalidValue(
+          field: "gate_rank", value: String(settings.gateRank),
+          rule: "at most \(hidden / 2), half the hidden size"))
+    }
     var injection = Injection(settings.injection)
     for role in injection.kind.roles {
       injection.parameters[role] = try take(
-        plan.naming.name(role), role.shape(hidden: hidden))
+        plan.naming.name(role), role.shape(hidden: hidden, rank: settings.gateRank))
     }
     let (prelude, core, coda) = (settings.sources[0], settings.sources[1], settings.sources[2])
     var body = RecurrentBody(

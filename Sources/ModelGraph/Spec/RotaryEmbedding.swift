@@ -55,4 +55,10 @@ package struct RotaryEmbedding: Hashable, Sendable {
     self.scaling = scaling
     self.dimensions = dimensions
   }
+
+  /// The most positions, given the configuration's: dynamic scaling is there to go beyond them.
+  func reach(context: Int) -> Int {
+    guard case .dynamic(let factor, let original) = scaling, factor > 1 else { return context }
+    return max(context, Int(min(Double(original) * factor, Double(Int32.max))))
+  }
 }

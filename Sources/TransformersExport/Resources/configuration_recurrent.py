@@ -39,7 +39,7 @@ ROWS, COLUMNS = (
     if int(__version__.split(".")[0]) >= 5
     else ("colwise_rep", "rowwise_rep")
 )
-INJECTIONS = ("linear", "add", "diagonal")
+INJECTIONS = ("linear", "add", "diagonal", "gated")
 ACTIVATIONS = ("silu", "gelu", "gelu_tanh")
 PLACES = ("attention_input", "attention_output", "mlp_input", "mlp_output")
 
@@ -48,7 +48,7 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
     """A prelude that runs once, a core that runs `mean_recurrence` times unless a call says
     otherwise, and a coda that runs once; before every pass of the core the prelude's output is
     injected into the state: by a linear adapter, by addition, or by addition to a state whose
-    channels decay."""
+    channels decay. Or the state starts there, and a gate of rank `gate_rank` follows each pass."""
 
     model_type = "huginn_raven"
     attribute_map = {
@@ -85,6 +85,7 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
         mean_recurrence=32,
         mean_backprop_depth=8,
         injection_type="linear",
+        gate_rank=None,
         norm_after_core=False,
         initial_state_mode="random",
         state_init="like-init",
@@ -103,6 +104,8 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
             raise ValueError(f"n_layers is {n_layers}, but the three parts have {layers}")
         if injection_type not in INJECTIONS:
             raise ValueError(f"injection_type {injection_type!r} is none of {', '.join(INJECTIONS)}")
+        if injection_type == "gated" and not isinstance(gate_rank, int):
+            raise ValueError(f"injection_type is 'gated', and gate_rank {gate_rank!r}")
         self.source_model_type = source_model_type
         self.vocab_size = vocab_size
         # Rows of the embedding, which may be more than there are tokens.
@@ -119,6 +122,7 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
         self.mean_recurrence = mean_recurrence
         self.mean_backprop_depth = mean_backprop_depth
         self.injection_type = injection_type
+        self.gate_rank = gate_rank
         self.norm_after_core = norm_after_core
         self.initial_state_mode = initial_state_mode
         self.state_init = state_init

@@ -1,7 +1,7 @@
 """A depth-recurrent decoder for transformers 4.51 and newer.
 
     e = prelude(embedding(tokens));  s = start
-    r times:  u = adapter([s ; e])  (or s + e, or decay · s + e);  s = core(u)
+    r times:  u = adapter([s ; e])  (or s + e, or decay · s + e, or s);  s = core(u)  (or a gate's)
     logits = head(norm(coda(s)))
 
 What the blocks compute is data in the configuration. Beside what every causal language model of
@@ -42,6 +42,7 @@ from .recurrent_engine import engine_context, executions_of
 # Transformers 4.51 copies the files that this one names, and goes no further.
 from .recurrent_experts import RecurrentExperts  # noqa: F401
 from .recurrent_frequencies import FIXED  # noqa: F401
+from .recurrent_injection import RecurrentDecay, RecurrentGate
 from .recurrent_layers import ExecutedLayers  # noqa: F401
 from .recurrent_peft import tell_peft
 from .recurrent_positions import documents_of, has_documents, positions_of, rotations, visibility
@@ -67,17 +68,6 @@ class RecurrentOutput(CausalLMOutputWithPast):
     """The same with logits, and a loss where there were labels."""
 
     latent: Optional[torch.Tensor] = None
-
-
-class RecurrentDecay(nn.Module):
-    """sigmoid(weight) · x: the share of each channel that stays."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(self.weight.float()).to(x.dtype) * x
 
 
 class RecurrentPreTrainedModel(PreTrainedModel):
@@ -125,6 +115,9 @@ class RecurrentModel(RecurrentPreTrainedModel):
             self.adapter = nn.Linear(2 * width, width, bias=False)
         elif config.injection_type == "diagonal":
             self.decay = RecurrentDecay(width)
+        elif config.injection_type == "gated":
+            epsilon = specs["model"]["final_norm"]["epsilon"]
+            self.gate = RecurrentGate(width, config.gate_rank, epsilon)
         self.core_block = blocks("core")
         norm = specs["model"]["final_norm"]
         if config.norm_after_core:
@@ -257,11 +250,15 @@ class RecurrentModel(RecurrentPreTrainedModel):
             x = self.adapter(torch.cat([latent, embedded], dim=-1))
         elif self.config.injection_type == "diagonal":
             x = self.decay(latent) + embedded
+        elif self.config.injection_type == "gated":
+            x = latent
         else:
             x = latent + embedded
         x = runner.run(self.core_block, x)
         if self.config.norm_after_core:
             x = self.core_norm(x)
+        if self.config.injection_type == "gated":
+            x = self.gate(x, latent)
         return x if skipped is None else torch.where(skipped > step, latent, x)
 
     def prepared_cache(self, cache, use_cache, passes: int, position_ids, attention_mask):

@@ -1,7 +1,7 @@
 """A depth-recurrent decoder for mlx-lm, which loads this file by `model_file` of config.json.
 
     e = prelude(embedding(tokens));  s = start
-    r times:  u = adapter([s ; e])  (or s + e);  s = core(u)
+    r times:  u = adapter([s ; e])  (or s + e, or decay · s + e, or s);  s = core(u)  (or a gate's)
     logits = head(norm(coda(s)))
 
 r is `mean_recurrence` of the configuration. What the blocks compute is data there, `block_specs`,
@@ -58,6 +58,7 @@ class ModelArgs(BaseModelArgs):
     mean_recurrence: int
     block_specs: dict
     injection_type: str = "linear"
+    gate_rank: Optional[int] = None
     norm_after_core: bool = False
     initial_state_mode: str = "random"
     state_init: str = "like-init"
@@ -92,6 +93,21 @@ class Decay(nn.Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         return mx.sigmoid(self.weight.astype(mx.float32)).astype(x.dtype) * x
+
+
+class Gate(nn.Module):
+    """x + tanh(up(down(n))) · (x - before), with n the change x - before over its root mean square."""
+
+    def __init__(self, width: int, rank: int, epsilon: float):
+        super().__init__()
+        self.down = nn.Linear(width, rank, bias=False)
+        self.up = nn.Linear(rank, width, bias=False)
+        self._epsilon = epsilon
+
+    def __call__(self, x: mx.array, before: mx.array) -> mx.array:
+        change = x - before
+        normed = mx.fast.rms_norm(change, None, self._epsilon)
+        return x + mx.tanh(self.up(self.down(normed))) * change
 
 
 class Attention(nn.Module):
@@ -212,6 +228,9 @@ class Recurrent(nn.Module):
             self.adapter = nn.Linear(2 * args.n_embd, args.n_embd, bias=False)
         elif args.injection_type == "diagonal":
             self.decay = Decay(args.n_embd)
+        elif args.injection_type == "gated":
+            epsilon = specs["model"]["final_norm"]["epsilon"]
+            self.gate = Gate(args.n_embd, args.gate_rank, epsilon)
         self.core_block = [Block(args, place) for place in specs["core"]]
         norm = specs["model"]["final_norm"]
         if args.norm_after_core:
@@ -245,15 +264,18 @@ class Recurrent(nn.Module):
         embedded = run(self.prelude, x)
         state = self.start(embedded, offset)
         for _ in range(self._args.mean_recurrence):
+            before = state
             if "adapter" in self:
                 state = self.adapter(mx.concatenate([state, embedded], axis=-1))
             elif "decay" in self:
                 state = self.decay(state) + embedded
-            else:
+            elif "gate" not in self:
                 state = state + embedded
             state = run(self.core_block, state)
             if "core_norm" in self:
                 state = self.core_norm(state)
+            if "gate" in self:
+                state = self.gate(state, before)
         return self.ln_f(run(self.coda, state))
 
     def checked(self, caches) -> list:

@@ -7,8 +7,9 @@ import torch
 from train_errors import UNSUPPORTED, RunError
 
 GROUPS = ("prelude", "core_block", "coda")
-# Of the injection: a model has one of these, or none.
-ADAPTERS = ("transformer.adapter.weight", "transformer.decay.weight")
+# Of the injection: a model has those of one kind, or none.
+ADAPTERS = ("transformer.adapter.weight", "transformer.decay.weight", "transformer.gate.down.weight",
+            "transformer.gate.up.weight")
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Ledger:
                              if t.name.startswith(f"transformer.{part}.")))
 
         self.prelude, self.core, self.coda = map(count, GROUPS)
-        self.adapter = count("adapter") + count("decay")
+        self.adapter = sum(map(count, ("adapter", "decay", "gate")))
         self.head = count("wte")  # of the same size, tied or not
         config = model.config
         # Multiply-adds of attention scores and values, a block, token and visible token.

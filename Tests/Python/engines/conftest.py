@@ -60,7 +60,7 @@ def models(tmp_path_factory):
 
 
 # Of small models, where it is another than the average of both halves.
-ADAPTERS = {"qwen": ("diagonal", "--state", "embedding")}
+ADAPTERS = {"qwen": ("diagonal", "--state", "embedding"), "gemma": ("gated",)}
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +76,22 @@ def case(ckpt, models, tmp_path_factory):
         layers = ("--prelude", 10, "--core", 10, "--coda", 10)
         start = ("--adapter", "average", "--state", "zero", "--mean-recurrence", 2)
         ckpt("retrofit", source, *layers, *start, "--dtype", "f32", "-o", folder / "package")
+        return Case(ckpt, trained(folder, 1e-5), TEXTS)
+
+    def trained(folder, rate):
         text = HERE.parents[2] / "fixtures/text/corpus.txt"
         options = ("--steps", 2, "--batch-size", 1, "--sequence-length", 64)
-        options += ("--optimizer", "adamw", "--learning-rate", 1e-5, "--recurrence", 2)
+        options += ("--optimizer", "adamw", "--learning-rate", rate, "--recurrence", 2)
         ckpt("train", folder / "package", "--data", text, "-o", folder / "run", *options)
-        return Case(ckpt, folder / "run" / "package", TEXTS)
+        return folder / "run" / "package"
 
     def small(name, *options):
         folder = tmp_path_factory.mktemp(name)
         layers = ("--prelude", 2, "--core", 2, "--coda", 2, "--mean-recurrence", 2)
         package = folder / "package"
         ckpt("retrofit", models / name, *layers, *options, "--dtype", "f32", "-o", package)
-        return Case(ckpt, package, PROMPTS)
+        # A gate that has learned nothing is open.
+        return Case(ckpt, trained(folder, 1e-2) if "gated" in options else package, PROMPTS)
 
     def make(name):
         if name not in made:

@@ -61,12 +61,13 @@ def test_logits_and_hidden_states_are_those_of_trace(name, folder, load, tokens,
 
 
 GRADIENTS = {
-    "tiny-qwen2": (), "tiny-qwen3": (), "tiny-llama": ("--adapter", "diagonal", "--state", "huginn")}
+    "tiny-qwen2": (), "tiny-qwen3": (), "tiny-llama": ("--adapter", "diagonal", "--state", "huginn"),
+    "tiny-olmo2": ("--adapter", "gated")}
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_are_those_of_trace(name, folder, load, tokens, trace, distance):
-    """Biases, head-wise norms and decays too; transformers shifts labels, traces do not."""
+    """Biases, head-wise norms, decays and a gate too; transformers shifts labels, traces do not."""
     model = load(folder(name, *GRADIENTS[name]))
     ids = tokens(model)
     aligned = torch.cat([ids[:, 1:], torch.full((2, 1), -100)], dim=1)
@@ -82,6 +83,7 @@ CHOICES = [
     ("--adapter", "add"),
     ("--adapter", "diagonal"),
     ("--adapter", "diagonal", "--state", "embedding", "--dtype", "f32"),
+    ("--adapter", "gated"),
     ("--adapter", "average", "--state", "zero"),
     ("--adapter", "takase", "--state", "embedding"),
     ("--adapter", "state", "--state", "width"),

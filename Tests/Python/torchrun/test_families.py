@@ -1,5 +1,5 @@
 """Models whose blocks are built otherwise: experts with their balance, norms on both sides of each half,
-norms after, with decays of the state in the adapter's place."""
+norms after, with decays of the state or a gate in the adapter's place."""
 
 import json
 import shutil
@@ -14,8 +14,13 @@ FAMILIES = {
     "gemma3-heads": [(0, [], []), (2, ["--parallel", "fsdp"], ["optimizer.kind=adamw"])],
     "olmo3-default": [
         (0, [], []), (2, ["--parallel", "fsdp"], []), (2, [], ["mode=adapter", "optimizer.kind=adamw"])],
+    "smollm3-default": [
+        (0, [], []), (2, ["--parallel", "fsdp"], []), (2, [], ["mode=adapter", "optimizer.kind=adamw"])],
 }
-CHOICES = {"olmo3-default": ("--adapter", "diagonal", "--state", "huginn")}
+CHOICES = {
+    "olmo3-default": ("--adapter", "diagonal", "--state", "huginn"),
+    "smollm3-default": ("--adapter", "gated"),
+}
 
 
 @pytest.fixture(scope="module")
