@@ -84,5 +84,5 @@ def tokens():
 
 @pytest.fixture(scope="session")
 def distance():
-    """Norm of the difference over norm of the reference."""
-    return lambda found, wanted: float((found - wanted).norm() / wanted.norm())
+    """Norm of the difference over norm of the reference, or by itself where that is zero."""
+    return lambda found, wanted: float((found - wanted).norm() / (wanted.norm() or 1))

@@ -71,8 +71,11 @@ def test_gradients_are_those_of_trace(name, folder, load, tokens, trace, distanc
     model = load(folder(name, *GRADIENTS[name]))
     ids = tokens(model)
     aligned = torch.cat([ids[:, 1:], torch.full((2, 1), -100)], dim=1)
-    wanted = trace(folder(name, *GRADIENTS[name]), "2,2", "loss,gradients", input_ids=ids, labels=aligned)
-    loss = model(ids, labels=ids, num_steps=(2, 2), state_seed=0).loss
+    # A state that is passed on leads back to the prelude from the first pass alone.
+    steps = (0, 3) if "gated" in GRADIENTS[name] else (2, 2)
+    wanted = trace(folder(name, *GRADIENTS[name]), "{},{}".format(*steps), "loss,gradients",
+                   input_ids=ids, labels=aligned)
+    loss = model(ids, labels=ids, num_steps=steps, state_seed=0).loss
     loss.backward()
     assert distance(loss.detach(), wanted["loss"][0]) < CLOSE
     for key, parameter in model.named_parameters():
