@@ -42,7 +42,7 @@ from .recurrent_engine import engine_context, executions_of
 # Transformers 4.51 copies the files that this one names, and goes no further.
 from .recurrent_experts import RecurrentExperts  # noqa: F401
 from .recurrent_frequencies import FIXED  # noqa: F401
-from .recurrent_injection import RecurrentDecay, RecurrentGate
+from .recurrent_injection import RecurrentDecay, add_injection, injected
 from .recurrent_layers import ExecutedLayers  # noqa: F401
 from .recurrent_peft import tell_peft
 from .recurrent_positions import documents_of, has_documents, positions_of, rotations, visibility
@@ -111,13 +111,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
 
         self.wte = nn.Embedding(config.padded_vocab_size, width)
         self.prelude = blocks("prelude")
-        if config.injection_type == "linear":
-            self.adapter = nn.Linear(2 * width, width, bias=False)
-        elif config.injection_type == "diagonal":
-            self.decay = RecurrentDecay(width)
-        elif config.injection_type == "gated":
-            epsilon = specs["model"]["final_norm"]["epsilon"]
-            self.gate = RecurrentGate(width, config.gate_rank, epsilon)
+        add_injection(self, config)
         self.core_block = blocks("core")
         norm = specs["model"]["final_norm"]
         if config.norm_after_core:
@@ -246,15 +240,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
     ) -> torch.Tensor:
         """One pass of the core, the prelude's output injected before it; of the passes that are
         always run the first `skipped` leave the state as it is."""
-        if self.config.injection_type == "linear":
-            x = self.adapter(torch.cat([latent, embedded], dim=-1))
-        elif self.config.injection_type == "diagonal":
-            x = self.decay(latent) + embedded
-        elif self.config.injection_type == "gated":
-            x = latent
-        else:
-            x = latent + embedded
-        x = runner.run(self.core_block, x)
+        x = runner.run(self.core_block, injected(self, latent, embedded))
         if self.config.norm_after_core:
             x = self.core_norm(x)
         if self.config.injection_type == "gated":

@@ -1,4 +1,4 @@
-"""What stands in the adapter's place in models without one."""
+"""How the prelude's output comes to the core: an adapter, or what stands in its place."""
 
 import torch
 from torch import nn
@@ -29,3 +29,25 @@ class RecurrentGate(nn.Module):
         wide = change.float()
         normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)
         return x + torch.tanh(self.up(self.down(normed.to(x.dtype)))) * change
+
+
+def add_injection(model: nn.Module, config):
+    """Gives the model the modules of its kind of injection; addition has none."""
+    width = config.n_embd
+    if config.injection_type == "linear":
+        model.adapter = nn.Linear(2 * width, width, bias=False)
+    elif config.injection_type == "diagonal":
+        model.decay = RecurrentDecay(width)
+    elif config.injection_type == "gated":
+        epsilon = config.block_specs["model"]["final_norm"]["epsilon"]
+        model.gate = RecurrentGate(width, config.gate_rank, epsilon)
+
+
+def injected(model: nn.Module, state: torch.Tensor, embedded: torch.Tensor) -> torch.Tensor:
+    """The core's input."""
+    kind = model.config.injection_type
+    if kind == "linear":
+        return model.adapter(torch.cat([state, embedded], dim=-1))
+    if kind == "gated":
+        return state
+    return (model.decay(state) if kind == "diagonal" else state) + embedded
