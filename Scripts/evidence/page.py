@@ -106,14 +106,23 @@ def unfinished(table: Table) -> str:
     """A warning while runs of the plan are missing: the intervals know nothing of seeds that were not run."""
     results = table.results
     scale = results["plan"]["scale"]
-    planned = len(results["arms"]) * len(scale["seeds"]) + len(results["ablations"]) * len(scale["ablation_seeds"])
-    done = len(results["runs"])
-    if done >= planned:
-        return ""
-    return (
-        f"**Not finished: {done} of {planned} runs are done.** The intervals do not yet hold what seeds differ by, and "
-        "nothing below is a result until they do.\n\n"
-    )
+
+    def runs(arms: list[str], seeds: list[int]) -> tuple[int, int]:
+        return sum(run["arm"] in arms for run in results["runs"]), len(arms) * len(seeds)
+
+    done, planned = runs(results["arms"], scale["seeds"])
+    if done < planned:
+        return (
+            f"**Not finished: {done} of {planned} runs of the arms are done.** The intervals do not yet hold what seeds "
+            "differ by, and nothing below is a result until they do.\n\n"
+        )
+    done, planned = runs(results["ablations"], scale["ablation_seeds"])
+    if done < planned:
+        return (
+            f"**The ablations are not finished: {done} of {planned} runs are done.** Their table is no result until "
+            "they are; everything else is.\n\n"
+        )
+    return ""
 
 
 def mean_tokens(table: Table, arm: str) -> float:
