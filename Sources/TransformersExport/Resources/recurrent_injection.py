@@ -49,5 +49,7 @@ def injected(model: nn.Module, state: torch.Tensor, embedded: torch.Tensor) -> t
     if kind == "linear":
         return model.adapter(torch.cat([state, embedded], dim=-1))
     if kind == "gated":
-        return state
+        # Passes without gradient cut the prelude off. Processes that share a model and draw other depths
+        # must yet reduce the same gradients, so that it has one of zero.
+        return state + 0 * embedded if model.training else state
     return (model.decay(state) if kind == "diagonal" else state) + embedded
