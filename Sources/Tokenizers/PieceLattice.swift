@@ -32,18 +32,10 @@ struct PieceLattice: Sendable {
     unknownScore = lowest - 10
   }
 
-  /// The best way to one place of the text.
-  private struct Path {
-    var score: Float = 0
-    /// Where the last piece starts; -1 while nothing ends here.
-    var start = -1
-    var token: Int32 = -1
-  }
-
   /// Appends the tokens of `text`, valid UTF-8, to `output`.
-  func encode(_ text: Span<UInt8>, into output: inout [Int32]) {
+  func encode(_ text: Span<UInt8>, into output: inout [Int32]) throws(TokenizerError) {
     guard text.count > 0 else { return }
-    let paths = bestPaths(text)
+    let paths = try BestPath.all(of: text, trie, scores, unknown: (unknown, unknownScore))
     var pieces: [Range<Int>] = []
     var end = text.count
     while end > 0 {
@@ -62,28 +54,5 @@ struct PieceLattice: Sendable {
       }
       followsUnknown = token == unknown
     }
-  }
-
-  private func bestPaths(_ text: Span<UInt8>) -> [Path] {
-    var paths = [Path](repeating: Path(), count: text.count + 1)
-    var start = 0
-    while start < text.count {
-      let before = paths[start].score
-      let width = DecodedScalar(in: text, at: start).width
-      var coversCharacter = false
-      func reach(_ length: Int, _ token: Int32, _ score: Float) {
-        let end = start + length
-        if paths[end].start < 0 || score > paths[end].score {
-          paths[end] = Path(score: score, start: start, token: token)
-        }
-      }
-      trie.forEachPrefix(in: text, at: start) { length, token in
-        reach(length, token, scores[Int(token)] + before)
-        if length == width { coversCharacter = true }
-      }
-      if !coversCharacter { reach(width, unknown, unknownScore + before) }
-      start += width
-    }
-    return paths
   }
 }

@@ -139,7 +139,7 @@ public struct Tokenizer: Sendable {
     switch model {
     case .bytePair(let model): model.encode(word, into: &output, workspace: &workspace)
     case .unigram(let model): try model.encode(word, into: &output)
-    case .lattice(let model): model.encode(word, into: &output)
+    case .lattice(let model): try model.encode(word, into: &output)
     }
     if isShort { workspace.cache.remember(word, output, from: start) }
   }

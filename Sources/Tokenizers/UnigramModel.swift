@@ -26,18 +26,11 @@ struct UnigramModel: Sendable {
     unknownScore = (scores.min() ?? 0) - 10
   }
 
-  /// The best segmentation of the text up to one place.
-  private struct Path {
-    var score = 0.0
-    /// Where the last token starts; -1 while nothing ends here.
-    var start = -1
-    var token: Int32 = -1
-  }
-
   /// Appends the tokens of `word`, valid UTF-8, to `output`.
   func encode(_ word: Span<UInt8>, into output: inout [Int32]) throws(TokenizerError) {
     guard word.count > 0 else { return }
-    let paths = try bestPaths(word)
+    let paths = try BestPath.all(
+      of: word, trie, scores, unknown: unknown.map { ($0, unknownScore) })
     // From the end back; unknown characters side by side become one.
     var pieces: [(range: Range<Int>, isUnknown: Bool)] = []
     var end = word.count
@@ -54,32 +47,6 @@ struct UnigramModel: Sendable {
     for piece in pieces.reversed() {
       try append(word.extracting(piece.range), to: &output)
     }
-  }
-
-  /// For every end, the token that best leads there from the start.
-  private func bestPaths(_ word: Span<UInt8>) throws(TokenizerError) -> [Path] {
-    var paths = [Path](repeating: Path(), count: word.count + 1)
-    var start = 0
-    while start < word.count {
-      let score = paths[start].score
-      let width = DecodedScalar(in: word, at: start).width
-      var coversCharacter = false
-      func reach(_ end: Int, _ token: Int32, _ score: Double) {
-        if paths[end].start < 0 || score > paths[end].score {
-          paths[end] = Path(score: score, start: start, token: token)
-        }
-      }
-      trie.forEachPrefix(in: word, at: start) { length, token in
-        reach(start + length, token, score + scores[Int(token)])
-        if length == width { coversCharacter = true }
-      }
-      if !coversCharacter {
-        guard let unknown else { throw TokenizerError(.noUnknownToken) }
-        reach(start + width, unknown, score + unknownScore)
-      }
-      start += width
-    }
-    return paths
   }
 
   private func append(_ piece: Span<UInt8>, to output: inout [Int32]) throws(TokenizerError) {
