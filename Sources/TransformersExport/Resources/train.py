@@ -52,6 +52,8 @@ def arguments() -> argparse.Namespace:
         help="compile the blocks with torch.compile")
     add("--checkpoints", choices=FORMS, default="auto",
         help="one file, or shards written in the background; auto: shards where the model is")
+    add("--factors-only", action="store_true",
+        help="in mode lora, write the factors alone: no package, neither of the run nor of checkpoints")
     add("--save-dtype", choices=TYPES, default="f32", help="type of the trained weights")
     add("--resume", nargs="?", const="yes", choices=["yes", "auto"],
         help="go on with the run in the folder; auto: start it where there is none")
@@ -89,6 +91,9 @@ def recipe_of(options: argparse.Namespace, run: RunFolder, resumes: bool) -> Rec
             raise RunError(f"the run was started with {path} = {before[path]}, not {recipe[path]}; "
                            "leave the setting out, or start a new run", "train.other_setting",
                            USAGE)
+    if options.factors_only and recipe["mode"] != "lora":
+        raise RunError(f"there are no factors in mode {recipe['mode']}; pass --set mode=lora", "usage",
+                       USAGE)
     recipe.refuse_what_only_ckpt_does()
     return recipe
 
