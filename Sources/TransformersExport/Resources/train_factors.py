@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from train_lowrank import AdaptedLinear
+from train_lowrank import Adapted
 from train_parallel import full, local
 from train_parameters import TrainedTensor
 from train_recipe import Recipe
@@ -21,8 +21,7 @@ PREFIX = "base_model.model."
 
 
 def write_factors(
-    folder: Path | None, recipe: Recipe, adapted: dict[str, AdaptedLinear],
-    whole: list[TrainedTensor],
+    folder: Path | None, recipe: Recipe, adapted: list[Adapted], whole: list[TrainedTensor]
 ) -> None:
     """Gathers factors, and what is trained whole, a tensor at a time; `folder` is None on all processes
     but the first, which fills it."""
@@ -30,9 +29,9 @@ def write_factors(
     for tensor in whole:
         values = full(local(tensor.parameter.detach()), like=tensor.parameter)
         tensors[PREFIX + tensor.name] = values.cpu() if folder else None
-    for name, layer in adapted.items():
-        module = PREFIX + name.removesuffix(".weight")
-        pair = _pair(layer)
+    for matrix in adapted:
+        module = PREFIX + matrix.name.removesuffix(".weight")
+        pair = _pair(matrix)
         if folder:
             tensors[f"{module}.lora_A.weight"], tensors[f"{module}.lora_B.weight"] = pair
     if folder:
@@ -41,11 +40,11 @@ def write_factors(
         save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 
-def _pair(layer: AdaptedLinear) -> tuple[Tensor, Tensor]:
+def _pair(matrix: Adapted) -> tuple[Tensor, Tensor]:
     """A and B of a whole matrix."""
-    parts = layer.wholes()
+    parts = matrix.wholes()
     a = torch.cat([a for _, a, _ in parts])
-    b = a.new_zeros(layer.out_features, len(a))
+    b = a.new_zeros(matrix.height, len(a))
     column = 0
     for rows, _, part in parts:
         b[rows, column:column + part.shape[1]] = part
@@ -53,11 +52,9 @@ def _pair(layer: AdaptedLinear) -> tuple[Tensor, Tensor]:
     return a, b
 
 
-def _config(
-    recipe: Recipe, adapted: dict[str, AdaptedLinear], whole: list[TrainedTensor]
-) -> dict:
+def _config(recipe: Recipe, adapted: list[Adapted], whole: list[TrainedTensor]) -> dict:
     rank, alpha = recipe["lora.rank"], recipe["lora.alpha"]
-    counts = {name.removesuffix(".weight"): len(layer.factors) for name, layer in adapted.items()}
+    counts = {matrix.name.removesuffix(".weight"): len(matrix.parts) for matrix in adapted}
     stacked = {name: count for name, count in counts.items() if count > 1}
     return {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none", "fan_in_fan_out": False,

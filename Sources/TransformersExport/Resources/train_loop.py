@@ -16,7 +16,7 @@ from train_evaluation import held_out_losses
 from train_group import Group, say
 from train_ledger import Ledger
 from train_loader import Loader, StepWork, placed_on
-from train_lowrank import adapted_of, factors_of
+from train_lowrank import adapted_of
 from train_metrics import Metrics, memory_of, peak_of
 from train_model import built, placed
 from train_optimizer import Optimizer
@@ -55,7 +55,7 @@ class Trainer:
             model, options.model, layout, options.memory, options.compile, is_bf16, recipe["seed"])
         tensors = tensors_of(model)
         adapted = adapted_of(model, tensors)
-        self.trained = factors_of(adapted, tensors)
+        self.trained = [t for matrix in adapted for _, *pair in matrix.parts for t in pair]
         self.trained += [t for t in tensors if t.parameter.requires_grad]
         self.ledger = Ledger(model, tensors, self.trained)
         self.teacher = None

@@ -6,6 +6,7 @@ its factors are made apart, so that none is made for a gradient of W, which has 
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -41,10 +42,6 @@ class Factors(nn.Module):
         a.copy_(torch.from_numpy(values / math.sqrt(columns)).view(a.shape))
         local(self.B).zero_()
 
-    def wholes(self) -> tuple[Tensor, Tensor]:
-        """A and B, gathered; every process takes part."""
-        return tuple(full(local(x.detach()), like=x).cpu() for x in (self.A, self.B))
-
 
 class AdaptedLinear(nn.Linear):
     """A linear layer with factors of its matrix, or of some parts of it."""
@@ -73,17 +70,28 @@ class AdaptedLinear(nn.Linear):
                 for role, start, height in zip(self.roles, starts, self.heights)
                 if role in self.factors]
 
+
+@dataclass
+class Adapted:
+    """A matrix with factors: their parameters as they lie between steps. The modules have other ones where
+    FSDP has gathered them, in bfloat16 perhaps."""
+
+    name: str
+    height: int
+    scale: float
+    parts: list[tuple[slice, TrainedTensor, TrainedTensor]]  # rows, A, B
+
     def wholes(self) -> list[tuple[slice, Tensor, Tensor]]:
         """Rows, A and B of each part, gathered; every process takes part."""
-        return [(rows, *self.factors[role].wholes()) for role, rows in self.places]
+        return [(rows, *(full(local(t.parameter.detach()), like=t.parameter).cpu() for t in pair))
+                for rows, *pair in self.parts]
 
     def merge(self, weight: Tensor | None) -> None:
         """Adds the products of the factors to the whole matrix; every process takes part, and those that
         do not have it give None."""
-        scale = next(iter(self.factors.values())).scale
         for rows, a, b in self.wholes():
             if weight is not None:
-                weight[rows].addmm_(b, a, alpha=scale)
+                weight[rows].addmm_(b, a, alpha=self.scale)
 
 
 def adapt(model: nn.Module, rank: int, alpha: float, matrices: list[str]) -> None:
@@ -117,23 +125,23 @@ def _matrices_of(block: nn.Module) -> Iterator[tuple[nn.Module, str, int, list[P
             yield expert, name, number, [(role, place, getattr(expert, name).out_features)]
 
 
-def adapted_of(model: nn.Module, tensors: list[TrainedTensor]) -> dict[str, AdaptedLinear]:
-    """The layers with factors by the names of their matrices, in the order of `tensors`."""
-    modules = dict(model.named_modules())
-    layers = {tensor.name: modules[tensor.name.rpartition(".")[0]] for tensor in tensors}
-    return {name: layer for name, layer in layers.items() if isinstance(layer, AdaptedLinear)}
+def adapted_of(model: nn.Module, tensors: list[TrainedTensor]) -> list[Adapted]:
+    """The matrices with factors, in the order of `tensors`.
 
-
-def factors_of(adapted: dict[str, AdaptedLinear], tensors: list[TrainedTensor]) -> list[TrainedTensor]:
-    """What is trained of them: to the optimizer each matrix of a pair by itself, and under Adam. Muon's
-    update has as large a share in every direction, which a factor that starts at 0 does not want."""
-    shares = {tensor.name: tensor.share for tensor in tensors}
-    found = []
-    for name, layer in adapted.items():
-        for role, _ in layer.places:
-            for side, parameter in layer.factors[role].named_parameters():
-                path = f"{name.removesuffix('weight')}{FACTORS}.{role}.{side}"
-                found.append(TrainedTensor(path, parameter, False, shares[name]))
+    To the optimizer, A and B of each part are by themselves, and under Adam: Muon's update has as large a
+    share in every direction, which a factor that starts at 0 does not want.
+    """
+    modules, found = dict(model.named_modules()), []
+    for tensor in tensors:
+        path, _, kind = tensor.name.rpartition(".")
+        layer = modules[path]
+        if isinstance(layer, AdaptedLinear) and kind == "weight":
+            parts = [(rows, *(
+                TrainedTensor(f"{path}.{FACTORS}.{role}.{side}", parameter, False, tensor.share)
+                for side, parameter in layer.factors[role].named_parameters()))
+                for role, rows in layer.places]
+            found.append(Adapted(
+                tensor.name, layer.out_features, layer.factors[layer.places[0][0]].scale, parts))
     return found
 
 

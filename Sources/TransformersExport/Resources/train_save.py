@@ -20,7 +20,7 @@ from torch import Tensor
 
 from train_errors import MALFORMED, RunError
 from train_factors import write_factors
-from train_lowrank import AdaptedLinear
+from train_lowrank import Adapted
 from train_optimizer import Optimizer
 from train_parallel import Layout, full, local, spread_like
 from train_parameters import TrainedTensor, is_factor
@@ -49,12 +49,12 @@ class Saver:
 
     def __init__(
         self, options: Namespace, recipe: Recipe, run: RunFolder, layout: Layout,
-        tensors: list[TrainedTensor], adapted: dict[str, AdaptedLinear], optimizer: Optimizer,
+        tensors: list[TrainedTensor], adapted: list[Adapted], optimizer: Optimizer,
     ):
-        """`tensors`: all of the model's. `adapted`: the layers with factors, by their matrices' names."""
+        """`tensors`: all of the model's but factors."""
         self.model, self.recipe, self.run, self.layout = options.model, recipe, run, layout
-        self.group, self.tensors, self.adapted, self.optimizer = (
-            layout.group, tensors, adapted, optimizer)
+        self.group, self.tensors, self.optimizer = layout.group, tensors, optimizer
+        self.adapted = {matrix.name: matrix for matrix in adapted}
         self.factors_only = options.factors_only
         self.stored = StoredWeights(options.model)
         is_shards = options.checkpoints == "shards" or (
@@ -143,7 +143,7 @@ class Saver:
         if self.adapted:
             whole = [slot.tensor for slot in self.optimizer.slots if not is_factor(slot.tensor.name)]
             self._write(self.run.factors, lambda folder: write_factors(
-                folder, self.recipe, self.adapted, whole))
+                folder, self.recipe, list(self.adapted.values()), whole))
         if not self.factors_only:
             self._write(self.run.package, lambda folder: self._fill(folder, type))
 
@@ -191,7 +191,9 @@ class Saver:
             return full(local(like.detach()), like=like)
         values = None
         if self.group.is_first:
-            values = self.stored.rows(tensor.name, like.shape, slice(None)).float()
+            # A copy: what is read may lie in memory that other reads share.
+            values = self.stored.rows(tensor.name, like.shape, slice(None)).to(
+                torch.float32, copy=True)
         if tensor.name in self.adapted:
             self.adapted[tensor.name].merge(values)
         return values
