@@ -37,6 +37,7 @@ class Recipe:
             text = [item for item in text.split(",") if item]
         value = SETTINGS[path].parse(text)
         if value is None:
+            text = text if isinstance(text, str) else ", ".join(text)
             raise RecipeError(f"{path} is {text}; allowed: {SETTINGS[path].allowed}")
         # Epsilon's default depends on the kind.
         if path == "optimizer.kind" and value != self[path]:
