@@ -25,6 +25,7 @@ package enum ModellingCode {
       ("recurrent_cache.py", PackageResources.recurrent_cache_py),
       ("recurrent_experts.py", PackageResources.recurrent_experts_py),
       ("recurrent_engine.py", PackageResources.recurrent_engine_py),
+      ("recurrent_flex.py", PackageResources.recurrent_flex_py),
       ("recurrent_injection.py", PackageResources.recurrent_injection_py),
       ("recurrent_layers.py", PackageResources.recurrent_layers_py),
       ("recurrent_peft.py", PackageResources.recurrent_peft_py),

@@ -22,7 +22,7 @@ from train_errors import INPUT_OUTPUT, USAGE, RecipeError, RunError  # noqa: E40
 from train_group import Group, say  # noqa: E402
 from train_loop import TYPES, Trainer  # noqa: E402
 from train_metrics import SINKS  # noqa: E402
-from train_model import MEMORY  # noqa: E402
+from train_model import ATTENTION, MEMORY  # noqa: E402
 from train_recipe import Recipe  # noqa: E402
 from train_run import RunFolder  # noqa: E402
 from train_save import FORMS  # noqa: E402
@@ -48,6 +48,8 @@ def arguments() -> argparse.Namespace:
         help="under hsdp, processes that hold a copy together; those of a machine without it")
     add("--memory", choices=MEMORY, default="none",
         help="what is computed again in the backward pass instead of kept")
+    add("--attention", choices=ATTENTION, default="sdpa",
+        help="torch's attention, or flex attention, which leaves out blocks of other documents; on GPUs")
     add("--compile", nargs="?", const="inductor", metavar="BACKEND",
         help="compile the blocks with torch.compile")
     add("--checkpoints", choices=FORMS, default="auto",

@@ -47,7 +47,7 @@ class Trainer:
                 f"{self.micro_count} micro-batches a step cannot be divided among {group.size} "
                 f"processes; choose batch_size and micro_batch_size so that they can",
                 "train.uneven_shares", USAGE)
-        model = built(options.model)
+        model = built(options.model, options.attention, group.device)
         choose_trained(model, recipe)
         is_bf16 = recipe["precision"] == "bf16"
         layout = Layout.of(options.parallel, options.shard, group)

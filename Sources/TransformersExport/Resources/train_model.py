@@ -8,20 +8,26 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from train_errors import UNSUPPORTED, RunError
 from train_loss import Objective
 from train_lowrank import start
 from train_parallel import Layout, local, rows_here
 from train_parameters import blocks_of, is_factor
 from train_weights import StoredWeights
 
+ATTENTION = ("sdpa", "flex")
 MEMORY = ("none", "recurrence", "block")
 
 
-def built(folder: str | Path) -> nn.Module:
-    """The model in float32, of which no number is there yet."""
+def built(folder: str | Path, attention: str, device: torch.device) -> nn.Module:
+    """The model in float32, of which no number is there yet; it will be on `device`."""
+    if attention == "flex" and device.type == "cpu":
+        raise RunError("flex attention has no backward pass on a CPU; leave --attention flex out",
+                       "train.not_here", UNSUPPORTED)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+    more = {"attn_implementation": "flex_attention"} if attention == "flex" else {}
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=True)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=True, **more)
     return model.float().train()
 
 
