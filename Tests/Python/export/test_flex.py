@@ -50,3 +50,22 @@ def test_autocast_leaves_flex_attention_one_type(plain, retrofit, export, load, 
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         a, b = (x(ids, num_steps=2, use_cache=False).logits for x in (model, other))
     assert distance(a, b) < 2e-2
+
+
+def test_blocks_are_compiled_once(retrofit, export, load, golden, distance, monkeypatch):
+    """As train.py compiles them: no documents and no depth make a new one."""
+    package = retrofit(golden / "tiny-llama/source", "--prelude", 2, "--core", 3, "--coda", 2)
+    model, other = (load(export(package), attn_implementation=kind).train() for kind in ("flex_attention", "sdpa"))
+    torch._dynamo.reset()
+    monkeypatch.setattr(torch._dynamo.config, "error_on_recompile", True)
+    body = model.transformer
+    for block in [*body.prelude, *body.core_block, *body.coda]:
+        block.forward = torch.compile(block.forward, backend="aot_eager", fullgraph=True, dynamic=False)
+    ids = torch.arange(2 * LENGTH).reshape(2, LENGTH) * 7919 % 45 + 3
+    for r, border in ((2, 30), (3, 150)):
+        positions = torch.arange(LENGTH).repeat(2, 1)
+        positions[0, border:] -= border
+        with torch.no_grad():
+            a, b = (x(ids, position_ids=positions, num_steps=r, state_seed=1, use_cache=False).logits
+                    for x in (model, other))
+        assert distance(a, b) < 1e-5
