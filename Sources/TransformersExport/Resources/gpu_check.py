@@ -2,7 +2,8 @@
 
     python gpu_check.py
 
-Losses on the GPUs, spread in each way, against those of one process on the CPU; then tokens/s, the
+Losses on the GPUs, spread in each way, against those of one process on the CPU; flex attention against
+torch's other kernels on documents of a row that do not see each other; then tokens/s, the
 share of the peak, memory and time to compile, beside a plain Llama with as many layers as are executed,
 each with weights of its own, under DDP with torch's fused AdamW. Random tokens: speed does not depend
 on them. Without a GPU the same is done on the CPU, which says nothing of a GPU's speed.
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 
 HERE = Path(__file__).resolve().parent
+KINDS = ("sdpa", "flex")  # of attention
 QUIET = ["evaluation.recurrences=", "checkpoints.final=false", "checkpoints.minutes=0"]
 
 
@@ -49,7 +51,11 @@ class Check:
     def __init__(self, options: argparse.Namespace, folder: Path):
         self.options, self.folder, self.runs = options, folder, 0
         config = json.loads((options.model / "config.json").read_text("utf-8"))
+        self.context = config["max_position_embeddings"]
         ids = np.random.default_rng(0).integers(0, config["vocab_size"], 1 << 20, dtype=np.uint32)
+        end = config.get("eos_token_id")
+        if end is not None:  # documents of 200 tokens
+            ids[::200] = end[0] if isinstance(end, list) else end
         self.tokens = folder / "tokens.npy"
         np.save(self.tokens, ids)
 
@@ -74,20 +80,38 @@ class Check:
         records = self.run(self.options.processes, self.small(), "--parallel", parallel)
         return max(abs(a["loss"] - b["loss"]) for a, b in zip(records, reference, strict=True))
 
+    def flex(self) -> str:
+        """What flex attention is here: whether losses are the same, and how fast."""
+        o, apart = self.options, "data.attention=document"
+        # Two blocks of flex attention, where the model's context has room for them.
+        settings = self.small() + [f"sequence_length={min(256, self.context)}", apart]
+        try:
+            plain, flex = (self.run(o.processes, settings, "--attention", kind) for kind in KINDS)
+            difference = max(abs(a["loss"] - b["loss"]) for a, b in zip(plain, flex, strict=True))
+            form = [] if o.no_compile else ["--compile"]
+            rates = [self.speed("ddp", [*form, "--attention", kind], [apart])["tokens_per_second"]
+                     for kind in KINDS]
+        except SystemExit as error:
+            lines = str(error).strip().splitlines()  # torchrun adds its own to the script's
+            reason = next((line for line in lines if "error: " in line), lines[-1])
+            return f"flex attention does not run here, so leave --attention flex out: {reason}"
+        return (f"flex attention on documents of a row: losses differ by {difference:.1e}"
+                f"{'' if difference <= 1e-3 else '  NOT EQUAL'}, {rates[1] / rates[0]:.2f} of the speed "
+                "without it")
+
     def small(self) -> list[str]:
         count = self.options.processes
         return ["steps=4", f"batch_size={2 * count}", "micro_batch_size=1", "sequence_length=64",
                 "recurrence.mean.start=2", "recurrence.mean.end=2", "schedule.warmup=1"]
 
-    def speed(self, parallel: str, is_compiled: bool) -> dict:
+    def speed(self, parallel: str, more: list[str], changes: list[str] | None = None) -> dict:
         o = self.options
         settings = [
             f"steps={o.steps}", f"batch_size={o.processes * o.micro_batch}",
             f"micro_batch_size={o.micro_batch}", f"sequence_length={o.sequence_length}",
             f"recurrence.fixed={o.recurrence}", f"recurrence.backprop_depth.end={o.recurrence}",
-            f"precision={o.precision}", "optimizer.kind=adamw"]
-        records = self.run(o.processes, settings, "--parallel", parallel,
-                           *(["--compile"] if is_compiled else []))
+            f"precision={o.precision}", "optimizer.kind=adamw", *(changes or [])]
+        records = self.run(o.processes, settings, "--parallel", parallel, *more)
         tokens = o.processes * o.micro_batch * o.sequence_length
         return summary([tokens / r["tokens_per_second"] for r in records], tokens,
                        [r.get("mfu") for r in records], records[-1]["memory_bytes"])
@@ -185,12 +209,14 @@ def main() -> None:
             difference = check.equality(parallel, reference)
             verdict = "ok" if difference <= 1e-3 else "NOT EQUAL"
             print(f"losses, {parallel} against one process on the CPU: {difference:.1e}  {verdict}")
+        print(check.flex())
         print(f"{'':24}{'tokens/s':>12}{'of plain':>10}{'MFU':>8}{'GiB':>8}{'compile, s':>12}")
         for is_compiled in [False] if options.no_compile else [False, True]:
             form = "compiled" if is_compiled else "eager"
             plain = check.plain(is_compiled)
             rows = {"plain Llama, ddp": plain}
-            rows |= {f"train.py, {x}": check.speed(x, is_compiled) for x in options.parallel}
+            more = ["--compile"] if is_compiled else []
+            rows |= {f"train.py, {x}": check.speed(x, more) for x in options.parallel}
             for title, row in rows.items():
                 share = "-" if row["mfu"] is None else f"{row['mfu']:.1%}"
                 first = f"{row['first_step']:.0f}" if is_compiled else "-"

@@ -41,6 +41,7 @@ from .recurrent_engine import engine_context, executions_of
 
 # Transformers 4.51 copies the files that this one names, and goes no further.
 from .recurrent_experts import RecurrentExperts  # noqa: F401
+from .recurrent_flex import visible_blocks
 from .recurrent_frequencies import FIXED  # noqa: F401
 from .recurrent_injection import RecurrentDecay, add_injection, injected
 from .recurrent_layers import ExecutedLayers  # noqa: F401
@@ -224,8 +225,12 @@ class RecurrentModel(RecurrentPreTrainedModel):
                 documents = None
         keys = key_count(cache, past, length)
         is_flex = self.config._attn_implementation == "flex_attention"
+        is_flat = attention_mask is None or attention_mask.dim() == 2
+        in_blocks = is_flex and is_flat and cache is None and not torch.compiler.is_compiling()
         masks = {
-            window: visibility(attention_mask, documents, past, keys, window, x, is_flex)
+            window: visible_blocks(attention_mask, documents, window, x)
+            if in_blocks
+            else visibility(attention_mask, documents, past, keys, window, x, is_flex)
             for window in self.config.windows()
         }
         return Context(rotations(self.config, positions), masks, cache, attentions), positions

@@ -22,7 +22,7 @@ from train_errors import INPUT_OUTPUT, USAGE, RecipeError, RunError  # noqa: E40
 from train_group import Group, say  # noqa: E402
 from train_loop import TYPES, Trainer  # noqa: E402
 from train_metrics import SINKS  # noqa: E402
-from train_model import MEMORY  # noqa: E402
+from train_model import ATTENTION, MEMORY  # noqa: E402
 from train_recipe import Recipe  # noqa: E402
 from train_run import RunFolder  # noqa: E402
 from train_save import FORMS  # noqa: E402
@@ -48,10 +48,14 @@ def arguments() -> argparse.Namespace:
         help="under hsdp, processes that hold a copy together; those of a machine without it")
     add("--memory", choices=MEMORY, default="none",
         help="what is computed again in the backward pass instead of kept")
+    add("--attention", choices=ATTENTION, default="sdpa",
+        help="torch's attention, or flex attention, which leaves out blocks of other documents; on GPUs")
     add("--compile", nargs="?", const="inductor", metavar="BACKEND",
         help="compile the blocks with torch.compile")
     add("--checkpoints", choices=FORMS, default="auto",
         help="one file, or shards written in the background; auto: shards where the model is")
+    add("--factors-only", action="store_true",
+        help="in mode lora, write the factors alone: no package, neither of the run nor of checkpoints")
     add("--save-dtype", choices=TYPES, default="f32", help="type of the trained weights")
     add("--resume", nargs="?", const="yes", choices=["yes", "auto"],
         help="go on with the run in the folder; auto: start it where there is none")
@@ -89,6 +93,9 @@ def recipe_of(options: argparse.Namespace, run: RunFolder, resumes: bool) -> Rec
             raise RunError(f"the run was started with {path} = {before[path]}, not {recipe[path]}; "
                            "leave the setting out, or start a new run", "train.other_setting",
                            USAGE)
+    if options.factors_only and recipe["mode"] != "lora":
+        raise RunError(f"there are no factors in mode {recipe['mode']}; pass --set mode=lora", "usage",
+                       USAGE)
     recipe.refuse_what_only_ckpt_does()
     return recipe
 

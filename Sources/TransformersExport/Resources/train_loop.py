@@ -14,12 +14,15 @@ from train_data import Dataset
 from train_errors import CHECK_FAILED, USAGE, RunError, Stopped
 from train_evaluation import held_out_losses
 from train_group import Group, say
+from train_ledger import Ledger
 from train_loader import Loader, StepWork, placed_on
+from train_lowrank import adapted_of
 from train_metrics import Metrics, memory_of, peak_of
 from train_model import built, placed
 from train_optimizer import Optimizer
 from train_parallel import Layout, local, reduces_gradients
-from train_parameters import ADAPTERS, Ledger, tensors_of
+from train_parameters import tensors_of
+from train_parts import choose_trained
 from train_recipe import Recipe
 from train_run import RunFolder
 from train_save import Saver
@@ -44,26 +47,23 @@ class Trainer:
                 f"{self.micro_count} micro-batches a step cannot be divided among {group.size} "
                 f"processes; choose batch_size and micro_batch_size so that they can",
                 "train.uneven_shares", USAGE)
-        model = built(options.model)
-        if recipe["mode"] == "adapter":
-            if model.config.injection_type == "add":
-                raise RunError("mode is adapter, and the model has no adapter to train",
-                               "train.not_trainable", USAGE)
-            for name, parameter in model.named_parameters():
-                parameter.requires_grad_(name in ADAPTERS)
+        model = built(options.model, options.attention, group.device)
+        choose_trained(model, recipe)
         is_bf16 = recipe["precision"] == "bf16"
         layout = Layout.of(options.parallel, options.shard, group)
         self.callable = placed(
-            model, options.model, layout, options.memory, options.compile, is_bf16)
-        self.tensors = tensors_of(model)
-        self.ledger = Ledger(model, self.tensors)
+            model, options.model, layout, options.memory, options.compile, is_bf16, recipe["seed"])
+        tensors = tensors_of(model)
+        adapted = adapted_of(model, tensors)
+        self.trained = [t for matrix in adapted for _, *pair in matrix.parts for t in pair]
+        self.trained += [t for t in tensors if t.parameter.requires_grad]
+        self.ledger = Ledger(model, tensors, self.trained)
         self.teacher = None
         if recipe["distillation.teacher"]:
             self.teacher = Teacher(
                 recipe, model.get_input_embeddings().num_embeddings, group.device)
-        trained = [t for t in self.tensors if t.parameter.requires_grad]
-        self.optimizer = Optimizer(recipe, trained, layout)
-        self.saver = Saver(options, recipe, run, layout, self.tensors, self.optimizer)
+        self.optimizer = Optimizer(recipe, self.trained, layout)
+        self.saver = Saver(options, recipe, run, layout, tensors, adapted, self.optimizer)
         self.progress = new_progress(len(data.sources))
         self.peak = peak_of(group, options.peak_flops, is_bf16)
         self.metrics = self.loader = None
@@ -175,8 +175,9 @@ class Trainer:
         recipe, progress = self.recipe, self.progress
         step, total, length = progress["step"], recipe["steps"], recipe["sequence_length"]
         tokens = recipe["batch_size"] * length
-        executed = sum(self.ledger.full(tokens // self.micro_count, length, *batch.draw)
-                       for batch in work.plan)
+        executed = self.ledger.per_step
+        executed += sum(self.ledger.full(tokens // self.micro_count, length, *batch.draw)
+                        for batch in work.plan)
         if self.teacher:
             executed += 2 * tokens * self.teacher.cost(length)
         progress["flops"] += self.ledger.paper(
@@ -197,7 +198,7 @@ class Trainer:
 
     def _require_finite(self) -> None:
         """Before anything is written that nobody can use."""
-        bad = [~local(t.parameter.detach()).isfinite().all() for t in self.tensors]
+        bad = [~local(t.parameter.detach()).isfinite().all() for t in self.trained]
         if self.group.sum(torch.stack(bad).sum().double()).item() > 0:
             raise RunError(f"after step {self.progress['step']}, weights are not finite; "
                            "lower the learning rate, or lengthen the warm-up",

@@ -1,77 +1,78 @@
 """The model: built without memory, spread, filled from its files, and how its blocks are run."""
 
-import json
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from train_errors import INPUT_OUTPUT, MALFORMED, RunError
+from train_errors import UNSUPPORTED, RunError
 from train_loss import Objective
+from train_lowrank import start
 from train_parallel import Layout, local, rows_here
-from train_parameters import blocks_of
+from train_parameters import blocks_of, is_factor
+from train_weights import StoredWeights
 
+ATTENTION = ("sdpa", "flex")
 MEMORY = ("none", "recurrence", "block")
 
 
-def built(folder: str | Path) -> nn.Module:
-    """The model in float32, of which no number is there yet."""
+def built(folder: str | Path, attention: str, device: torch.device) -> nn.Module:
+    """The model in float32, of which no number is there yet; it will be on `device`."""
+    if attention == "flex" and device.type == "cpu":
+        raise RunError("flex attention has no backward pass on a CPU; leave --attention flex out",
+                       "train.not_here", UNSUPPORTED)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+    more = {"attn_implementation": "flex_attention"} if attention == "flex" else {}
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=True)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=True, **more)
     return model.float().train()
 
 
 def placed(
     model: nn.Module, folder: str | Path, layout: Layout, memory: str, backend: str | None,
-    is_bf16: bool,
+    is_bf16: bool, seed: int,
 ) -> nn.Module:
-    """The objective to call: spread, compiled and filled. Each process reads its own rows alone."""
+    """The objective to call: spread, compiled and filled. Each process reads its own rows alone.
+
+    `seed`: of the factors' start.
+    """
     if backend:
         compile_blocks(model.transformer, backend)
     save_memory(model.transformer, memory)
+    if is_bf16:
+        round_frozen(model.transformer)
     objective = Objective(model, is_bf16)
     callable = layout.spread(objective, model.transformer, is_bf16)
     model.to_empty(device=layout.group.device)
     if model.config.tie_word_embeddings:
         model.lm_head.weight = model.transformer.wte.weight
-    fill(model, Path(folder))
+    fill(model, Path(folder), seed)
     return layout.copied(callable)
 
 
+def round_frozen(body: nn.Module) -> None:
+    """Keeps the blocks' matrices that are not trained in bfloat16, as their products take them: half the
+    memory, and none is converted again in every pass."""
+    for block in blocks_of(body):
+        for module in block.modules():
+            if isinstance(module, nn.Linear):
+                for parameter in module.parameters(recurse=False):
+                    if not parameter.requires_grad:
+                        parameter.data = parameter.data.bfloat16()
+
+
 @torch.no_grad()
-def fill(model: nn.Module, folder: Path) -> None:
-    """Reads the parameters' shards of this process."""
-    places = _places(folder)
-    files = {}
+def fill(model: nn.Module, folder: Path, seed: int) -> None:
+    """Reads the parameters' shards of this process, and makes those of factors."""
+    stored = StoredWeights(folder)
     for name, parameter in model.named_parameters():
-        if name not in places:
-            raise RunError(f"{folder}: no tensor {name}", "model.missing_tensor", MALFORMED)
-        path = places[name]
-        if path not in files:
-            files[path] = safe_open(path, "pt")
-        stored = files[path].get_slice(name)
-        if stored.get_shape() != list(parameter.shape):
-            raise RunError(f"{path}: tensor {name} is {stored.get_shape()}, not "
-                           f"{list(parameter.shape)}", "model.shape", MALFORMED)
-        local(parameter).copy_(stored[rows_here(parameter)])
-
-
-def _places(folder: Path) -> dict[str, Path]:
-    """The file of each tensor."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = json.loads(index.read_text("utf-8"))["weight_map"]
-        return {name: folder / file for name, file in names.items()}
-    path = folder / "model.safetensors"
-    if not path.is_file():
-        raise RunError(f"{folder}: no model.safetensors", "io.missing", INPUT_OUTPUT)
-    with safe_open(path, "pt") as file:
-        return {name: path for name in file.keys()}
+        if not is_factor(name):
+            rows = rows_here(parameter)
+            local(parameter).copy_(stored.rows(name, parameter.shape, rows))
+    start(model, seed)
 
 
 def compile_blocks(body: nn.Module, backend: str) -> None:

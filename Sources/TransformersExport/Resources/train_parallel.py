@@ -60,7 +60,9 @@ class Layout:
 
         Blocks that run once are units of their own. The core and its adapter belong to the
         outermost unit, which is gathered once a micro-batch: every process does the same transfers,
-        however many passes through the core it draws.
+        however many passes through the core it draws. What is frozen may lie in a unit with what is
+        trained: FSDP2 shards each parameter by itself, and reduces those that have gradients. (FSDP1 made
+        one flat parameter of a unit, with a gradient for all of it: pytorch/pytorch#91167.)
         """
         if self.kind == "ddp":
             return objective

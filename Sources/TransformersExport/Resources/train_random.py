@@ -5,6 +5,8 @@ A number depends on seed, stream and index alone.
 
 from statistics import NormalDist
 
+import numpy as np
+
 MASK = (1 << 64) - 1
 STEP = 0x9E3779B97F4A7C15
 
@@ -26,6 +28,12 @@ class RandomStream:
     def normal(self, index: int) -> float:
         """Mean 0, deviation 1."""
         return NormalDist().inv_cdf(((self[index] >> 11) + 0.5) * 2.0**-53)
+
+    def symmetric(self, start: int, count: int) -> np.ndarray:
+        """In [-1, 1), multiples of 2**-23, of the indices from `start` on: [count], float64."""
+        first = (self.key + (start + 1) * STEP) & MASK
+        z = np.arange(count, dtype=np.uint64) * np.uint64(STEP) + np.uint64(first)
+        return (_mix(z) >> np.uint64(40)) * 2.0**-23 - 1
 
 
 class Permutation:
@@ -50,9 +58,9 @@ class Permutation:
                 return value
 
 
-def _mix(z: int) -> int:
+def _mix(z: int | np.ndarray) -> int | np.ndarray:
     """SplitMix64's output function (Steele, Lea, Flood 2014)."""
-    z &= MASK
+    z = z & MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
     return z ^ (z >> 31)

@@ -37,6 +37,7 @@ class Recipe:
             text = [item for item in text.split(",") if item]
         value = SETTINGS[path].parse(text)
         if value is None:
+            text = text if isinstance(text, str) else ", ".join(text)
             raise RecipeError(f"{path} is {text}; allowed: {SETTINGS[path].allowed}")
         # Epsilon's default depends on the kind.
         if path == "optimizer.kind" and value != self[path]:
@@ -66,10 +67,7 @@ class Recipe:
                                   error.exit_code) from error
 
     def refuse_what_only_ckpt_does(self) -> None:
-        """Of the modes of `ckpt train`, those that this script does not have."""
-        if self["mode"] == "lora":
-            raise RecipeError("mode is lora, which ckpt train does and this script does not; "
-                              "here: full, adapter", "train.not_trainable", UNSUPPORTED)
+        """Of the settings of `ckpt train`, those that this script does not have."""
         for path in ("recurrence.settling", "recurrence.supervision.depths"):
             if self[path] > 0:
                 raise RecipeError(f"{path} is set, which ckpt train does and this script does not; "

@@ -26,6 +26,7 @@ class RunFolder:
         self.path = Path(path)
         self.recipe = self.path / "recipe.yaml"
         self.package = self.path / "package"
+        self.factors = self.path / "factors"
         self.checkpoints = self.path / "checkpoints"
 
     @property

@@ -9,20 +9,25 @@ import json
 import shutil
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
+from torch import Tensor
 
 from train_errors import MALFORMED, RunError
+from train_factors import write_factors
+from train_lowrank import Adapted
 from train_optimizer import Optimizer
 from train_parallel import Layout, full, local, spread_like
-from train_parameters import TrainedTensor
+from train_parameters import TrainedTensor, is_factor
 from train_recipe import Recipe
 from train_run import STATE, RunFolder, StagedFolder, write_package
 from train_state import read_state, write_state
+from train_weights import StoredWeights
 
 SHARDS = "shards"  # the folder of a distributed checkpoint
 PROGRESS = "progress.json"  # beside it
@@ -44,10 +49,14 @@ class Saver:
 
     def __init__(
         self, options: Namespace, recipe: Recipe, run: RunFolder, layout: Layout,
-        tensors: list[TrainedTensor], optimizer: Optimizer,
+        tensors: list[TrainedTensor], adapted: list[Adapted], optimizer: Optimizer,
     ):
+        """`tensors`: all of the model's but factors."""
         self.model, self.recipe, self.run, self.layout = options.model, recipe, run, layout
         self.group, self.tensors, self.optimizer = layout.group, tensors, optimizer
+        self.adapted = {matrix.name: matrix for matrix in adapted}
+        self.factors_only = options.factors_only
+        self.stored = StoredWeights(options.model)
         is_shards = options.checkpoints == "shards" or (
             options.checkpoints == "auto" and layout.is_sharded)
         self.form = "shards" if is_shards else "file"
@@ -70,7 +79,7 @@ class Saver:
     @property
     def needed(self) -> int:
         """Bytes of the checkpoints that are kept, one that is written, and the result."""
-        weights = sum(4 * t.parameter.numel() for t in self.tensors)
+        weights = 0 if self.factors_only else sum(4 * t.parameter.numel() for t in self.tensors)
         keeps = self.recipe["checkpoints.keep"] + 1 if self.recipe["checkpoints.every"] else 1
         return (keeps + 1) * (weights + self.state_bytes) + weights
 
@@ -102,10 +111,11 @@ class Saver:
                 process_group=self.exchange), staged, best)
         else:
             write_state(staged.path / STATE if is_first else None, progress, self.optimizer)
-            package = staged.path / "package"
-            if is_first:
-                package.mkdir()
-            self._fill(package if is_first else None, torch.float32)
+            if not self.factors_only:
+                package = staged.path / "package"
+                if is_first:
+                    package.mkdir()
+                self._fill(package if is_first else None, torch.float32)
             self._publish(staged, best)
             self.group.wait()
         self.last = time.monotonic()
@@ -130,10 +140,17 @@ class Saver:
 
     def write_result(self, type: torch.dtype) -> None:
         self.finish()
-        staged = StagedFolder(self.run.package) if self.group.is_first else None
-        if staged:
-            staged.make()
-        self._fill(staged and staged.path, type)
+        if self.adapted:
+            whole = [slot.tensor for slot in self.optimizer.slots if not is_factor(slot.tensor.name)]
+            self._write(self.run.factors, lambda folder: write_factors(
+                folder, self.recipe, list(self.adapted.values()), whole))
+        if not self.factors_only:
+            self._write(self.run.package, lambda folder: self._fill(folder, type))
+
+    def _write(self, destination: Path, fill: Callable[[Path | None], None]) -> None:
+        """Makes a folder of the result; the first process fills it, and the others get None."""
+        staged = StagedFolder(destination) if self.group.is_first else None
+        fill(staged and staged.make())
         if staged:
             staged.publish()
         self.group.wait()
@@ -159,12 +176,27 @@ class Saver:
         """Gathers the weights, a tensor at a time, and fills a model folder; None on others."""
         weights = {}
         for tensor in self.tensors:
-            values = full(local(tensor.parameter.detach()), like=tensor.parameter)
+            values = self._weight(tensor)
             if folder:
                 weights[tensor.name] = values.to("cpu", type).contiguous()
         if folder:
             write_package(self.model, folder, self._config_changes(type), weights)
         self.group.wait()
+
+    def _weight(self, tensor: TrainedTensor) -> Tensor | None:
+        """All of a tensor; every process takes part. What is not trained is read again where it came
+        from, by the first alone, and the products of factors are added."""
+        like = tensor.parameter
+        if like.requires_grad:
+            return full(local(like.detach()), like=like)
+        values = None
+        if self.group.is_first:
+            # A copy: what is read may lie in memory that other reads share.
+            values = self.stored.rows(tensor.name, like.shape, slice(None)).to(
+                torch.float32, copy=True)
+        if tensor.name in self.adapted:
+            self.adapted[tensor.name].merge(values)
+        return values
 
     def _config_changes(self, type: torch.dtype) -> dict:
         recipe, name = self.recipe, str(type).removeprefix("torch.")

@@ -29,11 +29,11 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text else None
 
 
-def _whole(path: str, default: int, least: int = 0) -> Setting:
+def _whole(path: str, default: int, least: int = 0, most: int = 1 << 40) -> Setting:
     def parse(text):
         value = _integer(text)
-        return value if value is not None and value >= least else None
-    return Setting(path, default, parse, f"a whole number from {least}")
+        return value if value is not None and least <= value <= most else None
+    return Setting(path, default, parse, f"a whole number from {least} to {most}")
 
 
 def _real(path: str, default: float, most: float = math.inf, least: float = 0) -> Setting:
@@ -72,7 +72,7 @@ def _extent(path: str, default: Extent) -> Setting:
 
 def _curriculum(path: str, shape: str, end: int, ramp: Extent) -> list[Setting]:
     return [_choice(f"{path}.shape", shape, "constant", "linear", "1-sqrt"),
-            _whole(f"{path}.start", 0), _whole(f"{path}.end", end, 1),
+            _whole(f"{path}.start", 0, most=PASSES), _whole(f"{path}.end", end, 1, PASSES),
             _extent(f"{path}.ramp", ramp)]
 
 
@@ -93,29 +93,35 @@ def _memory(text):
     return int(count) if 1 <= count < 2**60 else None
 
 
+def _seed(text: str) -> int | None:
+    value = _integer(text)
+    return value if value is not None and 0 <= value < 1 << 64 else None
+
+
+PASSES = 10_000  # the most recurrences that a model runs
 LISTS = ("data.sources", "evaluation.recurrences", "lora.matrices", "lora.whole")
 MATRICES = ["query", "key", "value", "output", "gate", "up", "down"]
 
 # In the order of a printed recipe.
 SETTINGS = {setting.path: setting for setting in [
     _whole("steps", 1000, 1),
-    _whole("batch_size", 8, 1),
-    _whole("micro_batch_size", 4, 1),
-    _whole("sequence_length", 256, 1),
-    _whole("seed", 74),
+    _whole("batch_size", 8, 1, 1 << 20),
+    _whole("micro_batch_size", 4, 1, 1 << 20),
+    _whole("sequence_length", 256, 1, 1 << 24),
+    Setting("seed", 74, _seed, "a whole number from 0"),
     Setting("memory_budget", "auto", _memory, "auto, or bytes such as 16GiB"),
     _choice("precision", "float32", "float32", "bf16"),
     _choice("mode", "full", "full", "adapter", "lora"),
-    _whole("lora.rank", 16, 1),
+    _whole("lora.rank", 16, 1, 1 << 20),
     _real("lora.alpha", 32.0),
     _choices("lora.matrices", MATRICES, *MATRICES),
     _choices("lora.whole", ["adapter"], "adapter", "norms", "embedding", "head"),
     _text("distillation.teacher", ""),
     _real("distillation.temperature", 2.0, least=0.01),
     _real("distillation.mix", 0.5, 1),
-    _whole("recurrence.fixed", 0),
+    _whole("recurrence.fixed", 0, most=PASSES),
     _real("recurrence.settling", 0.0),
-    _whole("recurrence.supervision.depths", 0),
+    _whole("recurrence.supervision.depths", 0, most=PASSES),
     _real("recurrence.supervision.weight", 1.0),
     _real("recurrence.supervision.distillation", 0.0, 1),
     *_curriculum("recurrence.mean", "1-sqrt", 8, 0.75),

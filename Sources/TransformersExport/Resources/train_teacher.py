@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM
 
 from train_data import IGNORED
 from train_errors import INPUT_OUTPUT, USAGE, RunError
-from train_parameters import GROUPS, Ledger, tensors_of
+from train_ledger import Ledger
+from train_parameters import GROUPS, tensors_of
 from train_recipe import Recipe
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 RECIPE = """
 steps: 20
@@ -25,6 +26,7 @@ TEACHER = "distillation.teacher={root}/fixtures/tiny-arithmetic"
 STREAMED = [
     "data.stream=true", "data.shuffle_buffer=30", "data.attention=document", "data.format=auto",
     "data.sources={folder}/shards:0.7,{folder}/data/0-heldout.txt.tokens:0.3", "data.held_out=0.1"]
+LORA = ["mode=lora", "optimizer.kind=adamw", "optimizer.adam.learning_rate=0.005"]
 # Over how many processes the script trains (0 is without torchrun), its options, and settings.
 CASES = {
     "muon": (0, [], []),
@@ -42,6 +44,11 @@ CASES = {
     "streamed": (2, [], STREAMED),
     "adapter": (2, ["--parallel", "fsdp"], [
         "mode=adapter", "recurrence.fixed=3", "optimizer.clip=0.1"]),
+    "lora": (0, [], LORA),
+    "lora in shards": (2, ["--parallel", "fsdp", "--memory", "recurrence"], LORA),
+    "lora in copies of shards, teacher": (4, ["--parallel", "hsdp", "--shard", "2"], [
+        "mode=lora", "lora.rank=3", "lora.alpha=5", "lora.matrices=query,value,down",
+        "lora.whole=adapter,norms,embedding,head", TEACHER]),
 }
 PATIENCE = 900  # seconds for a run that takes a few on an idle machine
 TOLERANCE = 1e-4  # on losses, in nats: different libraries, the same formulas
@@ -186,6 +193,20 @@ def assert_same_losses(records):
             for x, y in zip(a["results"], b["results"], strict=True):
                 assert x["recurrence"] == y["recurrence"]
                 assert abs(x["loss"] - y["loss"]) <= tolerance
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def assert_same_tensors():
+    """A function that asks for the same tensors in a file of two runs; a share of each one's norm may
+    differ, and where that is 0 no bit."""
+
+    def compare(run, other, name, share):
+        ours, theirs = (load_file(folder / name) for folder in (run, other))
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            assert (ours[key] - value).norm() <= share * value.norm(), key
 
     return compare
 

@@ -10,7 +10,8 @@ import pytest
 FAMILIES = {
     "olmoe-default": [
         (0, [], []), (2, ["--parallel", "fsdp"], []), (2, ["--memory", "recurrence"], []),
-        (2, ["--memory", "block"], ["optimizer.kind=adamw", "micro_batch_size=2"])],
+        (2, ["--memory", "block"], ["optimizer.kind=adamw", "micro_batch_size=2"]),
+        (2, ["--parallel", "fsdp"], ["mode=lora", "lora.rank=3", "micro_batch_size=2"])],
     "gemma3-heads": [(0, [], []), (2, ["--parallel", "fsdp"], ["optimizer.kind=adamw"])],
     "olmo3-default": [
         (0, [], []), (2, ["--parallel", "fsdp"], []), (2, [], ["mode=adapter", "optimizer.kind=adamw"])],
@@ -47,7 +48,8 @@ def of_family(ckpt, prepared, root, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_losses_of_other_families(of_family, records, assert_same_losses, name):
+def test_losses_of_other_families(
+        of_family, records, assert_same_losses, assert_same_tensors, name):
     """Experts' balance is in the gradients: its loss is that of the bundled trainer, in one process and in
     two, whatever is computed again."""
     trainers = of_family(name)
@@ -63,6 +65,9 @@ def test_losses_of_other_families(of_family, records, assert_same_losses, name):
         for a, b in zip(records(run), records(bundled[key])):
             assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-2)
             assert a["flops_full"] == pytest.approx(b["flops_full"], rel=1e-12)
+        if "mode=lora" in settings:
+            for file in ("factors/adapter_model.safetensors", "package/model.safetensors"):
+                assert_same_tensors(run, bundled[key], file, 1e-4)
 
 
 def test_the_balance_matters(of_family, assert_same_losses, tmp_path):

@@ -54,7 +54,6 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
             module.Recipe().apply(text, "x.yaml")
         assert words in str(error.value)
     refused = {
-        "mode=lora": "mode is lora",
         "memory_budget=16GiB": "--memory recurrence",
         "recurrence.settling=0.1": "recurrence.settling is set.*set it to 0",
         "recurrence.supervision.depths=2": "recurrence.supervision.depths is set.*set it to 0",

@@ -27,7 +27,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(trainers, runs, records, assert_same_
     assert (run / weights).read_bytes() == (whole / weights).read_bytes()
 
 
-@pytest.mark.parametrize("case", ["muon", "streamed"])
+@pytest.mark.parametrize("case", ["muon", "streamed", "lora"])
 @pytest.mark.parametrize("goes_on", ["bundled", "script"])
 def test_either_trainer_goes_on_with_a_run_of_the_other(
         trainers, runs, assert_same_losses, goes_on, case):
