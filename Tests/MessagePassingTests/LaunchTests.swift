@@ -25,7 +25,12 @@ struct LaunchTests {
   @Test("several processes that cannot reach each other refuse to work")
   func refused() {
     let launch = Launch(isOpenMPI: true, rank: 3, count: 4)
+    #if MPI
+    // No mpirun has started the tests, whatever the environment says.
+    let error = MessagePassingError(.otherCount(found: 1, launch))
+    #else
     let error = MessagePassingError(.notBuilt(launch))
+    #endif
     #expect(throws: error) { try MessagePassing.join { Self.openMPI[$0] } }
     #expect(error.kind == .unsupported)
     #expect(error.description.contains("rank 3: mpirun started 4 processes"))
