@@ -6,6 +6,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import PercentFormatter
 from table import Table
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
@@ -27,8 +28,11 @@ def style(number: int) -> dict:
     return {"color": COLORS[number % len(COLORS)], "marker": MARKS[number % len(MARKS)], "markersize": 5}
 
 
-def save(figure, folder: Path, name: str) -> None:
-    figure.tight_layout()
+def save(figure, folder: Path, name: str, axis) -> None:
+    """Writes the figure, with the legend of one of its axes above all."""
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, 0, 1, 0.94))
     # No date, so that the same results give the same bytes.
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
@@ -60,8 +64,8 @@ def by_recurrence(table: Table, arms: list[str], folder: Path) -> None:
         ticks = sorted({int(depth) for arm in arms for depth in table.depths(arm) if depth != "None"})
         axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
         axis.minorticks_off()
-    axes[1].legend(frameon=False, fontsize=8)
-    save(figure, folder, "recurrence")
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    save(figure, folder, "recurrence", axes[0])
 
 
 def by_steps(table: Table, arm: str, other: str, folder: Path) -> None:
@@ -78,8 +82,8 @@ def by_steps(table: Table, arm: str, other: str, folder: Path) -> None:
         axis.axvline(table.results["plan"]["scale"]["trained_steps"], color="#888888", linewidth=0.8, linestyle=":")
         axis.set(title=task, xlabel="steps")
     axes[0].set(ylabel="right answers")
-    axes[-1].legend(frameon=False, fontsize=8)
-    save(figure, folder, "steps")
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    save(figure, folder, "steps", axes[0])
 
 
 def by_flops(table: Table, arms: list[str], folder: Path) -> None:
@@ -94,8 +98,11 @@ def by_flops(table: Table, arms: list[str], folder: Path) -> None:
                 alpha=0.8, label=arm if index == 0 else None,
             )  # fmt: skip
     axis.set(xlabel="FLOPs of training", ylabel="nats per token of the answer, held out", yscale="log")
-    axis.legend(frameon=False, fontsize=8)
-    save(figure, folder, "flops")
+    axis.locator_params(axis="x", nbins=4)
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    axis.xaxis.set_major_formatter(lambda flops, _: f"{flops:.1e}" if flops else "0")
+    save(figure, folder, "flops", axis)
 
 
 def ablations(table: Table, baseline: str, arms: list[str], folder: Path) -> None:
