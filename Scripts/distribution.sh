@@ -58,7 +58,8 @@ mkdir -p "$out"
 folder=$out/$name
 say "$name"
 mkdir -p "$folder/bin" "$folder/share/man/man1" "$folder/licences"
-strip -o "$folder/bin/ckpt" "$CKPT"
+# Two hashes of how it was built go, too: nothing reads them, and that of a module is not always the same.
+strip --remove-section=.swift_modhash --remove-section=.note.gnu.build-id -o "$folder/bin/ckpt" "$CKPT"
 ckpt=$folder/bin/ckpt
 "$ckpt" manual >"$folder/share/man/man1/ckpt.1"
 for shell in bash zsh fish; do
