@@ -28,11 +28,12 @@ def style(number: int) -> dict:
     return {"color": COLORS[number % len(COLORS)], "marker": MARKS[number % len(MARKS)], "markersize": 5}
 
 
-def save(figure, folder: Path, name: str, axis) -> None:
+def save(figure, folder: Path, name: str, axis=None) -> None:
     """Writes the figure, with the legend of one of its axes above all."""
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, 0, 1, 0.94))
+    figure.tight_layout(rect=(0, 0, 1, 0.94 if axis else 1))
+    if axis:
+        handles, labels = axis.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False, fontsize=8)
     # No date, so that the same results give the same bytes.
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
@@ -115,6 +116,8 @@ def ablations(table: Table, baseline: str, arms: list[str], folder: Path) -> Non
             axis.plot(value["mean"], row, "o", color=COLORS[0], markersize=5)
         axis.axvline(0, color="#888888", linewidth=0.8)
         axis.set(xlabel=f"{label}, less those of {baseline}")
+    axes[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" points"))
+    axes[0].locator_params(axis="x", nbins=5)
     axes[0].set_yticks(range(len(arms)), arms)
     axes[0].invert_yaxis()
     save(figure, folder, "ablations")

@@ -30,8 +30,10 @@ def verdict(value: dict, better: int, table: Table, *arms: str) -> str:
 
 
 def rows(head: list[str], body: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body]) + "\n"
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body)]) + "\n"
 
 
 def arms_table(table: Table, arms: list[str]) -> str:
