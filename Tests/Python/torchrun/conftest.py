@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -193,6 +194,24 @@ def assert_same_losses(records):
             for x, y in zip(a["results"], b["results"], strict=True):
                 assert x["recurrence"] == y["recurrence"]
                 assert abs(x["loss"] - y["loss"]) <= tolerance
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def assert_shards_serve_all(trainers, assert_same_losses):
+    """A function that has one process go on from a run's last checkpoint, which is shards, and `ckpt train`
+    after --convert, and asks for the losses of a run that was not stopped."""
+
+    def compare(run, last, whole):
+        assert sorted(path.name for path in last.iterdir()) == ["progress.json", "shards"]
+        other = trainers.folder / f"{run.name}-converted"
+        shutil.copytree(run, other)
+        trainers.script(run.name, 0, "--resume")
+        trainers.script(other.name, 0, "--convert")
+        trainers.bundled(other.name, [], "--resume")
+        assert_same_losses(run, whole)
+        assert_same_losses(other, whole)
 
     return compare
 
