@@ -189,13 +189,10 @@ extension BlockContext {
 
   /// Takes the core's output as the new state, or what the gate makes of it.
   func finishPass(_ recurrence: Network.Recurrence, _ room: Room, bypassesGate: Bool) {
-    recurrence.coreNorm?.apply(room.stream, room.stream, on: compute)
-    if let gate = recurrence.gate, !bypassesGate {
-      gate.apply(
-        room.stream, output: room.stream, state: room.state, wide: room.work.normed,
-        room: room.injected, on: compute)
-    }
-    copy(room.state, room.stream, on: compute)
+    recurrence.finish(
+      room.state, room.stream, from: room.state, bypassesGate: bypassesGate,
+      wide: room.work.normed, room: room.injected, on: compute)
+    if recurrence.keepsOutput { copy(room.stream, room.state, on: compute) }
   }
 }
 

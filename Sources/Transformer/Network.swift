@@ -35,6 +35,27 @@ package struct Network: Sendable {
     /// Whether the core's output is not yet the state, so that gradients read both.
     var keepsOutput: Bool { coreNorm != nil || gate != nil }
 
+    /// Makes the new state of the core's output.
+    ///
+    /// - Parameters:
+    ///   - next: `[T, h]`, overwritten; may be `state`.
+    ///   - output: `[T, h]`.
+    ///   - state: `[T, h]`, the one before the pass.
+    ///   - wide: `[T, h]`, for a gate to work in.
+    ///   - room: `[T, h]`, likewise.
+    func finish(
+      _ next: Matrix, _ output: Matrix, from state: Matrix, bypassesGate: Bool = false,
+      wide: Matrix, room: Matrix, on compute: Compute
+    ) {
+      if let coreNorm {
+        coreNorm.apply(next, output, on: compute)
+      } else if let gate, !bypassesGate {
+        gate.apply(next, output: output, state: state, wide: wide, room: room, on: compute)
+      } else {
+        copy(next, output, on: compute)
+      }
+    }
+
     /// Whether the final norm takes part in the recurrence.
     var meetsFinalNorm: Bool { injector.kind == .carry || normsLatent }
   }

@@ -128,14 +128,8 @@ struct TrainingPass {
   private func finish(
     _ next: Matrix, _ output: Matrix, from state: Matrix, _ recurrence: Network.Recurrence
   ) {
-    if let norm = recurrence.coreNorm {
-      norm.apply(next, output, on: compute)
-    } else if let gate = recurrence.gate {
-      gate.apply(
-        next, output: output, state: state, wide: room.normed, room: room.injected, on: compute)
-    } else {
-      copy(next, output, on: compute)
-    }
+    recurrence.finish(
+      next, output, from: state, wide: room.normed, room: room.injected, on: compute)
   }
 
   // MARK: Loss
