@@ -7,13 +7,15 @@ struct ChartLimits: Equatable {
 
   /// The limits of values that come as one list a line; nil when there are none.
   ///
-  /// With `hidesOutliers`, up to a twentieth of each list (one of four at least) is left out at an
-  /// end where the range of all values is more than twice that of the rest.
-  init?(_ lists: [[Double]], hidesOutliers: Bool, isLogarithmic: Bool) {
+  /// With `hidesOutliers`, up to a twentieth of each list (one of four at least) and all `levels` are
+  /// left out at an end where the range of all values is more than twice that of the rest.
+  init?(_ lists: [[Double]], levels: [Double] = [], hidesOutliers: Bool, isLogarithmic: Bool) {
     // Distances are what a reader sees: on a logarithmic axis those of logarithms.
-    let lists = lists.filter { !$0.isEmpty }.map { $0.map { isLogarithmic ? log($0) : $0 } }
-    guard var low = lists.compactMap({ $0.min() }).min(),
-      var high = lists.compactMap({ $0.max() }).max()
+    func scaled(_ values: [Double]) -> [Double] { values.map { isLogarithmic ? log($0) : $0 } }
+    let lists = lists.filter { !$0.isEmpty }.map(scaled)
+    let all = lists.isEmpty ? [] : lists + [scaled(levels)]
+    guard var low = all.compactMap({ $0.min() }).min(),
+      var high = all.compactMap({ $0.max() }).max()
     else { return nil }
     if hidesOutliers {
       let trimmed = lists.map { list in

@@ -60,9 +60,10 @@ struct ChartPlot {
           }
         ]
     }
+    let levels = chart.levels.filter { isDrawable(1, $0.y) }
     guard
       let limits = ChartLimits(
-        lists.map { $0.map(\.y) }, hidesOutliers: chart.hidesOutliers,
+        lists.map { $0.map(\.y) }, levels: levels.map(\.y), hidesOutliers: chart.hidesOutliers,
         isLogarithmic: chart.yIsLogarithmic)
     else { return nil }
     x = ChartAxis(
@@ -70,7 +71,7 @@ struct ChartPlot {
     y = ChartAxis(
       [limits.low, limits.high], isLogarithmic: chart.yIsLogarithmic, tickCount: ticks.y,
       marksValues: false)
-    note = Self.note(lists.flatMap { $0.map(\.y) }, y)
+    note = Self.note(lists.flatMap { $0.map(\.y) } + levels.map(\.y), y)
     for series in chart.series {
       var curve = Curve(name: series.name)
       let lines = series.points.split { !isDrawable($0) }.map { $0.map(place) }
@@ -91,6 +92,13 @@ struct ChartPlot {
         let other = chart.series[twin]
         curve.twin = (other.name, series.points == other.points)
       }
+      curves.append(curve)
+    }
+    for (number, level) in levels.enumerated() {
+      let y = y.position(level.y)
+      var curve = Curve(name: level.name)
+      if (0...1).contains(y) { curve.lines = [[Place(x: 0, y: y), Place(x: 1, y: y)]] }
+      curve.twin = levels[..<number].first { $0.y == level.y }.map { ($0.name, true) }
       curves.append(curve)
     }
   }

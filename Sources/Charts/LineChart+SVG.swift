@@ -48,7 +48,7 @@ extension LineChart {
         SVGShapes.text("nothing to draw", x: Double(width) / 2, y: Double(height) / 2))
       return lines.joined(separator: "\n")
     }
-    let legend = SVGLegend(series.count > 1 ? plot.curves : [], width: width)
+    let legend = SVGLegend(plot.curves.count > 1 ? plot.curves : [], width: width)
     lines += legend.drawing(top: 40)
     var top = 34 + legend.height
     if let note = plot.note {
@@ -61,8 +61,8 @@ extension LineChart {
     let frame = SVGFrame(
       left: 34 + labelWidth, top: top, right: Double(width) - 14, bottom: Double(height) - 46)
     lines += [
-      SVGShapes.text(xLabel, x: (frame.left + frame.right) / 2, y: Double(height) - 10),
-      SVGShapes.text(yLabel, x: 15, y: (frame.top + frame.bottom) / 2, isRotated: true),
+      SVGShapes.text(axisLabels.x, x: (frame.left + frame.right) / 2, y: Double(height) - 10),
+      SVGShapes.text(axisLabels.y, x: 15, y: (frame.top + frame.bottom) / 2, isRotated: true),
     ]
     lines += grid(plot, frame)
     lines.append(frame.clipped(SVGShapes.curves(plot.curves, frame)))

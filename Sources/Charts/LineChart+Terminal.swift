@@ -16,7 +16,7 @@ extension LineChart {
       zip(plot.y.ticks, plot.y.labels).map { (row(of: plot.y.position($0), rows), $1) },
       uniquingKeysWith: { first, _ in first })
     let margin = yTicks.values.map(\.count).max() ?? 0
-    var lines = [title + (plot.note.map { " (\($0))" } ?? ""), yLabel]
+    var lines = [title + (plot.note.map { " (\($0))" } ?? ""), axisLabels.y]
     for row in 0..<rows {
       let label = yTicks[row] ?? ""
       lines.append(
@@ -27,8 +27,8 @@ extension LineChart {
     lines.append(
       String(repeating: " ", count: margin) + " └" + String(repeating: "─", count: columns))
     lines.append(
-      String(repeating: " ", count: margin + 2) + xLabels(plot.x, columns) + "  " + xLabel)
-    if series.count > 1 { lines.append(legend(plot, hasColor)) }
+      String(repeating: " ", count: margin + 2) + xLabels(plot.x, columns) + "  " + axisLabels.x)
+    if plot.curves.count > 1 { lines.append(legend(plot, hasColor)) }
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -46,6 +46,17 @@ package struct LineChart: Equatable, Sendable {
     }
   }
 
+  /// A value to compare with, drawn across the whole chart.
+  package struct Level: Equatable, Sendable {
+    package var name: String
+    package var y: Double
+
+    package init(_ name: String, _ y: Double) {
+      self.name = name
+      self.y = y
+    }
+  }
+
   package var title: String
   package var xLabel: String
   package var yLabel: String
@@ -55,10 +66,12 @@ package struct LineChart: Equatable, Sendable {
   /// the first losses of a run do; a note then tells of them.
   package var hidesOutliers: Bool
   package var series: [Series]
+  package var levels: [Level]
 
   package init(
     title: String, xLabel: String, yLabel: String, xIsLogarithmic: Bool = false,
-    yIsLogarithmic: Bool = false, hidesOutliers: Bool = false, series: [Series]
+    yIsLogarithmic: Bool = false, hidesOutliers: Bool = false, series: [Series],
+    levels: [Level] = []
   ) {
     self.title = title
     self.xLabel = xLabel
@@ -67,5 +80,14 @@ package struct LineChart: Equatable, Sendable {
     self.yIsLogarithmic = yIsLogarithmic
     self.hidesOutliers = hidesOutliers
     self.series = series
+    self.levels = levels
+  }
+
+  /// What the axes are called: equal distances are not equal differences on a logarithmic one.
+  var axisLabels: (x: String, y: String) {
+    (
+      xLabel + (xIsLogarithmic ? " (log scale)" : ""),
+      yLabel + (yIsLogarithmic ? " (log scale)" : "")
+    )
   }
 }

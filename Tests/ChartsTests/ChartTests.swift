@@ -54,6 +54,30 @@ struct ChartTests {
     #expect(area.contains { $0.contains("A") } && area.contains { $0.contains("B") })
   }
 
+  @Test("levels cross the chart, are named, and do not flatten the rest")
+  func levels() throws {
+    var chart = Self.chart
+    chart.levels = [.init("source", 2.5), .init("start", 2.5)]
+    let plot = try #require(ChartPlot(chart, ticks: (5, 5)))
+    let y = plot.y.position(2.5)
+    #expect(plot.curves.map(\.name) == ["a", "b", "source", "start"])
+    #expect(plot.curves[2].lines == [[.init(x: 0, y: y), .init(x: 1, y: y)]])
+    #expect(plot.curves[3].label() == "start (equals source)")
+    #expect(chart.svg().contains(">source</text>"))
+    #expect(chart.terminal().contains("C source"))
+    // One alone is no chart.
+    chart.series = []
+    #expect(ChartPlot(chart, ticks: (5, 5)) == nil)
+    chart = Self.chart
+    chart.hidesOutliers = true
+    chart.levels = [.init("start", 40)]
+    let far = try #require(ChartPlot(chart, ticks: (5, 5)))
+    #expect(far.y.upper < 10 && far.curves[2].lines.isEmpty)
+    #expect(far.note == "outside: values above, up to 40.00")
+    chart.yIsLogarithmic = true
+    #expect(chart.svg().contains("nats (log scale)"))
+  }
+
   @Test("odd input draws nothing worse than a note")
   func degenerate() {
     var chart = Self.chart
