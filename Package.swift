@@ -208,7 +208,7 @@ let package = Package(
       dependencies: [
         "ByteIO", "JSON", "Tensors", "Safetensors", "Checkpoint", "Tokenizers", "ChatTemplates",
         "ModelGraph", "Recurrence", "RecurrentPackage", "Transformer", "Training",
-        "MessagePassing", "Kernels", "Models", "Charts", "Scoring",
+        "MessagePassing", "Kernels", "Models", "Charts", "Scoring", "Generation",
       ]),
     .target(
       name: "Reports",

@@ -18,8 +18,10 @@ struct AnswerEvaluation {
     func total(_ measure: String) throws -> Double {
       try exchange.sum(scores.map { $0[measure] ?? 0 }).reduce(0, +)
     }
+    let (exact, count) = (try total("exact") / Double(scores.count), Double(scores.count))
     return .init(
-      exact: try total("exact") / Double(scores.count),
+      exact: exact,
+      exactError: count < 2 ? nil : (exact * (1 - exact) / (count - 1)).squareRoot(),
       loss: try total("nats") / total("tokens"))
   }
 }

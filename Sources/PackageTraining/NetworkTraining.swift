@@ -167,9 +167,7 @@ package final class NetworkTraining: TrainingModel {
   package func accumulate(
     _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss {
-    let rows = try Batch(
-      tokens: batch.tokens, sequences: batch.rows, firstVisible: batch.firstVisible,
-      firstSequence: batch.firstRow)
+    let rows = try Batch(batch)
     let (without, with) = isRecurrent ? (draw.withoutGradient, draw.withGradient) : (0, 0)
     guard let teacher else {
       let sum = try network.lossAndGradient(
@@ -188,14 +186,11 @@ package final class NetworkTraining: TrainingModel {
 
   package func parametersChanged() throws { try network.parametersChanged() }
 
-  package func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
-    try network.loss(
-      Batch(
-        tokens: batch.tokens, sequences: batch.rows, firstVisible: batch.firstVisible,
-        firstSequence: batch.firstRow),
-      labels: batch.labels,
-      recurrence: recurrence, state: .seeded(stateSeed)
-    ).mean
+  package func losses(
+    _ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64
+  ) throws -> [LossSum] {
+    try network.losses(
+      Batch(batch), labels: batch.labels, recurrence: recurrence, state: .seeded(stateSeed))
   }
 
   /// The parameters by their names in the package.
@@ -206,6 +201,14 @@ package final class NetworkTraining: TrainingModel {
         network.tensors.map {
           ($0.parameter.name, .init(shape: $0.parameter.shape, offset: $0.offset))
         }, uniquingKeysWith: { first, _ in first }))
+  }
+}
+
+extension Batch {
+  init(_ batch: TokenBatch) throws {
+    try self.init(
+      tokens: batch.tokens, sequences: batch.rows, firstVisible: batch.firstVisible,
+      firstSequence: batch.firstRow)
   }
 }
 

@@ -36,10 +36,12 @@ package struct TrainSession {
   private let byteCount: Int
 
   /// - Parameters:
+  ///   - source: What the model was made from, to be measured on the held-out rows; nil for none.
   ///   - flops: What the run may cost; nil for as many steps as the settings say.
   ///   - report: Writes the page about a run, and about its package at the end.
   package init(
-    model: OpenedModel, settings: TrainingSettings, flops: Double? = nil, run: RunFolder,
+    model: OpenedModel, source: OpenedModel? = nil, settings: TrainingSettings,
+    flops: Double? = nil, run: RunFolder,
     saving: Saving, compute: Compute, cache: TokenCache, observer: any RunObserver,
     exchange: any GradientExchange,
     report: @escaping (_ run: RunFolder, _ package: String?) throws -> Void = { _, _ in }
@@ -56,6 +58,10 @@ package struct TrainSession {
         heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
     }
     let questions = try exchange.together { try Self.questions(of: data, beside: dataset) }
+    // Before the buffers of training are there: the two are not in memory together.
+    let sourceLoss = try source.map {
+      try SourceLoss(of: $0, beside: model).measured(dataset, settings, over: exchange, on: compute)
+    }
     let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
     observer.show(network.plan, byteCount: network.byteCount)
     let ledger = FLOPLedger(network)
@@ -89,6 +95,13 @@ package struct TrainSession {
       let evaluation = AnswerEvaluation(
         questions: questions, network: network.network, seed: settings.seed, exchange: exchange)
       job.scoreAnswers = evaluation.answers
+    }
+    job.source = sourceLoss
+    if let samples = try RunSamples(
+      dataset, of: network.network, model,
+      recurrence: network.isRecurrent ? settings.recurrence.final : nil, seed: settings.seed)
+    {
+      job.makeSamples = samples.made
     }
     job.writeReport = { try report(run, $0) }
     trainer = try exchange.together { try Trainer(job, report: observer.show) }

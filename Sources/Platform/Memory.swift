@@ -10,6 +10,14 @@ package func mapMemory(_ byteCount: Int) -> UnsafeMutableRawPointer? {
   return unsafe memory == MAP_FAILED ? nil : memory
 }
 
+/// The most bytes of memory that the process has had at once; nil where the system does not tell.
+package var peakMemory: Int? {
+  var usage = rusage()
+  // SAFETY: the call writes into the value and keeps no pointer to it.
+  guard unsafe getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { return nil }
+  return usage.ru_maxrss * 1024
+}
+
 /// Gives back what `mapMemory` gave.
 package func unmapMemory(_ memory: UnsafeMutableRawPointer, _ byteCount: Int) {
   if ck_guards_memory() != 0 { return unsafe free(memory) }

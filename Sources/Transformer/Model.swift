@@ -45,6 +45,11 @@ package final class Model {
     network = try Network(graph) { weights[$0] }
   }
 
+  /// A model in training with the parameters that it has at each call; it shares them.
+  package convenience init(_ trained: TrainableModel) throws {
+    try self.init(trained.graph, trained.weights, on: trained.compute, as: .stored)
+  }
+
   /// The same model but for some parameters, which are read anew; it shares the weights of the rest.
   package func replacing(
     _ names: Set<TensorName>, from source: any RecipeSource

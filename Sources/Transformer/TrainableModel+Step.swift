@@ -59,11 +59,29 @@ extension TrainableModel {
   package func loss(
     _ batch: Batch, labels: [Int32], recurrence: Int? = nil, state: InitialState = .seeded(0)
   ) throws -> LossSum {
-    var sum = LossSum()
-    try forEachForward(batch, labels: labels, recurrence: recurrence, state: state) { pass, own in
-      sum += LossSum(nats: pass.loss(own, weight: nil), count: own.count { $0 >= 0 })
+    try losses(batch, labels: labels, recurrence: recurrence, state: state).reduce(into: LossSum())
+    {
+      $0 += $1
     }
-    return sum
+  }
+
+  /// The same, of each sequence.
+  package func losses(
+    _ batch: Batch, labels: [Int32], recurrence: Int? = nil, state: InitialState = .seeded(0)
+  ) throws -> [LossSum] {
+    var sums: [LossSum] = []
+    try forEachForward(batch, labels: labels, recurrence: recurrence, state: state) { pass, own in
+      let normed = pass.normedFinal()
+      for start in stride(from: 0, to: own.count, by: batch.length) {
+        let tokens = start..<start + batch.length
+        let labels = Array(own[tokens])
+        let nats = crossEntropy(
+          dHidden: nil, dHead: nil, hidden: normed.rows(tokens), head: network.head,
+          form: network.logitForm, labels: labels, weight: 0, logits: pass.room.logits, on: compute)
+        sums.append(LossSum(nats: nats, count: labels.count { $0 >= 0 }))
+      }
+    }
+    return sums
   }
 
   /// Takes a batch forward without gradients, and calls `body` for the parts that run at once, in

@@ -31,6 +31,8 @@ package final class TrainableModel {
   package let lowRank: LowRank?
   /// The parameters as the network sees them; adapted matrices hold W₀ + scale · B · A.
   package let network: Network
+  /// What the network is made of.
+  let weights: [Field.Role: Weight]
   /// Fields that are not trained have no rows here.
   let gradientNetwork: Network
   /// Bytes that activations may take; what does not fit is computed again in the backward pass.
@@ -93,14 +95,17 @@ package final class TrainableModel {
     fields = layout.fields.map { ($0, layout.offsets[$0.role] ?? 0) }
     for (field, offset) in fields { try loader.loadFloats(field, into: parameters, at: offset) }
     for factor in factors { factor.start(in: parameters, seed: parts.lowRank?.seed ?? 0) }
-    network = try Self.views(graph, parameters, fields) { _ in true }
-    gradientNetwork = try Self.views(graph, gradients, fields) { parts.isWhole($0) }
+    let views = Self.views(parameters, fields) { _ in true }
+    weights = views
+    network = try Network(graph) { views[$0] }
+    let gradientViews = Self.views(gradients, fields) { parts.isWhole($0) }
+    gradientNetwork = try Network(graph) { gradientViews[$0] }
   }
 
   private static func views(
-    _ graph: ModelGraph, _ buffer: Buffer, _ fields: [(field: Field, offset: Int)],
+    _ buffer: Buffer, _ fields: [(field: Field, offset: Int)],
     _ isPresent: (Field.Role) -> Bool
-  ) throws -> Network {
+  ) -> [Field.Role: Weight] {
     let weights = fields.map { field, offset in
       let isPresent = isPresent(field.role)
       return (
@@ -110,8 +115,7 @@ package final class TrainableModel {
           columns: field.columns, form: .f32)
       )
     }
-    let byRole = Dictionary(weights, uniquingKeysWith: { first, _ in first })
-    return try Network(graph) { byRole[$0] }
+    return Dictionary(weights, uniquingKeysWith: { first, _ in first })
   }
 
   /// Makes the adapted matrices anew after their factors have changed: W₀ is read from the source.

@@ -134,14 +134,9 @@ struct TrainingPass {
 
   // MARK: Loss
 
-  /// Sum of the losses of `room.final`; with a weight, `room.d` becomes its gradient.
-  func loss(_ labels: [Int32], weight: Float?) -> Double {
-    guard let weight else {
-      return crossEntropy(
-        dHidden: nil, dHead: nil, hidden: normedFinal(), head: network.head,
-        form: network.logitForm, labels: labels, weight: 0, logits: room.logits, on: compute)
-    }
-    return lossThroughFinalNorm { dHidden, dHead in
+  /// Sum of the losses of `room.final`; `room.d` becomes its gradient.
+  func loss(_ labels: [Int32], weight: Float) -> Double {
+    lossThroughFinalNorm { dHidden, dHead in
       crossEntropy(
         dHidden: dHidden, dHead: dHead, hidden: room.normed, head: network.head,
         form: network.logitForm, labels: labels, weight: weight, logits: room.logits, on: compute)

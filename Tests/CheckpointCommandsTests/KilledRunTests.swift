@@ -149,6 +149,7 @@ private struct RunFiles {
     try lines(log).map { line in
       var record = try #require(try JSONValue(parsing: Array(line.utf8)).object)
       record["seconds"] = nil
+      record["memory_bytes"] = nil
       record["tokens_per_second"] = nil
       return record
     }

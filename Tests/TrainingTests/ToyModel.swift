@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import Transformer
 
 @testable import Training
 
@@ -39,8 +40,16 @@ final class ToyModel: TrainingModel {
 
   func parametersChanged() {}
 
-  func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double {
-    pass(batch, weight: nil)
+  func losses(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> [LossSum] {
+    let length = batch.tokens.count / batch.rows
+    return (0..<batch.rows).map { row in
+      var part = batch
+      part.rows = 1
+      part.tokens = Array(batch.tokens[row * length..<(row + 1) * length])
+      part.labels = Array(batch.labels[row * length..<(row + 1) * length])
+      let count = part.targetCount
+      return LossSum(nats: count == 0 ? 0 : Double(count) * pass(part, weight: nil), count: count)
+    }
   }
 
   private func pass(_ batch: TokenBatch, weight: Float?) -> Double {

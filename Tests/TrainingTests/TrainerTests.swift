@@ -58,6 +58,7 @@ struct TrainerTests {
       var record = $0
       record.seconds = 0
       record.tokensPerSecond = 0
+      record.memory = nil
       return record
     }
   }
@@ -85,6 +86,7 @@ struct TrainerTests {
       keys == [
         "step", "tokens", "loss", "mean_recurrence", "recurrence", "backprop_depth", "lr",
         "grad_norm", "tokens_per_second", "flops", "flops_full", "seconds",
+        "memory_bytes",
       ])
   }
 

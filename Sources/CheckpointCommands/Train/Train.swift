@@ -32,6 +32,12 @@ struct Train: Verb {
       for.
       """)
   var flops: Double?
+  @Option(
+    help: """
+      The model that the package was made from: its loss on the held-out rows is measured once, before \
+      training, and shown beside the run's.
+      """, completion: .file())
+  var source: String?
   @Option(help: "Compute threads; one per processor by default.") var threads: Int?
   @OptionGroup var cache: TokenCacheOptions
   @OptionGroup var saving: SaveChoices
@@ -94,6 +100,8 @@ struct Train: Verb {
     let asked = try exchange.together { try checkedSettings(of: run, isNew: isNew) }
     let session = try TrainSession(
       model: exchange.together { try OpenedModel(model, ignoring: configuration.ignoring) },
+      // A run that goes on has it in its log.
+      source: exchange.together { try isNew ? source.map { try OpenedModel($0) } : nil },
       settings: asked, flops: flops, run: run,
       saving: saving.saving, compute: try Compute(threads, precision: asked.precision),
       cache: TokenCache(cache.folder), observer: StepMeter(console, output, exchange),

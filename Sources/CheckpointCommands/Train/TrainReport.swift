@@ -103,6 +103,7 @@ extension TrainingOutcome {
           ])
         }
       }
+      if let source = first.source { table.add(["source", fixed(source.loss, 4), ""]) }
       text += table.text() + "\n"
     }
     let speed = Double(progress.tokens) / max(progress.seconds, 1e-9)

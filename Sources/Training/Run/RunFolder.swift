@@ -156,6 +156,19 @@ package struct RunFolder: Sendable {
     try Self.chart(steps(), evaluationRecords())
   }
 
+  /// What a run's held-out losses are to be compared with: the source's, and where it began at the
+  /// deepest recurrence.
+  package static func levels(_ evaluations: [EvaluationRecord]) -> [LineChart.Level] {
+    guard let first = evaluations.first, first.step == 0 else { return [] }
+    var levels: [LineChart.Level] = []
+    if let source = first.source { levels.append(.init("source", source.loss)) }
+    if evaluations.count > 1, let deepest = first.results.max(by: { $0.depth < $1.depth }) {
+      let place = deepest.recurrence.map { ", r = \($0)" } ?? ""
+      levels.append(.init("before training" + place, deepest.loss))
+    }
+    return levels
+  }
+
   /// Loss in training and at each recurrence of the held-out rows, over the steps.
   package static func chart(
     _ steps: [StepRecord], _ evaluations: [EvaluationRecord]
@@ -175,6 +188,6 @@ package struct RunFolder: Sendable {
     }
     return LineChart(
       title: "Loss by step", xLabel: "step", yLabel: "nats per token", hidesOutliers: true,
-      series: series)
+      series: series, levels: levels(evaluations))
   }
 }

@@ -31,6 +31,8 @@ package struct StepRecord: Equatable, Sendable {
   package var fullFLOPs: Double
   /// Since the run began, pauses between resumed parts left out.
   package var seconds: Double
+  /// The most bytes that the process has had; nil where that is not known.
+  package var memory: Int?
   /// Of this step, spent on sums with other processes; nil when there are none.
   package var exchange: ExchangeTime?
 
@@ -45,6 +47,7 @@ package struct StepRecord: Equatable, Sendable {
     if let divergence { json["divergence"] = JSONValue(divergence) }
     if let settling { json["settling"] = JSONValue(settling) }
     if let supervision { json["supervision"] = JSONValue(supervision) }
+    if let memory { json["memory_bytes"] = JSONValue(memory) }
     if let exchange {
       json["exchange_seconds"] = JSONValue(exchange.waited)
       if let active = exchange.active { json["exchange_active_seconds"] = JSONValue(active) }
@@ -74,7 +77,8 @@ package struct StepRecord: Equatable, Sendable {
       step: step, tokens: tokens, loss: loss, divergence: number("divergence"),
       meanRecurrence: mean, recurrence: recurrence,
       backpropDepth: depth, learningRate: rate, gradientNorm: norm, tokensPerSecond: speed,
-      flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds)
+      flops: flops, fullFLOPs: number("flops_full") ?? flops, seconds: seconds,
+      memory: value["memory_bytes"]?.integer)
     settling = number("settling")
     supervision = number("supervision")
     exchange = number("exchange_seconds").map {
@@ -86,7 +90,7 @@ package struct StepRecord: Equatable, Sendable {
     step: Int, tokens: Int, loss: Double, divergence: Double? = nil, meanRecurrence: Int,
     recurrence: Double,
     backpropDepth: Double, learningRate: Double, gradientNorm: Double, tokensPerSecond: Double,
-    flops: Double, fullFLOPs: Double, seconds: Double
+    flops: Double, fullFLOPs: Double, seconds: Double, memory: Int? = nil
   ) {
     self.step = step
     self.tokens = tokens
@@ -101,6 +105,7 @@ package struct StepRecord: Equatable, Sendable {
     self.flops = flops
     self.fullFLOPs = fullFLOPs
     self.seconds = seconds
+    self.memory = memory
   }
 }
 
@@ -110,83 +115,4 @@ package struct ExchangeTime: Equatable, Sendable {
   package var waited: Double
   /// In which they were under way, most of them behind the backward pass; nil when nobody measured.
   package var active: Double?
-}
-
-/// A line of `evaluations.jsonl`: held-out loss at several recurrences, and what questions score.
-package struct EvaluationRecord: Equatable, Sendable {
-  package struct Result: Equatable, Sendable {
-    /// nil for a model that is not recurrent.
-    package var recurrence: Int?
-    package var loss: Double
-    /// Of `evaluation.questions`; nil where there are none.
-    package var answers: Answers?
-
-    package init(recurrence: Int?, loss: Double, answers: Answers? = nil) {
-      self.recurrence = recurrence
-      self.loss = loss
-      self.answers = answers
-    }
-
-    var json: JSONValue {
-      var json: JSONObject = ["recurrence": JSONValue(recurrence), "loss": JSONValue(loss)]
-      if let answers {
-        json["exact"] = JSONValue(answers.exact)
-        json["answer_loss"] = JSONValue(answers.loss)
-      }
-      return .object(json)
-    }
-
-    /// Reads what `json` writes; nil when a field is missing.
-    init?(_ value: JSONValue) {
-      guard let loss = value["loss"]?.double else { return nil }
-      self.init(recurrence: value["recurrence"]?.integer, loss: loss)
-      if let exact = value["exact"]?.double, let loss = value["answer_loss"]?.double {
-        answers = Answers(exact: exact, loss: loss)
-      }
-    }
-  }
-
-  /// How questions were answered.
-  package struct Answers: Equatable, Sendable {
-    /// The share whose whole answer greedy decoding gives.
-    package var exact: Double
-    /// Nats a token of the answers.
-    package var loss: Double
-
-    package init(exact: Double, loss: Double) {
-      self.exact = exact
-      self.loss = loss
-    }
-  }
-
-  /// Steps done; 0 before the first.
-  package var step: Int
-  package var tokens: Int
-  package var results: [Result]
-
-  package init(step: Int, tokens: Int, results: [Result]) {
-    self.step = step
-    self.tokens = tokens
-    self.results = results
-  }
-
-  package var json: JSONValue {
-    [
-      "step": JSONValue(step), "tokens": JSONValue(tokens),
-      "results": .array(results.map(\.json)),
-    ]
-  }
-
-  /// Reads what `json` writes; nil when a field is missing.
-  package init?(_ value: JSONValue) {
-    guard let step = value["step"]?.integer, let tokens = value["tokens"]?.integer,
-      let list = value["results"]?.array
-    else { return nil }
-    self.init(step: step, tokens: tokens, results: list.compactMap { Result($0) })
-  }
-
-  /// The mean over all recurrences: what "best" means.
-  package var meanLoss: Double {
-    results.reduce(0) { $0 + $1.loss } / Double(max(results.count, 1))
-  }
 }

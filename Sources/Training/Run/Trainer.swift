@@ -2,6 +2,7 @@ import ByteIO
 import Charts
 import JSON
 package import Kernels
+import Platform
 import Tensors
 import Transformer
 
@@ -27,6 +28,10 @@ package final class Trainer {
     package var writesPackage = true
     /// Scores the questions at a recurrence, together with the other ranks; nil without questions.
     package var scoreAnswers: ((_ recurrence: Int?) throws -> EvaluationRecord.Answers)?
+    /// What the model was made from makes of the held-out rows; nil where that was not measured.
+    package var source: EvaluationRecord.Source?
+    /// Lets the model go on from the beginnings of held-out rows; none without a tokenizer.
+    package var makeSamples: () -> [EvaluationRecord.Sample] = { [] }
     /// Writes the model as it is now to a folder, in place of what is there.
     package var writePackage: (_ folder: String, _ progress: TrainerProgress) throws -> Void
     /// Writes a page about the run as its logs tell it by now, and at the end about its package.
@@ -239,7 +244,7 @@ package final class Trainer {
       backpropDepth: Double(batches.reduce(0) { $0 + $1.draw.withGradient }) / Double(count),
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
-      fullFLOPs: progress.fullFLOPs, seconds: progress.seconds)
+      fullFLOPs: progress.fullFLOPs, seconds: progress.seconds, memory: peakMemory)
     record.settling = loss.settling
     record.supervision = loss.supervision
     if exchange.worldSize > 1 { record.exchange = exchangeTime }
@@ -359,16 +364,23 @@ package final class Trainer {
     let rows = try job.data.heldOutRows(limit: settings.evaluation.rows)
     let recurrences: [Int?] = job.model.isRecurrent ? settings.evaluation.recurrences : [nil]
     if rows.isEmpty || recurrences.isEmpty { return false }
-    var results: [EvaluationRecord.Result] = []
+    var record = EvaluationRecord(step: progress.step, tokens: progress.tokens, results: [])
+    let loss = HeldOutLoss(of: rows, settings, over: exchange)
     for recurrence in recurrences {
-      results.append(
+      let value = try loss.measured {
+        try job.model.losses($0, recurrence: recurrence, stateSeed: settings.seed)
+      }
+      record.heldOutTokens = value.tokens
+      record.results.append(
         .init(
-          recurrence: recurrence, loss: try heldOutLoss(rows, recurrence),
+          recurrence: recurrence, loss: value.mean, lossError: value.error,
           answers: try job.scoreAnswers?(recurrence)))
     }
-    let record = EvaluationRecord(
-      step: progress.step, tokens: progress.tokens, results: results)
     if exchange.isFirst {
+      if progress.step == 0 { record.source = job.source }
+      if progress.step == 0 || progress.step == settings.steps {
+        record.samples = job.makeSamples()
+      }
       try AppendedFile(job.run.evaluations).append(line: record.json.text())
       if progress.step > 0, try finishing({ try job.writeReport(nil) }) { isStopPending = true }
     }
@@ -377,22 +389,5 @@ package final class Trainer {
     progress.bestLoss = record.meanLoss
     progress.bestStep = progress.step
     return true
-  }
-
-  /// Mean over the labels of all rows, which the ranks share.
-  private func heldOutLoss(_ rows: [[UInt32]], _ recurrence: Int?) throws -> Double {
-    let size = settings.microBatchSize
-    let starts = Array(stride(from: 0, to: rows.count, by: size))
-    var (sums, count) = ([Double](repeating: 0, count: starts.count), 0)
-    for (number, start) in starts.enumerated() {
-      let batch = TokenBatch(
-        Array(rows[start..<min(start + size, rows.count)]), firstRow: start,
-        attention: settings.data.attention)
-      count += batch.targetCount
-      if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
-      let loss = try job.model.loss(batch, recurrence: recurrence, stateSeed: settings.seed)
-      sums[number] = loss * Double(batch.targetCount)
-    }
-    return count == 0 ? .nan : try exchange.sum(sums).reduce(0, +) / Double(count)
   }
 }

@@ -1,4 +1,5 @@
 package import Tensors
+package import Transformer
 
 /// What the trainer needs of a model: flat buffers, and a loss with its gradient.
 package protocol TrainingModel: AnyObject {
@@ -30,10 +31,10 @@ package protocol TrainingModel: AnyObject {
     _ batch: TokenBatch, _ draw: RecurrenceDraw, stateSeed: UInt64, scale: Double
   ) throws -> MicroBatchLoss
 
-  /// The mean loss over the labels of a batch, without gradients.
+  /// The loss of each row of a batch, without gradients.
   ///
   /// - Parameter recurrence: nil for a model that is not recurrent.
-  func loss(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> Double
+  func losses(_ batch: TokenBatch, recurrence: Int?, stateSeed: UInt64) throws -> [LossSum]
 
   /// Called when trained parameters have changed, after a step or a resume.
   func parametersChanged() throws
