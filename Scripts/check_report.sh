@@ -15,7 +15,8 @@ mkdir -p "$out"
 "$ckpt" retrofit fixtures/tiny-arithmetic --prelude 2 --core 4 --coda 2 -o "$out/tiny-r" -q >"$out/log"
 for optimizer in muon adamw; do
   "$ckpt" train "$out/tiny-r" --data fixtures/text/heldout.txt -o "$out/$optimizer" --steps 30 \
-    --eval-every 10 --batch-size 4 --sequence-length 64 --optimizer "$optimizer" \
+    --source fixtures/tiny-arithmetic --eval-every 10 --batch-size 4 --sequence-length 64 \
+    --optimizer "$optimizer" \
     --cache "$out/cache" -q >>"$out/log"
 done
 "$ckpt" report "$out/muon" -o "$out/one.html"

@@ -7,42 +7,63 @@ import Verification
 extension ReportPage {
   /// What to type next.
   var goOn: Markup {
-    var commands: [(what: String, command: String)] = []
-    for run in runs {
-      guard let settings = run.settings, settings.steps > run.steps.last?.step ?? 0 else {
-        continue
-      }
-      commands.append(("go on with \(run.name)", NextCommand.resume(run.path)))
+    var commands = unfinished
+    if let trained {
+      commands.append(("check it", NextCommand.verify(trained.package)))
+      commands += use(trained.package, recurrence: trained.recurrence)
     }
-    if let package {
-      let path = package.path
-      let mean = package.graph.recurrence?.meanRecurrence
-      let isHealed = package.manifest?.isTrained ?? true
-      commands.append(
-        isHealed
-          ? ("check it", NextCommand.verify(path))
-          : ("prove it against its source", NextCommand.verify(path, source: "SOURCE")))
-      if mean != nil, !isHealed, runs.isEmpty {
-        commands.append(("heal it", NextCommand.train(path)))
-      }
-      commands += [
-        ("try it", NextCommand.generate(path, recurrence: mean)),
-        ("measure it", NextCommand.eval(path, mean: mean)),
-      ]
-      if mean != nil {
-        if package.manifest != nil, package.certificate?.certificate == nil {
-          commands.append(
-            ("find out how deep is safe", NextCommand.stability(path, report: Manifest.report)))
-        }
-        commands.append(("use it in transformers", NextCommand.export(path)))
-      }
-    }
+    if let package, package.path != trained?.package { commands += steps(with: package) }
     if runs.count > 1 {
       commands.append(("compare the runs in a terminal", NextCommand.runs(runs.map(\.path))))
     }
     if commands.isEmpty { return "" }
     let rows = commands.map { (name: $0.what, value: Self.code($0.command)) }
     return "<section><h2>What to do next</h2>\n\(Self.facts(rows))</section>\n"
+  }
+
+  private typealias Step = (what: String, command: String)
+
+  /// Runs that have not come to their end.
+  private var unfinished: [Step] {
+    runs.compactMap { run in
+      guard let settings = run.settings, settings.steps > run.steps.last?.step ?? 0 else {
+        return nil
+      }
+      return ("go on with \(run.name)", NextCommand.resume(run.path))
+    }
+  }
+
+  /// What the last of the runs gave.
+  private var trained: (package: String, recurrence: Int?)? {
+    runs.last { $0.package != nil }.flatMap { run in
+      run.package.map { ($0, run.meantRecurrence) }
+    }
+  }
+
+  private func use(_ path: String, recurrence: Int?) -> [Step] {
+    var steps: [Step] = [
+      ("try it", NextCommand.generate(path, recurrence: recurrence)),
+      ("measure it", NextCommand.eval(path, mean: recurrence)),
+    ]
+    guard recurrence != nil else { return steps }
+    if package?.path != path || package?.certificate?.certificate == nil {
+      steps.append(
+        ("find out how deep is safe", NextCommand.stability(path, report: Manifest.report)))
+    }
+    steps.append(("use it in transformers", NextCommand.export(path)))
+    return steps
+  }
+
+  /// With the package that the page is about: what one that is not healed yet wants comes first.
+  private func steps(with package: PackageSummary) -> [Step] {
+    let (path, mean) = (package.path, package.graph.recurrence?.meanRecurrence)
+    let use = use(path, recurrence: mean)
+    if package.manifest?.isTrained ?? true { return [("check it", NextCommand.verify(path))] + use }
+    let prove: Step = (
+      "prove \(package.name) against its source", NextCommand.verify(path, source: "SOURCE")
+    )
+    if !runs.isEmpty { return [prove] }
+    return [prove, ("heal it", NextCommand.train(path))] + use
   }
 
   /// A command whose words break only where they do not fit into a line.

@@ -24,7 +24,7 @@ extension PackageSummary {
       text += "is a \(graph.family) model of \(counted(graph.blocks.count, "layer"))."
     }
     switch integrity {
-    case .passed: text += " Its files are what its manifest says."
+    case .passed: text += " Its files are intact."
     case .failed: text += " <b class=\"bad\">Its files are not what its manifest says.</b>"
     case .unknown: text += " It has no manifest, so its files cannot be checked."
     }
@@ -58,8 +58,11 @@ extension PackageSummary {
     switch integrity {
     case .passed:
       let files = counted(manifest?.files.count ?? 0, "file")
-      return "<b class=\"good\">passed</b>: \(files) have the digests of the manifest"
-    case .unknown: return "unknown: there is no manifest"
+      return """
+        <b class="good">intact</b>: \(files) have the digests of the manifest, which says nothing of how \
+        good the model is
+        """
+    case .unknown: return "not checked: there is no manifest"
     case .failed:
       let problems = problems ?? []
       let items = problems.prefix(20).map { "<li>\($0.description)</li>" as Markup }.joined()
@@ -68,12 +71,29 @@ extension PackageSummary {
     }
   }
 
+  /// Words of the steps that a reader need not know.
+  private var glossary: Markup {
+    var words: [Markup] = []
+    if graph.recurrence?.injection.kind == .linear {
+      words.append(
+        """
+        Adapter [A | B]: the core's input is A times its state plus B times the prelude's output; I is \
+        the identity.
+        """)
+    }
+    words.append(
+      "A dialect is a way to name tensors: raven is that of the paper's models, native the source's."
+    )
+    return "<p class=\"quiet\">\(words.joined(separator: " "))</p>"
+  }
+
   fileprivate var provenance: Markup {
     var facts: [(String, Markup)] = [
       ("path", "<code>\(path)</code>"), ("files", verdict),
     ]
     guard let manifest else { return ReportPage.facts(facts) }
-    facts.append(("root digest", "<code>\(manifest.root.description)</code>"))
+    facts.append(
+      ("root digest", "<code>\(manifest.root.description)</code>, which stands for all its files"))
     if let version = ToolVersion(record: manifest.record["tool"]) {
       facts.append(("written by", "ckpt \(version.text)"))
     }
@@ -82,7 +102,7 @@ extension PackageSummary {
     }
     if let passes = retrofit?["passes"]?.array?.compactMap(\.string), !passes.isEmpty {
       let items = passes.map { "<li>\($0)</li>" as Markup }.joined()
-      facts.append(("passes", "<ol>\(items)</ol>"))
+      facts.append(("what was done", "<ol>\(items)</ol>\(glossary)"))
     }
     for run in manifest.record["training"]?.array ?? [] {
       if let steps = run["steps"]?.integer, let tokens = run["tokens"]?.integer {

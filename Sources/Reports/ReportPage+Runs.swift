@@ -12,10 +12,8 @@ extension RunSummary {
     if brokenSteps > 0 {
       text += "; <b class=\"bad\">\(counted(brokenSteps, "step")) had no finite loss</b>"
     }
-    let isCompared = evaluations.count > 1
-    // At the depth that the model is meant for, or the deepest.
-    let meant = recurrences.first { $0 != nil && $0 == settings?.recurrence.final }
-    guard isCompared, let recurrence = meant ?? recurrences.last else {
+    let recurrence = meantRecurrence
+    guard evaluations.count > 1, !recurrences.isEmpty else {
       return text + """
         . \(evaluations.isEmpty ? "There was no evaluation" : "There was one evaluation") on held-out \
         rows, so nothing shows what training changed there.
@@ -27,9 +25,33 @@ extension RunSummary {
     let verb = final < first ? "fell" : final > first ? "rose" : "stayed"
     return text + """
       . The loss on held-out rows\(place) \(verb) from \(fixed(first, 4)) to <b>\(fixed(final, 4))</b> \
-      nats per token; lower is better.
+      nats per token; lower is better.\(sourceSentence(final))\(depthSentence)
       """
   }
+
+  private func sourceSentence(_ final: Double) -> Markup {
+    guard let source else { return "" }
+    let difference = final - source.loss
+    return """
+       The model that it was made from, of \(grouped(source.parameters)) parameters, has \
+      \(fixed(source.loss, 4)) on the same rows: the trained one is \(fixed(abs(difference), 4)) \
+      \(difference > 0 ? "worse" : "better").
+      """
+  }
+
+  /// Which recurrences are as good as any.
+  private var depthSentence: Markup {
+    let results = (evaluations.last?.results ?? []).filter { $0.recurrence != nil }
+    guard results.count > 1, let best = results.map(\.loss).min(), best.isFinite else { return "" }
+    let good = results.filter { $0.loss <= best + Self.indifference }.compactMap(\.recurrence)
+    let list = good.sorted().map { "\($0)" }.joined(separator: ", ")
+    return good.count == 1
+      ? " It is lowest at r = \(list)."
+      : " It is within \(fixed(Self.indifference, 2)) of its lowest at each r of \(list)."
+  }
+
+  /// Nats per token that nobody would pay for with more recurrences.
+  private static let indifference = 0.01
 
   fileprivate var numbers: Markup {
     var facts: [(String, Markup)] = [("path", "<code>\(path)</code>")]
@@ -39,12 +61,18 @@ extension RunSummary {
       ("tokens", "\(grouped(last.tokens))"),
       (
         "FLOPs",
-        "\(scientific(last.flops)) by the paper's formula, \(scientific(last.fullFLOPs)) counting everything"
+        """
+        \(scientific(last.fullFLOPs)) in all; \(scientific(last.flops)) by the paper's formula, which \
+        leaves out adapter, head and attention scores
+        """
       ),
       ("time", "\(Self.duration(last.seconds))"),
     ]
     if let speed { facts.append(("speed", "\(fixed(speed, 0)) tokens a second")) }
     if let finalLoss { facts.append(("loss, last tenth", "\(fixed(finalLoss, 4)) nats per token")) }
+    if let tokens = evaluations.last?.heldOutTokens {
+      facts.append(("held out", "\(grouped(tokens)) tokens, which were not trained on"))
+    }
     if brokenSteps > 0 {
       facts.append(("without a finite loss", "\(counted(brokenSteps, "step"))"))
     }
@@ -107,9 +135,42 @@ extension RunSummary {
   }
 
   fileprivate var charts: Markup {
-    steps.isEmpty
-      ? "<p class=\"quiet\">No step has been done yet.</p>\n"
-      : ReportPage.figures([lossChart] + RunSummary.byRecurrence([self]) + detailCharts)
+    if steps.isEmpty { return "<p class=\"quiet\">No step has been done yet.</p>\n" }
+    let charts = [lossChart] + RunSummary.byRecurrence([self]) + detailCharts
+    return """
+      <p class="quiet">Where there is a pale line or area behind a line, that is each step, or the range \
+      of several; the line is their mean, over fewer steps towards its ends.</p>
+      \(ReportPage.figures(charts))
+      """
+  }
+
+  /// How the model went on after the same beginnings, before training and at the end.
+  fileprivate var samples: Markup {
+    let records = evaluations.filter { !$0.samples.isEmpty }
+    guard let first = records.first, let last = records.last else { return "" }
+    let parts = first.samples.indices.map { index -> Markup in
+      let sample = first.samples[index]
+      var facts: [(String, Markup)] = [
+        ("held-out text", ReportPage.verbatim(sample.prompt)),
+        ("goes on", ReportPage.verbatim(sample.heldOut)),
+        (Self.when(first), ReportPage.verbatim(sample.text)),
+      ]
+      if last.step > first.step, index < last.samples.count {
+        facts.append((Self.when(last), ReportPage.verbatim(last.samples[index].text)))
+      }
+      return "<div>\(ReportPage.facts(facts))</div>"
+    }
+    let depth = first.samples.first?.recurrence.map { " at r = \($0)" } ?? ""
+    return """
+      <h3>What it writes</h3>
+      <p class="quiet">After the beginnings of held-out rows\(depth), always the most likely token.</p>
+      <div class="columns">\(parts.joined())</div>
+
+      """
+  }
+
+  private static func when(_ record: EvaluationRecord) -> String {
+    record.step == 0 ? "before training" : "after step \(record.step)"
   }
 }
 
@@ -118,7 +179,7 @@ extension ReportPage {
     """
     <section><h2>Training: \(run.name)</h2>
     <div class="columns"><div>\(run.numbers)</div><div>\(run.evaluationTable)</div></div>
-    \(run.charts)<h3>Recipe</h3>
+    \(run.charts)\(run.samples)<h3>Recipe</h3>
     \(run.recipe)</section>
 
     """

@@ -22,7 +22,7 @@ extension ReportPage {
     pre{background:var(--soft);padding:.75rem;overflow-x:auto;overflow-wrap:normal}
     summary{cursor:pointer;padding:.25rem 0}
     .good{color:var(--good)}.bad{color:var(--bad)}
-    .columns{display:grid;gap:0 2rem;\
+    .columns{display:grid;gap:1rem 2rem;\
     grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))}
     .charts{display:grid;gap:1rem 2rem;margin:1rem 0;\
     grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}
@@ -39,6 +39,7 @@ extension ReportPage {
     margin:0;font-size:.9rem}
     dt{color:var(--quiet)}
     dd{margin:0}
+    .verbatim{white-space:pre-wrap}
     dd ul,dd ol{margin:0;padding-left:1.2rem}
     .map{display:flex;flex-wrap:wrap;gap:.75rem;align-items:stretch}
     .part{border:2px solid var(--line);border-radius:.5rem;padding:.5rem .75rem}

@@ -65,8 +65,29 @@ package struct ReportPage {
     let charts = RunSummary.Axis.allCases.map { RunSummary.comparison(runs, by: $0) }
     return """
       <section><h2>The runs compared</h2>
-      \(table)\(Self.figures(charts + RunSummary.byRecurrence(runs)))</section>
+      \(table)\(equalFLOPs)\(Self.figures(charts + RunSummary.byRecurrence(runs)))</section>
 
+      """
+  }
+
+  /// Held-out losses of the runs where all had cost as much.
+  private var equalFLOPs: Markup {
+    guard let equal = EqualFLOPs(runs.map { .init(name: $0.name, runs: [$0]) }) else { return "" }
+    let results = equal.groups.map { equal.results(of: $0) }
+    let recurrences = Set(results.flatMap { $0.map(\.recurrence) })
+      .sorted { ($0 ?? 0) < ($1 ?? 0) }
+    let table = Self.table(
+      ["held-out loss"] + runs.map(\.name),
+      recurrences.map { recurrence in
+        [recurrence.map { "r = \($0)" } ?? "all layers"]
+          + results.map { list in
+            list.first { $0.recurrence == recurrence }.map { fixed($0.mean, 4) } ?? "–"
+          }
+      })
+    return """
+      <p class="quiet">At \(scientific(equal.flops)) FLOPs, which is what the cheapest of them cost in \
+      all:</p>
+      \(table)
       """
   }
 
@@ -89,6 +110,9 @@ package struct ReportPage {
     let head: Markup = head.isEmpty ? "" : "<thead><tr>\(cells(head, "th"))</tr></thead>\n"
     return "<div class=\"scroll\"><table>\(head)<tbody>\n\(body.joined())</tbody></table></div>\n"
   }
+
+  /// Text with its own line breaks and spaces.
+  static func verbatim(_ text: String) -> Markup { "<span class=\"verbatim\">\(text)</span>" }
 
   /// Facts, a line each.
   static func facts(_ facts: [(name: String, value: Markup)]) -> Markup {

@@ -22,18 +22,25 @@ extension RunSummary {
   ///
   /// - Returns: A chart of each that was evaluated at a recurrence.
   static func byRecurrence(_ runs: [RunSummary]) -> [LineChart] {
-    chart(runs, "Held-out loss by recurrence", "nats per token") { $0.loss }
+    var losses = chart(runs, "Held-out loss by recurrence", "nats per token") {
+      ($0.loss, $0.lossError)
+    }
+    if runs.count == 1, let source = runs[0].source {
+      for index in losses.indices { losses[index].levels = [.init("source", source.loss)] }
+    }
+    return losses
       + chart(runs, "Exact answers by recurrence", "% of the questions") {
-        $0.answers.map { 100 * $0.exact }
+        $0.answers.map { (100 * $0.exact, $0.exactError.map { 100 * $0 }) }
       }
   }
 
   private static func chart(
     _ runs: [RunSummary], _ title: String, _ unit: String,
-    _ value: (EvaluationRecord.Result) -> Double?
+    _ value: (EvaluationRecord.Result) -> (mean: Double, error: Double?)?
   ) -> [LineChart] {
     var chart = LineChart(
       title: title, xLabel: "recurrences r", yLabel: unit, xIsLogarithmic: true, series: [])
+    var hasErrors = false
     for run in runs {
       let name = runs.count > 1 ? "\(run.name), " : ""
       var records = run.evaluations.suffix(1)
@@ -41,14 +48,21 @@ extension RunSummary {
         records = [first] + records
       }
       for record in records {
-        let points = record.results.compactMap { result in
-          result.recurrence.flatMap { r in value(result).map { LineChart.Point(Double(r), $0) } }
-        }.sorted { $0.x < $1.x }
-        if points.isEmpty { continue }
+        let values = record.results.compactMap { result in
+          result.recurrence.flatMap { r in value(result).map { (r: Double(r), value: $0) } }
+        }.sorted { $0.r < $1.r }
+        if values.isEmpty { continue }
         let when = record.step == 0 ? "before training" : "step \(record.step)"
-        chart.series.append(.init(name + when, points, isMarked: true))
+        let bands = values.compactMap { r, value in
+          value.error.map { LineChart.Band(r, low: value.mean - $0, high: value.mean + $0) }
+        }
+        hasErrors = hasErrors || !bands.isEmpty
+        chart.series.append(
+          .init(
+            name + when, values.map { .init($0.r, $0.value.mean) }, band: bands, isMarked: true))
       }
     }
+    if hasErrors { chart.yLabel += ", ± standard error" }
     return chart.series.isEmpty ? [] : [chart]
   }
 
@@ -85,6 +99,14 @@ extension RunSummary {
       chart(
         "Speed", "tokens a second", [.smoothed("speed", points(\.tokensPerSecond))],
         hidesOutliers: true))
+    if steps.contains(where: { $0.memory != nil }) {
+      let isSmall = steps.allSatisfy { $0.memory ?? 0 < 2 << 30 }
+      let sizes = points { $0.memory.map { Double($0) / (isSmall ? 0x1p20 : 0x1p30) } ?? .nan }
+      charts.append(
+        chart(
+          "Memory", "most so far, \(isSmall ? "MiB" : "GiB")",
+          [.init("memory", Self.thinned(sizes))]))
+    }
     if steps.contains(where: { $0.divergence != nil }) {
       charts.append(
         chart(

@@ -15,12 +15,15 @@ package struct RunSummary {
   package var evaluations: [EvaluationRecord]
   /// nil where the folder has no recipe.
   package var settings: TrainingSettings?
+  /// The trained package; nil where the run has written none.
+  package let package: String?
 
   package init(_ path: String) throws {
     let folder = RunFolder(path)
     self.path = folder.path
     steps = try folder.steps()
     evaluations = try folder.evaluationRecords()
+    package = try pathKind(folder.package) == .folder ? folder.package : nil
     name = folder.path.split(separator: "/").last.map(String.init) ?? path
     if try pathKind(folder.recipe) == .file {
       var settings = TrainingSettings()
@@ -64,6 +67,15 @@ package struct RunSummary {
   /// Recurrences of the evaluations, ascending; nil stands for a model that is not recurrent.
   package var recurrences: [Int?] {
     Set(evaluations.flatMap { $0.results.map(\.recurrence) }).sorted { ($0 ?? 0) < ($1 ?? 0) }
+  }
+
+  /// What the trained model was made from, where that was measured.
+  var source: EvaluationRecord.Source? { evaluations.first?.source }
+
+  /// The recurrence that the model is trained for if it was evaluated there, or the deepest one of the
+  /// evaluations; nil where there is none.
+  var meantRecurrence: Int? {
+    recurrences.first { $0 != nil && $0 == settings?.recurrence.final } ?? recurrences.last ?? nil
   }
 
   /// Held-out loss at a recurrence, of the first and the last evaluation that have it.

@@ -17,7 +17,7 @@ struct ReportPageTests {
       step: number, tokens: number * 512, loss: loss, meanRecurrence: 4,
       recurrence: Double(1 + number % 7), backpropDepth: 4, learningRate: 1e-4, gradientNorm: 2,
       tokensPerSecond: 900, flops: Double(number) * 1e12, fullFLOPs: Double(number) * 2e12,
-      seconds: Double(number))
+      seconds: Double(number), memory: 3 << 30)
   }
 
   /// A run's folder with these losses.
@@ -72,6 +72,49 @@ struct ReportPageTests {
       "Held-out loss by recurrence",
     ] { #expect(html.contains(">\(title)"), "\(title)") }
     #expect(html == (try page(path)))
+  }
+
+  @Test("source, samples, memory and the depths that are as good as any are told")
+  func comparisons() throws {
+    var before = EvaluationRecord(
+      step: 0, tokens: 0, results: [.init(recurrence: 1, loss: 5), .init(recurrence: 4, loss: 6)])
+    before.source = .init(loss: 2.25, parameters: 12_345)
+    before.samples = [.init(recurrence: 4, prompt: "1+1\n=", text: "3 <b>", heldOut: "2")]
+    var after = EvaluationRecord(
+      step: 60, tokens: 60 * 512,
+      results: [
+        .init(recurrence: 1, loss: 3, lossError: 0.25),
+        .init(recurrence: 2, loss: 2.505, lossError: 0.25),
+        .init(recurrence: 4, loss: 2.5, lossError: 0.25),
+      ])
+    after.heldOutTokens = 4096
+    after.samples = [.init(recurrence: 4, prompt: "1+1\n=", text: "2", heldOut: "2")]
+    #expect(EvaluationRecord(before.json) == before && EvaluationRecord(after.json) == after)
+    let html = try page(
+      run("run", losses: (0..<60).map { 5 - Double($0) / 20 }, evaluations: [before, after]))
+    expectSelfContained(html)
+    #expect(html.contains("of 12,345 parameters, has 2.2500 on the same rows"))
+    #expect(html.contains("the trained one is 0.2500 worse"))
+    #expect(html.contains("within 0.01 of its lowest at each r of 2, 4."))
+    #expect(html.contains("4,096 tokens, which were not trained on"))
+    #expect(html.contains("<span class=\"verbatim\">3 &lt;b&gt;</span>"))
+    #expect(html.contains("<dt>after step 60</dt><dd><span class=\"verbatim\">2</span>"))
+    #expect(html.contains("± standard error") && html.contains(">before training, r = 4</text>"))
+    #expect(html.contains(">Memory</text>"))
+  }
+
+  @Test("commands to go on are about what the run gave, not what it began with")
+  func goesOn() throws {
+    let path = try run("run", losses: [3, 2, 1])
+    let package = Fixtures.path("package/tiny-llama3-rope.tar")
+    let unfinished = try page(path, package: package)
+    #expect(unfinished.contains("<span>verify</span> <span>\(package)</span>"))
+    #expect(!unfinished.contains("<span>generate</span>"))
+    try FileManager.default.createDirectory(
+      atPath: path + "/package", withIntermediateDirectories: true)
+    let html = try page(path, package: package)
+    #expect(html.contains("<span>generate</span> <span>\(path)/package</span>"))
+    #expect(html.contains("<span>verify</span> <span>\(package)</span>"))
   }
 
   @Test("missing evaluations, one step, and losses that are NaN are said")
