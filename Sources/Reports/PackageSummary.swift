@@ -14,8 +14,8 @@ package struct PackageSummary {
   package let manifest: Manifest?
   /// How the files differ from the manifest; nil where that was not asked.
   package let problems: [PackageError]?
-  /// What is said of its depth; nil where nothing is.
-  package let certificate: RecordedCertificate?
+  /// What `ckpt verify` found, where its report lies in the package.
+  package let verification: RecordedVerification?
 
   /// Opens what is at `path`, and compares every file with the manifest.
   ///
@@ -31,7 +31,7 @@ package struct PackageSummary {
       ? pathKind(path + "/" + Manifest.name) == .file : RecurrentPackage.isArchive(path)
     let package = hasManifest ? try RecurrentPackage.open(path) : nil
     manifest = package?.manifest
-    certificate = try package.flatMap { try RecordedCertificate(in: $0) }
+    verification = try package.flatMap { try RecordedVerification(in: $0) }
     problems = try package?.integrityProblems(progress: progress)
   }
 

@@ -46,7 +46,7 @@ extension ReportPage {
       ("measure it", NextCommand.eval(path, mean: recurrence)),
     ]
     guard recurrence != nil else { return steps }
-    if package?.path != path || package?.certificate?.certificate == nil {
+    if package?.path != path || package?.verification?.ownCertificate == nil {
       steps.append(
         ("find out how deep is safe", NextCommand.stability(path, report: Manifest.report)))
     }

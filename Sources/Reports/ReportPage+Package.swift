@@ -4,6 +4,7 @@ import JSON
 import ModelGraph
 import Recurrence
 import RecurrentPackage
+import Verification
 
 extension PackageSummary {
   var sentence: Markup {
@@ -87,10 +88,33 @@ extension PackageSummary {
     return "<p class=\"quiet\">\(words.joined(separator: " "))</p>"
   }
 
+  /// What `ckpt verify` found; nil where it left no report in the package.
+  private var proof: Markup? {
+    guard let verification else { return nil }
+    guard verification.isOwn else {
+      return """
+        not known: <code>\(Manifest.report)</code> is about another package, so it is not shown
+        """
+    }
+    let asked = verification.checks.filter { $0.verdict != .skipped }
+    let failed = asked.filter { $0.verdict == .failed }
+    let missing = verification.checks.count - asked.count
+    let rest: Markup = missing > 0 ? "; \(missing) could not be asked" : ""
+    if failed.isEmpty {
+      return "<b class=\"good\">passed</b>: all of \(counted(asked.count, "check"))\(rest)"
+    }
+    let items = failed.map { "<li>\($0.name): \($0.detail)</li>" as Markup }.joined()
+    return """
+      <b class="bad">failed</b>: \(failed.count) of \(counted(asked.count, "check"))\(rest)\
+      <ul>\(items)</ul>
+      """
+  }
+
   fileprivate var provenance: Markup {
     var facts: [(String, Markup)] = [
       ("path", "<code>\(path)</code>"), ("files", verdict),
     ]
+    if let proof { facts.append(("ckpt verify", proof)) }
     guard let manifest else { return ReportPage.facts(facts) }
     facts.append(
       ("root digest", "<code>\(manifest.root.description)</code>, which stands for all its files"))

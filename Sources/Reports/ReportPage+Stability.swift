@@ -1,29 +1,22 @@
 import ByteIO
 import Charts
-import RecurrentPackage
 import Verification
 
 extension ReportPage {
   /// What `ckpt verify --stability` found of the package; nothing where that was not asked.
   func stability(_ package: PackageSummary) -> Markup {
-    let content: Markup
-    switch package.certificate {
-    case nil: return ""
-    case .stale:
-      content = """
-        <p><code>\(Manifest.report)</code> has a certificate for another package, so it is not shown.</p>
+    guard let certificate = package.verification?.ownCertificate else { return "" }
+    return """
+      <section><h2>How deep is safe</h2>
+      <p>On \(certificate.extent), \(certificate.summary).</p>
+      <p class="quiet">A step is how far one more pass moves the state, as a share of its size. A \
+      spectral radius below 1 means that small changes of the state die out. Any r at which the loss \
+      is near its lowest can be used.</p>
+      \(Self.table(StabilityCertificate.columns, certificate.rows))\(Self.figures(certificate.charts))\
+      </section>
 
-        """
-    case .current(let certificate):
-      content = """
-        <p>On \(certificate.extent), \(certificate.summary).</p>
-        <p class="quiet">A step is how far one more pass moves the state, as a share of its size. A \
-        spectral radius below 1 means that small changes of the state die out. Any r at which the loss \
-        is near its lowest can be used.</p>
-        \(Self.table(StabilityCertificate.columns, certificate.rows))\(Self.figures(certificate.charts))
-        """
-    }
-    return "<section><h2>How deep is safe</h2>\n\(content)</section>\n\n"
+
+      """
   }
 }
 

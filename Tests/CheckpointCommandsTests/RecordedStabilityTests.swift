@@ -84,7 +84,7 @@ struct RecordedStabilityTests {
       atPath: first + "/VERIFICATION.json", toPath: second + "/VERIFICATION.json")
     let page = try page(second)
     #expect(page.run.code == 0 && page.run.json?["package"]?["stability"]?.string == "stale")
-    #expect(page.html.contains("certificate for another package"))
+    #expect(page.html.contains("is about another package"))
     #expect(!page.html.contains("nats of the lowest loss"))
     #expect(try !card(second).contains("## How deep is safe"))
   }
@@ -95,7 +95,17 @@ struct RecordedStabilityTests {
     let plain = try outcome(
       Verify.self, [package, "--report", package + "/VERIFICATION.json", "--json"])
     #expect(plain.code == 0)
-    #expect(try page(package).run.json?["package"]?["stability"] == .null)
+    let unmeasured = try page(package)
+    #expect(unmeasured.run.json?["package"]?["stability"] == .null)
+    let checks = try #require(plain.json?["checks"]?.array)
+    let asked = checks.count { $0["verdict"]?.string == "passed" }
+    #expect(asked > 1 && asked < checks.count)
+    #expect(unmeasured.html.contains("all of \(asked) checks; \(checks.count - asked) could not"))
+    let report = try String(contentsOfFile: package + "/VERIFICATION.json", encoding: .utf8)
+    try folder.write(
+      Array(report.replacing("\"verdict\": \"passed\"", with: "\"verdict\": \"failed\"").utf8),
+      to: "p/VERIFICATION.json")
+    #expect(try page(package).html.contains("failed</b>: \(asked) of \(asked) checks"))
     _ = try certify(package)
     let good = try String(contentsOfFile: package + "/VERIFICATION.json", encoding: .utf8)
     let measures = try #require(good.firstRange(of: "\"measures\""))

@@ -97,7 +97,7 @@ struct Export: Verb {
   private func certificate() throws -> StabilityCertificate? {
     let isPackage = try pathKind(model) == .file || pathKind(model + "/" + Manifest.name) == .file
     return isPackage
-      ? try RecordedCertificate(in: RecurrentPackage.open(model))?.certificate : nil
+      ? try RecordedVerification(in: RecurrentPackage.open(model))?.ownCertificate : nil
   }
 
   private func warnings(_ folder: ExportedFolder) -> [Warning] {

@@ -15,7 +15,7 @@ struct ReportCommand: Verb {
       The page is one file that fetches nothing and needs no script. It shows which layers became \
       prelude, core and coda; the parameters; where the package comes from, and whether its files are \
       what its manifest says (exit code 1 when they are not); each run's curves and recipe; the held-out \
-      loss by recurrence; how deep is safe, where the package's VERIFICATION.json certifies its weights; \
+      loss by recurrence; what `ckpt verify --report PACKAGE/VERIFICATION.json` found, and how deep is safe; \
       and several runs by tokens and by FLOPs. Without PACKAGE, it shows the last run's own, if there is \
       one.
 
@@ -96,10 +96,8 @@ struct PageReport: Report {
   }
 
   private static func stability(_ package: PackageSummary) -> String? {
-    switch package.certificate {
-    case nil: nil
-    case .stale: "stale"
-    case .current(let certificate): certificate.verdict.rawValue
+    package.verification.flatMap { verification in
+      verification.certificate.map { verification.isOwn ? $0.verdict.rawValue : "stale" }
     }
   }
 

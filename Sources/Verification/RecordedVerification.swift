@@ -2,15 +2,16 @@ import ByteIO
 package import JSON
 package import RecurrentPackage
 
-/// The certificate that lies beside a package: the report of `ckpt verify --stability` names the root
-/// digest of the manifest, and with it every byte of the weights that it is about.
-package enum RecordedCertificate: Equatable {
-  /// Of the package as its manifest has it.
-  case current(StabilityCertificate)
-  /// Of another.
-  case stale
+/// What the report of `ckpt verify` that lies beside a package says. It names the root digest of the
+/// manifest, and with it every byte of the weights that it is about.
+package struct RecordedVerification: Equatable {
+  /// Whether it is about the package as its manifest has it, and not about another.
+  package let isOwn: Bool
+  package let checks: [Check]
+  /// nil where none was asked for.
+  package let certificate: StabilityCertificate?
 
-  /// Nil where there is no report, or one without a certificate.
+  /// nil where there is no report.
   ///
   /// - Throws: `VerificationError` for a file that is no such report.
   package init?(in package: RecurrentPackage) throws {
@@ -18,21 +19,36 @@ package enum RecordedCertificate: Equatable {
     let malformed = VerificationError(.malformedReport, file: file.region.path)
     let bytes = try file.region.contents(limit: Self.mostBytes)
     guard let value = try? JSONValue(parsing: bytes), value["schema"]?.string == "ckpt.verify/1",
-      let checks = value["checks"]?.array
+      let list = value["checks"]?.array
     else { throw malformed }
-    guard
-      let measures = checks.first(where: { $0["name"]?.string == "stability" })?["measures"]
-    else { return nil }
-    guard let certificate = StabilityCertificate(json: measures) else { throw malformed }
-    let isOwn = value["root"]?.string == package.manifest.root.description
-    self = isOwn ? .current(certificate) : .stale
+    let checks = list.compactMap { Check($0) }
+    guard checks.count == list.count else { throw malformed }
+    let stability = checks.first { $0.name == "stability" && $0.verdict != .skipped }
+    certificate = try stability.map { check in
+      guard let certificate = StabilityCertificate(json: .object(check.measures)) else {
+        throw malformed
+      }
+      return certificate
+    }
+    self.checks = checks
+    isOwn = value["root"]?.string == package.manifest.root.description
   }
 
   /// A report says some lines for each check.
   private static let mostBytes = 1 << 22
 
-  package var certificate: StabilityCertificate? {
-    if case .current(let certificate) = self { certificate } else { nil }
+  /// The certificate, if it is the package's.
+  package var ownCertificate: StabilityCertificate? { isOwn ? certificate : nil }
+}
+
+extension Check {
+  /// Reads what a report has of a check; nil for anything else.
+  fileprivate init?(_ value: JSONValue) {
+    guard let name = value["name"]?.string, let detail = value["detail"]?.string,
+      let verdict = value["verdict"]?.string.flatMap(Verdict.init(rawValue:)),
+      let measures = value["measures"]?.object
+    else { return nil }
+    self.init(name, verdict, detail, measures: measures)
   }
 }
 
