@@ -213,7 +213,7 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
+        "Platform", "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
         "Verification", "Models",
       ]),
 

@@ -10,6 +10,9 @@ struct ChartPlot {
 
   struct Curve {
     var name: String
+    /// Of its colour, strokes and marks; levels count from the last, so that one looks the same
+    /// beside any number of series.
+    var style: Int
     /// A curve before this one that looks the same.
     var twin: (name: String, isEqual: Bool)?
     /// Lines without gaps.
@@ -73,7 +76,7 @@ struct ChartPlot {
       marksValues: false)
     note = Self.note(lists.flatMap { $0.map(\.y) } + levels.map(\.y), y)
     for series in chart.series {
-      var curve = Curve(name: series.name)
+      var curve = Curve(name: series.name, style: curves.count)
       let lines = series.points.split { !isDrawable($0) }.map { $0.map(place) }
       if lines.reduce(0, { $0 + $1.count }) > 2 { curve.lines = lines.filter { $0.count > 1 } }
       let marks =
@@ -96,7 +99,7 @@ struct ChartPlot {
     }
     for (number, level) in levels.enumerated() {
       let y = y.position(level.y)
-      var curve = Curve(name: level.name)
+      var curve = Curve(name: level.name, style: ChartColors.light.count - 1 - number)
       if (0...1).contains(y) { curve.lines = [[Place(x: 0, y: y), Place(x: 1, y: y)]] }
       curve.twin = levels[..<number].first { $0.y == level.y }.map { ($0.name, true) }
       curves.append(curve)

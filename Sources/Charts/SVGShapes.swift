@@ -47,25 +47,25 @@ enum SVGShapes {
   /// All series, so that those under one another are seen: pale things first, then lines, those
   /// with gaps over those without, then marks, the smaller ones on top.
   static func curves(_ curves: [ChartPlot.Curve], _ frame: SVGFrame) -> [Markup] {
-    let curves = Array(curves.enumerated())
-    func layer(_ draw: (Int, ChartPlot.Curve) -> [Markup]) -> [Markup] {
-      curves.compactMap { index, curve in
-        let parts = draw(index, curve)
-        return parts.isEmpty ? nil : colored(index, parts.joined())
+    func layer(_ draw: (ChartPlot.Curve) -> [Markup]) -> [Markup] {
+      curves.compactMap { curve in
+        let parts = draw(curve)
+        return parts.isEmpty ? nil : colored(curve.style, parts.joined())
       }
     }
     let count = ChartColors.dashes.count
-    return layer { pale($1, frame) }
+    return layer { pale($0, frame) }
       + (0..<count).flatMap { kind in
-        layer { index, curve in
-          if index % count != kind { return [] }
+        layer { curve in
+          if curve.style % count != kind { return [] }
           return curve.lines.map {
-            polyline($0, frame, "stroke-width=\"\(kind == 0 ? "2.2" : "1.8")\"\(dash(index))")
+            polyline(
+              $0, frame, "stroke-width=\"\(kind == 0 ? "2.2" : "1.8")\"\(dash(curve.style))")
           }
         }
       }
       + (0..<count).flatMap { kind in
-        layer { index, curve in index % count == kind ? marks(curve, index, frame) : [] }
+        layer { curve in curve.style % count == kind ? marks(curve, frame) : [] }
       }
   }
 
@@ -78,10 +78,8 @@ enum SVGShapes {
     } + curve.raw.map { polyline($0, frame, "stroke-width=\"1\" opacity=\"0.35\"") }
   }
 
-  private static func marks(
-    _ curve: ChartPlot.Curve, _ index: Int, _ frame: SVGFrame
-  ) -> [Markup] {
-    curve.marks.map { mark(frame.x($0.x), frame.y($0.y), index) }
+  private static func marks(_ curve: ChartPlot.Curve, _ frame: SVGFrame) -> [Markup] {
+    curve.marks.map { mark(frame.x($0.x), frame.y($0.y), curve.style) }
       + curve.outside.map { place in
         let (x, y) = (pixel(frame.x(place.x)), pixel(frame.y(place.y)))
         let arrow: Markup =
@@ -104,7 +102,7 @@ enum SVGShapes {
 /// Names of the series in rows above the frame, where they cover nothing.
 struct SVGLegend {
   private static let rowHeight = 17.0
-  private var entries: [(x: Double, row: Int, name: String, isMarked: Bool)] = []
+  private var entries: [(x: Double, row: Int, name: String, style: Int, isMarked: Bool)] = []
 
   var height: Double {
     entries.last.map { Double($0.row + 1) * Self.rowHeight } ?? 0
@@ -116,20 +114,20 @@ struct SVGLegend {
       let name = curve.label(limit: max(24, (width - 60) / 7))
       let length = 36 + Double(name.count) * 6.8
       if x > 12, x + length > Double(width) - 8 { (x, row) = (12, row + 1) }
-      entries.append((x, row, name, curve.lines.isEmpty || !curve.marks.isEmpty))
+      entries.append((x, row, name, curve.style, curve.lines.isEmpty || !curve.marks.isEmpty))
       x += length + 14
     }
   }
 
   func drawing(top: Double) -> [Markup] {
-    entries.enumerated().map { index, entry in
+    entries.map { entry in
       let y = top + Double(entry.row) * Self.rowHeight
       let sample: Markup = """
-        <g stroke="currentColor" stroke-width="2"\(SVGShapes.dash(index))>\
+        <g stroke="currentColor" stroke-width="2"\(SVGShapes.dash(entry.style))>\
         \(SVGShapes.line(entry.x, y - 4, entry.x + 26, y - 4))</g>
         """
-      let mark = entry.isMarked ? SVGShapes.mark(entry.x + 13, y - 4, index) : ""
-      return SVGShapes.colored(index, sample + mark)
+      let mark = entry.isMarked ? SVGShapes.mark(entry.x + 13, y - 4, entry.style) : ""
+      return SVGShapes.colored(entry.style, sample + mark)
         + SVGShapes.text(entry.name, x: entry.x + 32, y: y, anchor: "start")
     }
   }

@@ -23,10 +23,11 @@ struct SourceLoss {
     self.model = model
   }
 
+  /// - Parameter samples: What it is to go on after; nil for nothing.
   /// - Throws: `UsageError` where nothing is evaluated, or the models' tokens are not the same text.
   func measured(
-    _ data: Dataset, _ settings: TrainingSettings, over exchange: any GradientExchange,
-    on compute: Compute
+    _ data: Dataset, _ settings: TrainingSettings, _ samples: RunSamples?,
+    over exchange: any GradientExchange, on compute: Compute
   ) throws -> EvaluationRecord.Source {
     let rows = try data.heldOutRows(limit: settings.evaluation.rows)
     let isEvaluated = model.graph.recurrence == nil || !settings.evaluation.recurrences.isEmpty
@@ -42,7 +43,10 @@ struct SourceLoss {
       return Self.sums(scores.map(\.nats), batch)
     }
     let count = source.graph.parameters.reduce(0) { $0 + $1.elementCount }
-    return EvaluationRecord.Source(loss: loss.mean, parameters: count)
+    return EvaluationRecord.Source(
+      name: source.path.split(separator: "/").last.map(String.init) ?? source.path,
+      loss: loss.mean, parameters: count,
+      texts: samples?.continuations(by: loaded, recurrence: nil) ?? [])
   }
 
   /// The rows' tokens must be the same text to both: other numbers for them would be no loss of the

@@ -58,9 +58,13 @@ package struct TrainSession {
         heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
     }
     let questions = try exchange.together { try Self.questions(of: data, beside: dataset) }
+    let samples = try exchange.together {
+      try RunSamples(dataset, for: model, seed: settings.seed)
+    }
     // Before the buffers of training are there: the two are not in memory together.
-    let sourceLoss = try source.map {
-      try SourceLoss(of: $0, beside: model).measured(dataset, settings, over: exchange, on: compute)
+    let measured = try source.map {
+      try SourceLoss(of: $0, beside: model).measured(
+        dataset, settings, samples, over: exchange, on: compute)
     }
     let network = try exchange.together { try NetworkTraining(model, settings, on: compute) }
     observer.show(network.plan, byteCount: network.byteCount)
@@ -96,12 +100,11 @@ package struct TrainSession {
         questions: questions, network: network.network, seed: settings.seed, exchange: exchange)
       job.scoreAnswers = evaluation.answers
     }
-    job.source = sourceLoss
-    if let samples = try RunSamples(
-      dataset, of: network.network, model,
-      recurrence: network.isRecurrent ? settings.recurrence.final : nil, seed: settings.seed)
-    {
-      job.makeSamples = samples.made
+    job.source = measured
+    if let samples {
+      let current = try Model(network.network)
+      let recurrence = network.isRecurrent ? settings.recurrence.final : nil
+      job.makeSamples = { samples.samples(of: current, recurrence: recurrence) }
     }
     job.writeReport = { try report(run, $0) }
     trainer = try exchange.together { try Trainer(job, report: observer.show) }

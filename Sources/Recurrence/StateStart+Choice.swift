@@ -18,7 +18,8 @@ package struct SetStateStart: GraphPass, Equatable {
 
   package var description: String {
     switch start {
-    case .normal(let deviation): "start the state normal, standard deviation \(deviation)"
+    case .normal(let deviation):
+      "draw the start state from a normal distribution, standard deviation \(deviation)"
     case .zero: "start the state at zero"
     case .embedding: "start the state at the prelude's output"
     }
@@ -41,8 +42,8 @@ package struct SetRecurrence: GraphPass, Equatable {
 
   package var description: String {
     backprop < mean
-      ? "recur \(mean) times, \(backprop) of them with gradient"
-      : "recur \(mean) times, all of them with gradient"
+      ? "recur \(mean) times by default, \(backprop) of them with gradient"
+      : "recur \(mean) times by default, all of them with gradient"
   }
 
   package func apply(_ graph: ModelGraph) throws(RecurrenceError) -> ModelGraph {

@@ -23,7 +23,7 @@ extension PackageSummary {
   /// How the prelude's output comes to the core.
   private func entry(_ kind: Injection.Kind) -> String {
     kind.readsPrelude
-      ? "Before every pass of the core, the prelude's output is injected into its state (\(kind.rawValue))."
+      ? "Each pass of the core starts from its state and the prelude's output (\(kind.rawValue))."
       : "The core's state starts as the prelude's output (\(kind.rawValue))."
   }
 

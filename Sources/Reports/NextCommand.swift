@@ -35,6 +35,9 @@ package enum NextCommand {
 
   static func resume(_ run: String) -> String { "ckpt train MODEL -o \(shellWord(run)) --resume" }
 
+  /// More steps for a run that has come to its end.
+  static func extend(_ run: String) -> String { resume(run) + " --steps N" }
+
   /// - Parameter mean: The model's own number of recurrences; nil when it has none.
   package static func eval(_ model: String, mean: Int?) -> String {
     "ckpt eval \(shellWord(model)) --data FILE" + (mean.map { " --recurrence " + depths($0) } ?? "")

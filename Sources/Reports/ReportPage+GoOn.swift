@@ -11,6 +11,7 @@ extension ReportPage {
     if let trained {
       commands.append(("check it", NextCommand.verify(trained.package)))
       commands += use(trained.package, recurrence: trained.recurrence)
+      commands.append(("train it longer", NextCommand.extend(trained.run)))
     }
     if let package, package.path != trained?.package { commands += steps(with: package) }
     if runs.count > 1 {
@@ -34,9 +35,9 @@ extension ReportPage {
   }
 
   /// What the last of the runs gave.
-  private var trained: (package: String, recurrence: Int?)? {
+  private var trained: (run: String, package: String, recurrence: Int?)? {
     runs.last { $0.package != nil }.flatMap { run in
-      run.package.map { ($0, run.meantRecurrence) }
+      run.package.map { (run.path, $0, run.meantRecurrence) }
     }
   }
 

@@ -48,7 +48,7 @@ extension PackageSummary {
     if let body = graph.recurrence {
       for r in Set([1, 4, 8, 32, body.meanRecurrence]).sorted() {
         rows.append([
-          "blocks, effective at r\u{A0}=\u{A0}\(r)", grouped(counts.effective(recurrences: r)), "",
+          "layers, unrolled at r\u{A0}=\u{A0}\(r)", grouped(counts.effective(recurrences: r)), "",
         ])
       }
     }
@@ -60,8 +60,8 @@ extension PackageSummary {
     case .passed:
       let files = counted(manifest?.files.count ?? 0, "file")
       return """
-        <b class="good">intact</b>: \(files) have the digests of the manifest, which says nothing of how \
-        good the model is
+        <b class="good">intact</b>: \(files) match the manifest's digests. How good the model is, is \
+        another question
         """
     case .unknown: return "not checked: there is no manifest"
     case .failed:
@@ -79,12 +79,15 @@ extension PackageSummary {
       words.append(
         """
         Adapter [A | B]: the core's input is A times its state plus B times the prelude's output; I is \
-        the identity.
+        the identity. One that starts as [0 | I] ignores the state, so that before training, r makes no \
+        difference.
         """)
     }
     words.append(
-      "A dialect is a way to name tensors: raven is that of the paper's models, native the source's."
-    )
+      """
+      A dialect is a way to name tensors: raven is that of Huginn and of the retrofitting paper's models \
+      (McLeish et al., 2025), native the source's.
+      """)
     return "<p class=\"quiet\">\(words.joined(separator: " "))</p>"
   }
 
@@ -99,15 +102,14 @@ extension PackageSummary {
     let asked = verification.checks.filter { $0.verdict != .skipped }
     let failed = asked.filter { $0.verdict == .failed }
     let missing = verification.checks.count - asked.count
-    let rest: Markup = missing > 0 ? "; \(missing) could not be asked" : ""
-    if failed.isEmpty {
-      return "<b class=\"good\">passed</b>: all of \(counted(asked.count, "check"))\(rest)"
-    }
-    let items = failed.map { "<li>\($0.name): \($0.detail)</li>" as Markup }.joined()
-    return """
-      <b class="bad">failed</b>: \(failed.count) of \(counted(asked.count, "check"))\(rest)\
-      <ul>\(items)</ul>
-      """
+    let told = verification.checks.filter { $0.verdict != .passed }
+    let items = told.map { "<li>\($0.name): \($0.detail)</li>" as Markup }.joined()
+    let list: Markup = told.isEmpty ? "" : "<ul>\(items)</ul>"
+    let rest: Markup = missing > 0 ? "; \(missing) could not be made" : ""
+    let count = counted(asked.count, "check")
+    return failed.isEmpty
+      ? "<b class=\"good\">passed</b>: all of \(count)\(rest)\(list)"
+      : "<b class=\"bad\">failed</b>: \(failed.count) of \(count)\(rest)\(list)"
   }
 
   fileprivate var provenance: Markup {
@@ -117,12 +119,12 @@ extension PackageSummary {
     if let proof { facts.append(("ckpt verify", proof)) }
     guard let manifest else { return ReportPage.facts(facts) }
     facts.append(
-      ("root digest", "<code>\(manifest.root.description)</code>, which stands for all its files"))
+      (
+        "root digest",
+        "<code>\(manifest.root.description)</code>, one name for the content of all files"
+      ))
     if let version = ToolVersion(record: manifest.record["tool"]) {
       facts.append(("written by", "ckpt \(version.text)"))
-    }
-    if let adapter = retrofit?["adapter"]?.string {
-      facts.append(("adapter starts as", "\(adapter)"))
     }
     if let passes = retrofit?["passes"]?.array?.compactMap(\.string), !passes.isEmpty {
       let items = passes.map { "<li>\($0)</li>" as Markup }.joined()

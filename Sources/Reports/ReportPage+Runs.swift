@@ -1,12 +1,13 @@
 import ByteIO
 import Charts
+import Platform
 import Training
 
 extension RunSummary {
   var sentence: Markup {
-    guard let last = steps.last else { return "<b>\(name)</b> has not done a step yet." }
+    guard let last = steps.last else { return "The run <b>\(name)</b> has not done a step yet." }
     var text: Markup = """
-      <b>\(name)</b> trained for \(counted(last.step, "step")) on \(grouped(last.tokens)) tokens
+      The run <b>\(name)</b> trained for \(counted(last.step, "step")) on \(grouped(last.tokens)) tokens
       """
     if let settings, settings.steps > last.step { text += " (of \(grouped(settings.steps)) steps)" }
     if brokenSteps > 0 {
@@ -33,10 +34,16 @@ extension RunSummary {
     guard let source else { return "" }
     let difference = final - source.loss
     return """
-       The model that it was made from, of \(grouped(source.parameters)) parameters, has \
-      \(fixed(source.loss, 4)) on the same rows: the trained one is \(fixed(abs(difference), 4)) \
-      \(difference > 0 ? "worse" : "better").
+       The model that it was made from (\(source.name), \(grouped(source.parameters)) parameters) has \
+      <b>\(fixed(source.loss, 4))</b> on the same rows: the trained one is \(fixed(abs(difference), 4)) \
+      \(difference > 0 ? "worse" : "better"), a perplexity of \(Self.perplexity(final)) against \
+      \(Self.perplexity(source.loss)).
       """
+  }
+
+  private static func perplexity(_ loss: Double) -> String {
+    let value = exp(loss)
+    return value < 1e6 ? fixed(value, value < 100 ? 1 : 0) : scientific(value)
   }
 
   /// Which recurrences are as good as any.
@@ -44,10 +51,14 @@ extension RunSummary {
     let results = (evaluations.last?.results ?? []).filter { $0.recurrence != nil }
     guard results.count > 1, let best = results.map(\.loss).min(), best.isFinite else { return "" }
     let good = results.filter { $0.loss <= best + Self.indifference }.compactMap(\.recurrence)
-    let list = good.sorted().map { "\($0)" }.joined(separator: ", ")
-    return good.count == 1
-      ? " It is lowest at r = \(list)."
-      : " It is within \(fixed(Self.indifference, 2)) of its lowest at each r of \(list)."
+    let list = good.sorted().map { "r = \($0)" }
+    guard let first = list.first, list.count > 1 else {
+      return " Of all r evaluated, \(list.first ?? "none") has the lowest loss."
+    }
+    return """
+       It is within \(fixed(Self.indifference, 2)) nats of the lowest at \
+      \(list.joined(separator: ", ")): \(first) is as good as more.
+      """
   }
 
   /// Nats per token that nobody would pay for with more recurrences.
@@ -69,7 +80,13 @@ extension RunSummary {
       ("time", "\(Self.duration(last.seconds))"),
     ]
     if let speed { facts.append(("speed", "\(fixed(speed, 0)) tokens a second")) }
-    if let finalLoss { facts.append(("loss, last tenth", "\(fixed(finalLoss, 4)) nats per token")) }
+    if let finalLoss {
+      facts.append(
+        (
+          "training loss",
+          "\(fixed(finalLoss, 4)) nats per token, mean of the last tenth of the steps"
+        ))
+    }
     if let tokens = evaluations.last?.heldOutTokens {
       facts.append(("held out", "\(grouped(tokens)) tokens, which were not trained on"))
     }
@@ -138,8 +155,7 @@ extension RunSummary {
     if steps.isEmpty { return "<p class=\"quiet\">No step has been done yet.</p>\n" }
     let charts = [lossChart] + RunSummary.byRecurrence([self]) + detailCharts
     return """
-      <p class="quiet">Where there is a pale line or area behind a line, that is each step, or the range \
-      of several; the line is their mean, over fewer steps towards its ends.</p>
+      <p class="quiet">Pale: each step, or the range of several. Bold: the moving average.</p>
       \(ReportPage.figures(charts))
       """
   }
@@ -151,10 +167,13 @@ extension RunSummary {
     let parts = first.samples.indices.map { index -> Markup in
       let sample = first.samples[index]
       var facts: [(String, Markup)] = [
-        ("held-out text", ReportPage.verbatim(sample.prompt)),
-        ("goes on", ReportPage.verbatim(sample.heldOut)),
-        (Self.when(first), ReportPage.verbatim(sample.text)),
+        ("prompt", ReportPage.verbatim(sample.prompt)),
+        ("actual continuation", ReportPage.verbatim(sample.heldOut)),
       ]
+      if let texts = first.source?.texts, texts.indices.contains(index), let text = texts[index] {
+        facts.append(("the source", ReportPage.verbatim(text)))
+      }
+      facts.append((Self.when(first), ReportPage.verbatim(sample.text)))
       if last.step > first.step, index < last.samples.count {
         facts.append((Self.when(last), ReportPage.verbatim(last.samples[index].text)))
       }
@@ -163,7 +182,7 @@ extension RunSummary {
     let depth = first.samples.first?.recurrence.map { " at r = \($0)" } ?? ""
     return """
       <h3>What it writes</h3>
-      <p class="quiet">After the beginnings of held-out rows\(depth), always the most likely token.</p>
+      <p class="quiet">Greedy continuations of held-out text\(depth).</p>
       <div class="columns">\(parts.joined())</div>
 
       """

@@ -8,10 +8,11 @@ extension ReportPage {
     guard let certificate = package.verification?.ownCertificate else { return "" }
     return """
       <section><h2>How deep is safe</h2>
-      <p>On \(certificate.extent), \(certificate.summary).</p>
+      <p>On the text given to <code>ckpt verify --stability</code> (\(certificate.extent)), \
+      \(certificate.summary).</p>
       <p class="quiet">A step is how far one more pass moves the state, as a share of its size. A \
-      spectral radius below 1 means that small changes of the state die out. Any r at which the loss \
-      is near its lowest can be used.</p>
+      spectral radius below 1 means that small changes of the state die out. This is about r alone: a \
+      model whose state settles may be a bad one, whose further passes change nothing.</p>
       \(Self.table(StabilityCertificate.columns, certificate.rows))\(Self.figures(certificate.charts))\
       </section>
 

@@ -91,7 +91,7 @@ extension RunSummary {
         chart(
           "Recurrences drawn", "recurrences r",
           [
-            .smoothed("drawn", points(\.recurrence)),
+            .smoothed("drawn, mean of the step", points(\.recurrence)),
             .init("scheduled mean", Self.thinned(points { Double($0.meanRecurrence) })),
           ]))
     }
@@ -100,11 +100,11 @@ extension RunSummary {
         "Speed", "tokens a second", [.smoothed("speed", points(\.tokensPerSecond))],
         hidesOutliers: true))
     if steps.contains(where: { $0.memory != nil }) {
-      let isSmall = steps.allSatisfy { $0.memory ?? 0 < 2 << 30 }
+      let isSmall = steps.allSatisfy { $0.memory ?? 0 < 1 << 30 }
       let sizes = points { $0.memory.map { Double($0) / (isSmall ? 0x1p20 : 0x1p30) } ?? .nan }
       charts.append(
         chart(
-          "Memory", "most so far, \(isSmall ? "MiB" : "GiB")",
+          "Memory", "peak, \(isSmall ? "MiB" : "GiB")",
           [.init("memory", Self.thinned(sizes))]))
     }
     if steps.contains(where: { $0.divergence != nil }) {

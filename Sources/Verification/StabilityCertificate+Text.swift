@@ -22,7 +22,8 @@ extension StabilityCertificate {
       [
         "\(depth.recurrence)", depth.loss.map { fixed($0, 4) } ?? "not finite",
         depth.settling.map { scientific($0) } ?? "not finite",
-        depth.rootMeanSquare.map { scientific($0) } ?? "not finite",
+        depth.rootMeanSquare.map { $0 < 0.01 || $0 >= 1e4 ? scientific($0) : fixed($0, 3) }
+          ?? "not finite",
         depth.radius.map { fixed($0, 4) } ?? "",
       ]
     }

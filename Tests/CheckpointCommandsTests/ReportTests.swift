@@ -28,7 +28,7 @@ struct ReportTests {
     let html = try String(contentsOfFile: page, encoding: .utf8)
     #expect(html.contains("<b>run</b> trained for 2 steps"))
     #expect(html.contains("of which 8 were dropped"))
-    #expect(html.contains("have the digests of the manifest"))
+    #expect(html.contains("match the manifest's digests"))
     #expect(try outcome(ReportCommand.self, [run, package, "-o", page]).code == 6)
     #expect(try outcome(ReportCommand.self, [run, package, "-o", page, "--force"]).code == 0)
     #expect(try outcome(ReportCommand.self, [run, "-o", package + "/r.html"]).code == 6)

@@ -91,7 +91,7 @@ struct RetrofitTests {
     }
     let cells = row?.split(separator: " ").dropFirst().prefix(6).joined(separator: " ")
     #expect(cells == "BF16 64×32 4.0 KiB concatenate rows")
-    #expect(page.output.contains("blocks, effective at r = 4"))
+    #expect(page.output.contains("layers, unrolled at r = 4"))
   }
 
   @Test("with the golden adapter every tensor is the golden one; dialects go there and back")

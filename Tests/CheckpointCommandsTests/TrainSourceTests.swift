@@ -58,7 +58,13 @@ struct TrainSourceTests {
     #expect(records.last?["source"] == nil)
     #expect(records.first?["held_out_tokens"]?.integer == 5 * 64)
     let page = try String(contentsOfFile: folder.file("run") + "/report.html", encoding: .utf8)
-    #expect(page.contains("of 887,136 parameters, has "))
+    #expect(page.contains("(tiny-arithmetic, 887,136 parameters) has <b>"))
+    let texts = try #require(found["texts"]?.array?.compactMap { $0.string })
+    let prompts = try #require(records.first)["samples"]?.array?.compactMap { $0["prompt"]?.string } ?? []
+    #expect(texts.count == 2 && prompts.count == 2)
+    for (text, prompt) in zip(texts, prompts) {
+      #expect(try text == written(with: source, after: prompt, count: 33, recurrence: nil))
+    }
     #expect(page.contains(">source</text>"))
     // It is in the log, and is not measured again.
     let resumed = try evaluations(
@@ -103,7 +109,9 @@ struct TrainSourceTests {
   }
 
   /// Greedy decoding by whole passes over what there is so far.
-  private func written(with path: String, after prompt: String, count: Int) throws -> String {
+  private func written(
+    with path: String, after prompt: String, count: Int, recurrence: Int?
+  ) throws -> String {
     let opened = try OpenedModel(path)
     let (model, tokenizer) = (try opened.load(on: Compute(1)), try opened.tokenizer())
     var tokens = try tokenizer.encode(prompt)
@@ -112,7 +120,7 @@ struct TrainSourceTests {
       let logits = try #require(
         try model.forward(
           Batch(tokens: tokens, sequences: 1),
-          ForwardOptions(recurrence: 3, state: .seeded(3), logits: .last)
+          ForwardOptions(recurrence: recurrence, state: .seeded(3), logits: .last)
         ).logits)
       let next = (0..<logits.columns).reduce(0) { logits[0, $1] > logits[0, $0] ? $1 : $0 }
       tokens.append(Int32(next))
@@ -133,7 +141,7 @@ struct TrainSourceTests {
         #expect(sample["recurrence"]?.integer == 3)
         let prompt = try #require(sample["prompt"]?.string)
         // 64 tokens a row and the last label, of which 32 are the prompt.
-        let text = try written(with: model, after: prompt, count: 33)
+        let text = try written(with: model, after: prompt, count: 33, recurrence: 3)
         #expect(!text.isEmpty && text == sample["text"]?.string)
       }
     }

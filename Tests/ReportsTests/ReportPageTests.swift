@@ -78,7 +78,7 @@ struct ReportPageTests {
   func comparisons() throws {
     var before = EvaluationRecord(
       step: 0, tokens: 0, results: [.init(recurrence: 1, loss: 5), .init(recurrence: 4, loss: 6)])
-    before.source = .init(loss: 2.25, parameters: 12_345)
+    before.source = .init(name: "big", loss: 2.25, parameters: 12_345, texts: ["four"])
     before.samples = [.init(recurrence: 4, prompt: "1+1\n=", text: "3 <b>", heldOut: "2")]
     var after = EvaluationRecord(
       step: 60, tokens: 60 * 512,
@@ -93,9 +93,11 @@ struct ReportPageTests {
     let html = try page(
       run("run", losses: (0..<60).map { 5 - Double($0) / 20 }, evaluations: [before, after]))
     expectSelfContained(html)
-    #expect(html.contains("of 12,345 parameters, has 2.2500 on the same rows"))
-    #expect(html.contains("the trained one is 0.2500 worse"))
-    #expect(html.contains("within 0.01 of its lowest at each r of 2, 4."))
+    #expect(html.contains("(big, 12,345 parameters) has <b>2.2500</b> on the same rows"))
+    #expect(html.contains("the trained one is 0.2500 worse, a perplexity of 12.2 against 9.5."))
+    #expect(
+      html.contains("within 0.01 nats of the lowest at r = 2, r = 4: r = 2 is as good as more."))
+    #expect(html.contains("<dt>the source</dt><dd><span class=\"verbatim\">four</span>"))
     #expect(html.contains("4,096 tokens, which were not trained on"))
     #expect(html.contains("<span class=\"verbatim\">3 &lt;b&gt;</span>"))
     #expect(html.contains("<dt>after step 60</dt><dd><span class=\"verbatim\">2</span>"))

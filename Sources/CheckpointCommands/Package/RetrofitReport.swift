@@ -139,7 +139,7 @@ struct RetrofitReport: Report {
     for row in rows { table.add([row.0, grouped(row.1), grouped(row.2)]) }
     for depth in depths {
       let count = grouped(new.effective(recurrences: depth))
-      table.add(["blocks, effective at r = \(depth)", "", count])
+      table.add(["layers, unrolled at r = \(depth)", "", count])
     }
     return table.text()
   }

@@ -65,22 +65,35 @@ package struct EvaluationRecord: Equatable, Sendable {
 
   /// The model that the trained one was made from, on the same rows.
   package struct Source: Equatable, Sendable {
+    /// Of its file or folder.
+    package var name: String
     /// Nats a token.
     package var loss: Double
     package var parameters: Int
+    /// How it goes on after the beginnings of the record's samples; nil where it does not.
+    package var texts: [String?]
 
-    package init(loss: Double, parameters: Int) {
+    package init(name: String, loss: Double, parameters: Int, texts: [String?] = []) {
+      self.name = name
       self.loss = loss
       self.parameters = parameters
+      self.texts = texts
     }
 
-    var json: JSONValue { ["loss": JSONValue(loss), "parameters": JSONValue(parameters)] }
+    var json: JSONValue {
+      [
+        "name": .string(name), "loss": JSONValue(loss), "parameters": JSONValue(parameters),
+        "texts": .array(texts.map { JSONValue($0) }),
+      ]
+    }
 
     init?(_ value: JSONValue?) {
-      guard let loss = value?["loss"]?.double, let count = value?["parameters"]?.integer else {
-        return nil
-      }
-      self.init(loss: loss, parameters: count)
+      guard let name = value?["name"]?.string, let loss = value?["loss"]?.double,
+        let count = value?["parameters"]?.integer
+      else { return nil }
+      self.init(
+        name: name, loss: loss, parameters: count,
+        texts: value?["texts"]?.array?.map(\.string) ?? [])
     }
   }
 
