@@ -60,7 +60,8 @@ struct TrainSourceTests {
     let page = try String(contentsOfFile: folder.file("run") + "/report.html", encoding: .utf8)
     #expect(page.contains("(tiny-arithmetic, 887,136 parameters) has <b>"))
     let texts = try #require(found["texts"]?.array?.compactMap { $0.string })
-    let prompts = try #require(records.first)["samples"]?.array?.compactMap { $0["prompt"]?.string } ?? []
+    let prompts =
+      try #require(records.first)["samples"]?.array?.compactMap { $0["prompt"]?.string } ?? []
     #expect(texts.count == 2 && prompts.count == 2)
     for (text, prompt) in zip(texts, prompts) {
       #expect(try text == written(with: source, after: prompt, count: 33, recurrence: nil))
