@@ -8,6 +8,7 @@
 #   aarch64    run the kernels in C for arm64 under qemu (Scripts/test_aarch64.sh)
 #   distribution  an archive of a release build, with its digest and bill of materials
 #   reproducible  the same, built twice from nothing, and compared byte for byte
+#   container  build the image of Containerfile with podman, or CONTAINER=docker
 #   docs       build the documentation site into build/site (Scripts/docs.sh)
 #   docs-tests run the commands of README and docs/ (Scripts/test_docs.py)
 #   demo       set up, release build, main job on the shipped model (Scripts/demo.sh)
@@ -27,9 +28,10 @@
 #   bench      all benchmarks against their peers (Benchmarks/run.sh); needs an idle machine
 #   clean      remove build products
 
-.PHONY: check test python-tests engines mpi library aarch64 distribution reproducible docs docs-tests demo format smollm2 gemma3 healing \
-	evidence evidence-quick oracles fixtures sanitize faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet \
-	fuzz-arrow fuzz-tokenizers fuzz-chat fuzz-config fuzz-package fuzz-training bench clean
+.PHONY: check test python-tests engines mpi library aarch64 distribution reproducible container docs \
+	docs-tests demo format smollm2 gemma3 healing evidence evidence-quick oracles fixtures sanitize \
+	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
+	fuzz-config fuzz-package fuzz-training bench clean
 
 check:
 	Scripts/check.sh
@@ -57,6 +59,10 @@ distribution:
 
 reproducible:
 	Scripts/distribution.sh --twice
+
+CONTAINER = podman
+container:
+	$(CONTAINER) build -t ckpt -f Containerfile --build-arg CKPT_COMMIT="$$(Scripts/commit.sh)" .
 
 docs:
 	Scripts/docs.sh

@@ -70,9 +70,9 @@ let package = Package(
     .trait(name: "MPI", description: "ckpt train under mpirun; needs Open MPI's headers."),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
   targets: [
     // MARK: C
@@ -213,7 +213,8 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "Platform", "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage", "Training",
+        "Platform", "ByteIO", "JSON", "Charts", "ModelGraph", "Recurrence", "RecurrentPackage",
+        "Training",
         "Verification", "Models",
       ]),
 

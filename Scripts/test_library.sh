@@ -13,17 +13,20 @@ rm -rf build/library
 work=build/library/$$
 mkdir -p "$work/ckpt"
 
+version=$(sed -n 's/.*ToolVersion("\([0-9.]*\)", commit.*/\1/p' Sources/RecurrentPackage/ToolVersion.swift)
+grep -q "exact: \"$version\"" docs/library.md || { echo "docs/library.md does not name $version" >&2; exit 1; }
+
 say 'A repository with a version, of the files that git knows here'
 git ls-files -z | xargs -0 cp --parents -t "$work/ckpt"
 git -C "$work/ckpt" init --quiet
 git -C "$work/ckpt" add --all
 git -C "$work/ckpt" -c user.name=test -c user.email=test@localhost commit --quiet --message test
-git -C "$work/ckpt" tag 0.2.0
+git -C "$work/ckpt" tag "$version"
 
 say 'The example depends on the version'
 cp -R Examples/OpenCheckpoint "$work/example"
 rm -rf "$work/example/.build"
-sed -i "s|.package(name: \"ckpt\", path: \"../..\")|.package(url: \"file://$PWD/$work/ckpt\", exact: \"0.2.0\")|" \
+sed -i "s|.package(name: \"ckpt\", path: \"../..\")|.package(url: \"file://$PWD/$work/ckpt\", exact: \"$version\")|" \
   "$work/example/Package.swift"
 # Development's settings are not a user's.
 unset CKPT_STRICT

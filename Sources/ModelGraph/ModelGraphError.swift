@@ -134,6 +134,8 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       "`ckpt export --to unrolled` writes plain layers if they compute the same"
     case .wrongShape(let found, _) where found.contains(0):
       "a part of a model under FSDP is saved empty: save the full state dict of all ranks"
+    case .wrongShape:
+      "the wanted shape follows from the sizes in config.json: do they belong to these weights?"
     case .missingTensors: "check that all shards are there and belong to this configuration"
     case .leftoverTensors:
       "check that the configuration belongs to these weights; docs/own-family.md says how to "

@@ -33,6 +33,10 @@ package enum NextCommand {
     "ckpt train \(shellWord(model)) --recipe \(shellWord(recipe)) -o RUN"
   }
 
+  package static func unpack(_ archive: String) -> String {
+    "ckpt unpack \(shellWord(archive)) -o PACKAGE"
+  }
+
   static func resume(_ run: String) -> String { "ckpt train MODEL -o \(shellWord(run)) --resume" }
 
   /// More steps for a run that has come to its end.

@@ -41,7 +41,7 @@ package enum TarProblem: Error, Equatable, Sendable {
   package var message: String {
     switch self {
     case .truncated(let needed, let left): "\(needed) bytes are needed, \(left) are left"
-    case .wrongMagic: "no ustar header here"
+    case .wrongMagic: "no ustar header here; `ckpt unpack` reads a compressed archive"
     case .wrongChecksum(let found, let wanted):
       "the header's checksum is \(found), its bytes add up to \(wanted)"
     case .malformedNumber(let field): "the header's \(field) is not octal digits"

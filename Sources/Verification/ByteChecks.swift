@@ -64,7 +64,8 @@ struct ByteChecks {
     return Check(
       name, .passed,
       "\(found.tensors) copied tensors equal their source spans, \(found.byteCount) bytes; "
-        + "\(computed) were computed" + (isGiven ? "; the adapter is another file's" : ""),
+        + "\(computed) \(computed == 1 ? "was" : "were") computed"
+        + (isGiven ? "; the adapter is another file's" : ""),
       measures: ["tensors": JSONValue(found.tensors), "bytes": JSONValue(found.byteCount)])
   }
 

@@ -78,6 +78,58 @@ struct ChartTests {
     #expect(chart.svg().contains("nats (log scale)"))
   }
 
+  @Test("two points that are not marked are marked all the same")
+  func two() throws {
+    var chart = Self.chart
+    chart.series = [.init("a", [.init(0, 1), .init(1, 2)])]
+    let plot = try #require(ChartPlot(chart, ticks: (5, 5)))
+    #expect(plot.curves[0].lines.isEmpty && plot.curves[0].marks.count == 2)
+    #expect(chart.svg().components(separatedBy: "<circle").count - 1 == 2)
+  }
+
+  @Test("a band is an area within the limits, in SVG and on the terminal")
+  func bands() throws {
+    var chart = Self.chart
+    chart.series = [
+      .init(
+        "a", [.init(0, 2), .init(1, 2), .init(2, 2)],
+        band: [.init(0, low: 1, high: 3), .init(1, low: -4, high: 8), .init(2, low: 1, high: 3)])
+    ]
+    let plot = try #require(ChartPlot(chart, ticks: (5, 5)))
+    #expect(plot.y.lower <= -4 && plot.y.upper >= 8)
+    #expect(plot.curves[0].bands.map(\.high.count) == [3])
+    #expect(chart.svg().components(separatedBy: "<polygon").count - 1 == 1)
+    // The line is level, so what is above and below it is the band.
+    let dots = chart.terminal(columns: 20, rows: 10).split(separator: "\n")
+      .filter { $0.contains { ("\u{2801}"..."\u{28FF}").contains($0) } }
+    #expect(dots.count >= 5)
+  }
+
+  @Test("the frame is below the legend, however many rows it takes")
+  func belowLegend() throws {
+    var chart = Self.chart
+    for count in [2, 8, 30] {
+      chart.series = (0..<count).map {
+        .init("a series of some length \($0)", [.init(0, 1), .init(1, Double($0)), .init(2, 3)])
+      }
+      let text = chart.svg()
+      let names = text.matches(of: /y="([0-9.]+)" text-anchor="start"/).compactMap { Double($0.1) }
+      let frame = try #require(text.firstMatch(of: /<svg x="[0-9.]+" y="([0-9.]+)"/)?.1)
+      #expect(names.count == count)
+      #expect(try #require(names.max()) < (try #require(Double(frame))))
+    }
+  }
+
+  @Test("a terminal without colours gets none, and the same drawing")
+  func colors() {
+    let (plain, colored) = (Self.chart.terminal(), Self.chart.terminal(hasColor: true))
+    #expect(!plain.contains("\u{1B}") && colored.contains("\u{1B}"))
+    func drawing(_ text: String) -> [Substring] {
+      text.replacing(/\u{1B}\[[0-9;]*m/, with: "").split(separator: "\n").dropLast()
+    }
+    #expect(drawing(plain) == drawing(colored))
+  }
+
   @Test("odd input draws nothing worse than a note")
   func degenerate() {
     var chart = Self.chart

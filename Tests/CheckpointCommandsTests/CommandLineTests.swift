@@ -45,6 +45,22 @@ struct CommandLineTests {
       ("train m -o r --optimizer adam", "did you mean adamw? it can be"),
       ("train m -o r --steps 1e3", "write 1000"),
       ("inspect m --progress plan", "did you mean plain?"),
+      ("trian m -o r", "did you mean `ckpt train`?"),
+      ("help trian", "did you mean `ckpt train`?"),
+      ("train m -o r --optimizer muno", "did you mean muon? it can be"),
+      ("train m -o r --device cuda", "ckpt computes on the CPU"),
+      ("generate m --prompt x --gpu 1", "ckpt computes on the CPU"),
+      ("train --model m -o r", "the model is the first argument"),
+      ("train m -o r --grad-clip 1", "write --set optimizer.clip=NUMBER"),
+      ("train m -o r --weight-decay 1", "write --set optimizer.muon.weight_decay=NUMBER"),
+      ("train m -o r --max-iters 1", "here that is --steps"),
+      ("eval m --data f --num_fewshot 5", "`ckpt eval --shots N`"),
+      ("train m -o r --steps 10k", "write 10000"),
+      ("train m -o r --seed 1.5", "--help` lists"),
+      ("train m -o r --recurrence [1,2]", "--recurrence: recurrences in every micro-batch"),
+      ("train m -o r --recurrence [4]", "write 4"),
+      ("generate m --prompt x --exit kl", "--exit: "),
+      ("generate m --prompt -5+3=", "is written --prompt=-5+3='"),
     ])
   func meant(line: String, hint: String) {
     let done = run(line)
@@ -53,6 +69,22 @@ struct CommandLineTests {
     #expect(done.notes.contains("[usage]\n  hint: "))
     #expect(done.notes.contains(hint), "\(done.notes)")
     #expect(done.output.isEmpty)
+  }
+
+  @Test("examples in help fit 80 columns, so that they can be copied")
+  func examples() throws {
+    let text = CheckpointCommand._dumpHelp()
+    let root = try #require(try JSONValue(parsing: Array(text.utf8))["command"])
+    let commands = try #require(root["subcommands"]?.array)
+    var count = 0
+    for command in commands {
+      let lines = command["discussion"]?.string?.split(separator: "\n") ?? []
+      for line in lines where line.hasPrefix("  ckpt ") {
+        #expect(line.count <= 80, "\(line)")
+        count += 1
+      }
+    }
+    #expect(count > 30)
   }
 
   @Test(

@@ -43,9 +43,9 @@ struct Eval: Verb {
 
       Example:
         ckpt eval smollm2-r --data heldout.txt --recurrence 1,2,4,8 --windows 64
-        ckpt eval smollm2-r --data heldout.txt --recurrence 32 --cache-window 1,2,4,8,32
+        ckpt eval smollm2-r --data heldout.txt --recurrence 32 --cache-window 1,4,32
         ckpt eval smollm2-r --data gsm8k.jsonl --shots 5 --recurrence 1,4,16
-        ckpt eval smollm2-r --data chains.jsonl --task answers --by steps --recurrence 1,4,16
+        ckpt eval smollm2-r --data chains.jsonl --task answers --by steps
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
@@ -135,7 +135,7 @@ struct Eval: Verb {
       case .answers: .scores(try scoreDocuments(opened, console))
       case .exactMatch, .multipleChoice: .scores(try score(task, opened, console))
       }
-    var report = EvalReport(results)
+    var report = EvalReport(results, hasColor: console.hasColor)
     report.next = try next(opened, isText: task == .loss, best: report.bestRecurrence)
     try chart?.publish(Array(report.chart.svg().utf8))
     return report

@@ -17,7 +17,13 @@ struct EvalReport: Report {
   var results: Results
   var next: String?
 
-  init(_ results: Results) { self.results = results }
+  /// Of the terminal that the text goes to.
+  private let hasColor: Bool
+
+  init(_ results: Results, hasColor: Bool) {
+    self.results = results
+    self.hasColor = hasColor
+  }
 
   var json: JSONObject {
     switch results {
@@ -27,10 +33,13 @@ struct EvalReport: Report {
   }
 
   var text: String {
-    switch results {
-    case .loss(let report): report.text
-    case .scores(let report): report.text
-    }
+    let (table, count) =
+      switch results {
+      case .loss(let report): (report.table, report.results.count)
+      case .scores(let report): (report.table, report.results.count)
+      }
+    return count > 1
+      ? table + "\n" + chart.terminal(columns: 60, rows: 12, hasColor: hasColor) : table
   }
 
   var chart: LineChart {
@@ -96,7 +105,7 @@ struct LossReport {
 
   private var hasCaches: Bool { results.contains { $0.cache != nil } }
 
-  var text: String {
+  var table: String {
     var table = TextTable(
       [("r", .right)] + (hasCaches ? [("window", .right), ("bytes/token", .right)] : []) + [
         ("loss", .right), ("±", .right), ("perplexity", .right), ("bits/byte", .right),
@@ -110,9 +119,8 @@ struct LossReport {
             fixed(result.perplexity, 2), fixed(bitsPerByte(result), 4), grouped(result.tokenCount),
           ])
     }
-    let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
-    return "\(path) on \(data): \(windowCount) windows of \(windowLength) tokens\n" + table.text()
-      + curve
+    return "\(path) on \(data): \(counted(windowCount, "window")) of \(windowLength) tokens\n"
+      + table.text()
   }
 
   /// A line over the recurrences; one each over the windows of a cache where there are several.

@@ -88,7 +88,7 @@ struct ScoreReport {
     return results.reversed().max { score($0) < score($1) }?.recurrence
   }
 
-  var text: String {
+  var table: String {
     let columns = measures.flatMap { [($0, TextTable.Alignment.right), ("±", .right)] }
     var heads: [(String, TextTable.Alignment)] = [("r", .right)]
     if let grouping { heads.append((grouping.field, .right)) }
@@ -106,9 +106,8 @@ struct ScoreReport {
       for group in grouping?.groups ?? [] { add(group.value, result.only(group.questions)) }
       add("all", result)
     }
-    let curve = results.count > 1 ? "\n" + chart.terminal(columns: 60, rows: 12) : ""
-    return "\(path) on \(data): \(task.rawValue), \(shots) examples in the prompt\n"
-      + table.text() + curve
+    return "\(path) on \(data): \(task.rawValue), \(counted(shots, "example")) in the prompt\n"
+      + table.text()
   }
 
   var chart: LineChart {

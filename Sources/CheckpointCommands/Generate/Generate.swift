@@ -28,10 +28,10 @@ struct Generate: Verb {
 
       Example:
         ckpt generate smollm2-r --prompt "The capital of France is" --recurrence 8
-        ckpt generate smollm2-r --prompt "Hi" --chat --temperature 0.7 --top-p 0.9 --seed 3
+        ckpt generate smollm2-r --prompt "Hi" --chat --temperature 0.7 --seed 3
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --exit kl:5e-4
         ckpt generate smollm2-r --prompt "2+2=" --recurrence 32 --draft-recurrence 2
-        ckpt generate smollm2-r --prompts questions.jsonl --batch 16 --json > answers.jsonl
+        ckpt generate smollm2-r --prompts questions.jsonl --json > answers.jsonl
         echo -n "2+2=" | ckpt generate smollm2-r --prompt -
       """)
 
@@ -265,7 +265,7 @@ struct Generate: Verb {
     let seconds = monotonicSeconds() - start
     if !output.quiet {
       console.note(
-        "\(grouped(made)) tokens for \(grouped(prompts.count)) prompts in \(fixed(seconds, 2)) s: "
+        "\(counted(made, "token")) for \(counted(prompts.count, "prompt")) in \(fixed(seconds, 2)) s: "
           + "\(fixed(Double(made) / seconds, 1)) tokens a second, including the time for the prompts"
       )
     }

@@ -121,9 +121,11 @@ struct Layers: Verb {
       throw TransformerError(.noLabels)
     }
     let meter = StepMeter(console, output, SingleProcess())
-    return try loops.search(opened, model, windows, threads: threading.threads, meter) { total in
-      var progress = Progress(console, output, "loops", total: total)
+    var report = try loops.search(opened, model, windows, threads: threading.threads, meter) {
+      var progress = Progress(console, output, "loops", total: $0)
       return { progress.advance() }
     }
+    report.hasColor = console.hasColor
+    return report
   }
 }

@@ -19,6 +19,8 @@ struct LoopReport {
     var loss: Double { losses.last?.loss ?? .infinity }
   }
 
+  /// Of the terminal that the text goes to.
+  var hasColor = false
   /// Of the model.
   var layers: Int
   var recurrence: Int
@@ -83,7 +85,7 @@ struct LoopReport {
       looped on frozen weights: \(recurrence) passes, \(share); loss of the source \
       \(fixed(search.source.mean, 4)) over \(grouped(search.source.count)) tokens
       \(table.text())\(all > Self.shown ? "(the best \(Self.shown) of \(all))\n" : "")
-      \(chart.terminal(columns: 60, rows: 12))\(healedText)
+      \(chart.terminal(columns: 60, rows: 12, hasColor: hasColor))\(healedText)
       the best of them: --select \(best)
 
       """

@@ -24,17 +24,18 @@ struct CommandLineAdvice {
   }
 
   var error: UsageError {
-    unknownCommand ?? unknownOption ?? negativeNumber ?? unreadValue
+    unknownCommand ?? unknownOption ?? negativeNumber ?? hyphenatedValue ?? unreadValue
       ?? UsageError(plainComplaint, hint: help)
   }
 
   // MARK: What it can be
 
   private var unknownCommand: UsageError? {
-    guard let first = arguments.first, !first.hasPrefix("-"), command == nil, first != "help" else {
+    let asked = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
+    guard let first = asked.first, !first.hasPrefix("-"), !commands.contains(first) else {
       return nil
     }
-    let meant = ForeignWords.commands[first] ?? nearest(to: first, of: commands)
+    let meant = ForeignWords.commands[first] ?? nearestSpelling(to: first, among: commands)
     return UsageError(
       "there is no command \"\(first)\"",
       hint: meant.map { "did you mean `ckpt \($0)`?" } ?? "`ckpt --help` lists the commands")
@@ -55,12 +56,14 @@ struct CommandLineAdvice {
     let hint: String
     if options.contains(usual) {
       hint = "did you mean \(usual)?"
+    } else if let answer = ForeignWords.everywhere[usual] {
+      hint = answer
     } else if command == "train" || command == nil, let answer = ForeignWords.training[usual] {
       hint = answer
     } else if let answer = ForeignWords.options[usual], options.contains(answer) {
       hint = "here that is \(answer)"
     } else {
-      hint = nearest(to: usual, of: options).map { "did you mean \($0)?" } ?? help
+      hint = nearestSpelling(to: usual, among: options).map { "did you mean \($0)?" } ?? help
     }
     return UsageError("there is no option \(name)" + place, hint: hint)
   }
@@ -85,6 +88,18 @@ struct CommandLineAdvice {
     return nil
   }
 
+  /// A value that looks like an option.
+  private var hyphenatedValue: UsageError? {
+    guard complaint.hasPrefix("Missing value"),
+      let option = quoted.first?.prefix(while: { $0 != " " }),
+      let value = zip(arguments, arguments.dropFirst()).first(where: { $0.0 == option })?.1,
+      value.hasPrefix("-")
+    else { return nil }
+    return UsageError(
+      "\(option) has no value",
+      hint: "one that begins with a hyphen is written \(option)=\(shellWord(value))")
+  }
+
   /// A value that an option does not take.
   private var unreadValue: UsageError? {
     guard complaint.hasPrefix("The value "), quoted.count >= 2 else { return nil }
@@ -92,7 +107,8 @@ struct CommandLineAdvice {
     let option = quoted[1].prefix { $0 != " " }
     let message = "\(option) cannot be \"\(value)\""
     if !choices.isEmpty {
-      let meant = nearest(to: value, of: Array(choices)).map { "did you mean \($0)? " } ?? ""
+      let meant =
+        nearestSpelling(to: value, among: Array(choices)).map { "did you mean \($0)? " } ?? ""
       return UsageError(message, hint: meant + "it can be " + choices.joined(separator: ", "))
     }
     if isNegative(value) {
@@ -101,14 +117,42 @@ struct CommandLineAdvice {
     if let number = Double(value), let whole = Int(exactly: number), "\(whole)" != value {
       return UsageError(message + ": it takes a whole number", hint: "write \(whole)")
     }
-    return UsageError(message, hint: plainList(value).map { "write \($0)" } ?? help)
+    if Double(value) != nil {
+      return UsageError(message + ": it takes a whole number", hint: help)
+    }
+    let meaning = meaning(of: "\(option)")
+    let plain = plainNumber(value) ?? plainList(value, of: meaning ?? "")
+    return UsageError(message, hint: plain.map { "write \($0)" } ?? meaning ?? help)
   }
 
-  /// The numbers of a list in brackets, or with spaces between them, as options take them.
-  private func plainList(_ value: String) -> String? {
+  /// The number that `10k` or `1M` stands for.
+  private func plainNumber(_ value: String) -> String? {
+    guard let unit = ["k": 1000, "m": 1_000_000][value.suffix(1).lowercased()],
+      let count = Double(value.dropLast()), let whole = Int(exactly: count * Double(unit))
+    else { return nil }
+    return "\(whole)"
+  }
+
+  /// What the help says of an option.
+  private func meaning(of option: String) -> String? {
+    let arguments = described["arguments"]?.array ?? []
+    let own = arguments.first { argument in
+      argument["names"]?.array?.contains { $0["name"]?.string == String(option.drop { $0 == "-" }) }
+        ?? false
+    }
+    guard let text = own?["abstract"]?.string, !text.isEmpty else { return nil }
+    return "\(option): " + text.prefix(1).lowercased() + text.dropFirst()
+  }
+
+  /// The numbers of a list in brackets, or with spaces between them, as an option takes them; several
+  /// only where what the help says of it, `meaning`, shows a list.
+  private func plainList(_ value: String, of meaning: String) -> String? {
     let items = value.split { "[](){}, ;".contains($0) }
     let plain = items.joined(separator: ",")
-    return !items.isEmpty && plain != value && items.allSatisfy { Int($0) != nil } ? plain : nil
+    guard items.count == 1 || items.count > 1 && meaning.contains(/\w,\w/), plain != value else {
+      return nil
+    }
+    return items.allSatisfy { Int($0) != nil } ? plain : nil
   }
 
   // MARK: Words
@@ -139,23 +183,18 @@ struct CommandLineAdvice {
 
   /// The long names that the command takes, with their hyphens.
   private var options: [String] {
-    let asked = root["subcommands"]?.array?.first { $0["commandName"]?.string == command }
-    let arguments = (asked ?? root)["arguments"]?.array ?? []
+    let arguments = described["arguments"]?.array ?? []
     return arguments.flatMap { $0["names"]?.array ?? [] }
       .filter { $0["kind"]?.string == "long" }
       .compactMap { $0["name"]?.string }.map { "--" + $0 }
   }
 
-  private func isNegative(_ text: String) -> Bool {
-    text.hasPrefix("-") && Double(text) != nil
+  /// The command that is asked for, as the argument parser describes it.
+  private var described: JSONValue {
+    root["subcommands"]?.array?.first { $0["commandName"]?.string == command } ?? root
   }
 
-  /// The word most like `word`, if it is like it.
-  private func nearest(to word: String, of words: [String]) -> String? {
-    let measured = words.map { (word: $0, distance: spellingDistance($0, word)) }
-    guard let best = measured.min(by: { $0.distance < $1.distance }),
-      best.distance <= max(1, word.drop { $0 == "-" }.count / 3)
-    else { return nil }
-    return best.word
+  private func isNegative(_ text: String) -> Bool {
+    text.hasPrefix("-") && Double(text) != nil
   }
 }

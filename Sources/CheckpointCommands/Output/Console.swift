@@ -34,7 +34,8 @@ final class Console: Sendable {
   static let standard = Console(
     isInteractive: Descriptor.standardError.isTerminal,
     isTerminal: Descriptor.standardOutput.isTerminal,
-    hasColor: Descriptor.standardOutput.isTerminal && !hasEnvironment("NO_COLOR"),
+    hasColor: Descriptor.standardOutput.isTerminal && !hasEnvironment("NO_COLOR")
+      && environment("TERM") != "dumb",
     output: { (text) throws(FileError) in
       try write(text, to: .standardOutput, called: "standard output")
     },

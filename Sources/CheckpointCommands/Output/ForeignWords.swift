@@ -21,6 +21,19 @@ enum ForeignWords {
     "--train-file": "--data", "--top-n": "--top-k", "--silent": "--quiet",
   ]
 
+  /// Options that no command has, and what to do instead.
+  static let everywhere: [String: String] = {
+    let device = "ckpt computes on the CPU; `ckpt export --to transformers` makes what runs on GPUs"
+    return [
+      "--device": device, "--gpu": device, "--gpus": device, "--cuda": device,
+      "--n-gpu-layers": device,
+      "--model": "the model is the first argument, without an option",
+      "--model-path": "the model is the first argument, without an option",
+      "--model-name-or-path": "the model is the first argument, without an option",
+      "--num-fewshot": "`ckpt eval --shots N` puts solved examples before each question",
+    ]
+  }()
+
   /// Options of trainers, and what says the same to `ckpt train`.
   static let training: [String: String] = {
     var answers = [
@@ -36,12 +49,17 @@ enum ForeignWords {
       "--gradient-checkpointing":
         "write --memory-budget BYTES: what does not fit is recomputed",
       "--max-grad-norm": "write --set optimizer.clip=NUMBER",
+      "--weight-decay":
+        "write --set optimizer.muon.weight_decay=NUMBER, or optimizer.adam.weight_decay",
     ]
     for (words, option) in [
       ("--lr --peak-lr --max-lr --learning-rate-peak", "--learning-rate"),
       ("--bs --global-batch-size --train-batch-size", "--batch-size"),
       ("--micro-bs --mbs", "--micro-batch-size"),
-      ("--max-steps --num-train-steps --train-steps --iters --num-iterations", "--steps"),
+      (
+        "--max-steps --num-train-steps --train-steps --iters --max-iters --num-iterations",
+        "--steps"
+      ),
       (
         "--seq-len --seq-length --block-size --context-length --max-length --max-seq-length "
           + "--max-seq-len --ctx-size", "--sequence-length"
@@ -59,6 +77,9 @@ enum ForeignWords {
       for word in words.split(separator: " ") {
         answers[String(word)] = "here that is \(option)"
       }
+    }
+    for word in ["--grad-clip", "--clip-grad", "--clip"] {
+      answers[word] = answers["--max-grad-norm"]
     }
     for word in ["--num-train-epochs", "--num-epochs", "--epoch"] {
       answers[word] = answers["--epochs"]

@@ -14,12 +14,16 @@ protocol ArchiveDirection {
 struct ArchiveReport<Direction: ArchiveDirection>: Report {
   static var command: String { Direction.command }
 
-  var next: String? { NextCommand.verify(output) }
+  var next: String? {
+    isCompressed ? NextCommand.unpack(output) : NextCommand.verify(output)
+  }
 
   var output: String
   var byteCount: Int
   var fileCount: Int
   var root: Digest
+  /// Whether other commands do not read the output before it is unpacked.
+  var isCompressed = false
 
   var json: JSONObject {
     [

@@ -31,7 +31,7 @@ struct Pack: Verb {
     }
     return ArchiveReport(
       output: outputPath, byteCount: size, fileCount: opened.files.count,
-      root: opened.manifest.root)
+      root: opened.manifest.root, isCompressed: compress != nil)
   }
 }
 

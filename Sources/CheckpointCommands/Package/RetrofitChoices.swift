@@ -105,7 +105,9 @@ struct RetrofitChoices: ParsableArguments {
       guard try pathKind(adapter) != nil else {
         throw UsageError(
           "\"\(adapter)\" is neither a start of the adapter nor a file",
-          hint: "starts: " + AdapterChoice.starts.joined(separator: ", "))
+          hint: nearestSpelling(to: adapter, among: AdapterChoice.starts).map {
+            "did you mean \($0)?"
+          } ?? "starts: " + AdapterChoice.starts.joined(separator: ", "))
       }
       return try AdapterChoice(file: adapter, hidden: hidden)
     }

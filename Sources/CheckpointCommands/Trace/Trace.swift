@@ -18,8 +18,8 @@ struct Trace: Verb {
       [L + 1, B, S, hidden], latent [B, S, hidden], loss [1] and grad.NAME, all float32.
 
       Example:
-        ckpt trace smollm2-r --inputs in.safetensors -o out.safetensors --recurrence 4
-        ckpt trace smollm2-r --inputs in.safetensors -o g.safetensors --recurrence 3,2 --save gradients
+        ckpt trace smollm2-r --inputs in.safetensors -o out.safetensors
+        ckpt trace smollm2-r --inputs in.safetensors -o g.safetensors --save gradients
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String

@@ -20,8 +20,8 @@ struct Train: Verb {
       mpirun -n N ckpt train ….
 
       Example:
-        ckpt train smollm2-r --data corpus.jsonl -o run --steps 300 --sequence-length 256
-        ckpt train smollm2-r --data a.jsonl:0.7 b.txt:0.3 -o run --preset healing --print-recipe
+        ckpt train smollm2-r --data corpus.jsonl -o run --steps 300
+        ckpt train smollm2-r --data a.jsonl:0.7 b.txt:0.3 -o run --preset healing
       """)
 
   @Argument(help: "Package, or source model.", completion: .file()) var model: String
@@ -38,7 +38,8 @@ struct Train: Verb {
       training, and shown beside the run's.
       """, completion: .file())
   var source: String?
-  @Option(help: "Compute threads; one per processor by default.") var threads: Int?
+  @Option(name: [.short, .long], help: "Compute threads; one per processor by default.")
+  var threads: Int?
   @OptionGroup var cache: TokenCacheOptions
   @OptionGroup var saving: SaveChoices
   @Flag(help: "Go on with the run in the output folder.") var resume = false

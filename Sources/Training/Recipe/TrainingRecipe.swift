@@ -39,7 +39,7 @@ package enum TrainingRecipe {
   ) throws(TrainingError) {
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch {
-      throw TrainingError(.badYAML("\(error)"), path)
+      throw TrainingError(.badYAML(reason(error)), path)
     }
     guard let root, root.scalar?.string != "" else { return }
     var pending = [(name: "", node: root)]
@@ -64,6 +64,16 @@ package enum TrainingRecipe {
       } catch {
         throw TrainingError(error.problem, path, line: node.mark?.line)
       }
+    }
+  }
+
+  /// One line of what the YAML parser says.
+  private static func reason(_ error: any Error) -> String {
+    switch error as? YamlError {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      "line \(mark.line), column \(mark.column): \(problem)"
+    default: "\(error)".split(whereSeparator: \.isNewline).first.map(String.init) ?? "no YAML"
     }
   }
 
@@ -176,6 +186,8 @@ package enum TrainingRecipe {
       return path.contains("adam") ? meant.replacing(".muon.", with: ".adam.") : meant
     }
     let known = RecipeKey.all.map(\.path)
+    // A value where there are settings below.
+    if let first = known.first(where: { $0.hasPrefix(path + ".") }) { return first }
     let scored = known.map { key in
       // A key given without its mapping counts as near.
       let last = key.split(separator: ".").last.map(String.init) ?? key

@@ -54,8 +54,10 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .stopped: .interrupted
     case .runExists, .finished: .outputExists
     case .nothingToResume: .inputOutput
-    case .otherSetting, .otherModel, .badSetting, .unknownPreset, .unevenShares, .flops: .usage
-    case .brokenState, .brokenMetrics, .unknownKey, .badYAML: .malformed
+    case .otherSetting, .otherModel, .unknownPreset, .unevenShares, .flops: .usage
+    // Of the command line, or of a recipe's file.
+    case .badSetting, .unknownKey: path == nil ? .usage : .malformed
+    case .brokenState, .brokenMetrics, .badYAML: .malformed
     case .diverged, .weightsNotFinite, .otherWeights: .checkFailed
     case .nothingLearned: .malformed
     case .notTrainable: .unsupported
@@ -139,6 +141,9 @@ package struct TrainingError: DiagnosedError, Equatable {
     case .otherSetting: "leave the setting out, or start a new run"
     case .unknownPreset("two-phase", _):
       "that is two runs: --preset healing, then --preset task on the package of the first"
+    case .unknownPreset(let name, let known):
+      nearestSpelling(to: name, among: known).map { "did you mean \"\($0)\"?" }
+    case .badSetting(let key, let value, _): Self.valueHint(key, value)
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \"\($0)\"?" }
     case .unevenShares(let ranks, let batch, let micro):
       Self.shareHint(ranks: ranks, batch: batch, micro: micro)
@@ -156,6 +161,14 @@ package struct TrainingError: DiagnosedError, Equatable {
         : "the loss counts completions and the assistant's answers: give records that have some"
     default: nil
     }
+  }
+
+  private static func valueHint(_ key: String, _ value: String) -> String? {
+    if let number = Double(value), let whole = Int(exactly: number), "\(whole)" != value {
+      return "write \(whole)"
+    }
+    let values = RecipeKey.find(key)?.values ?? []
+    return nearestSpelling(to: value, among: values).map { "did you mean \($0)?" }
   }
 
   private static func shareHint(ranks: Int, batch: Int, micro: Int) -> String {

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from train_errors import MALFORMED, UNSUPPORTED, RecipeError
+from train_errors import MALFORMED, UNSUPPORTED, USAGE, RecipeError
 from train_schedule import Curriculum, LearningRateSchedule, RecurrenceSampler
 from train_settings import LISTS, SETTINGS
 
@@ -32,7 +32,7 @@ class Recipe:
         if path not in SETTINGS:
             near = difflib.get_close_matches(path, SETTINGS, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise RecipeError(f'there is no setting "{path}"{hint}', "recipe.unknown_key", MALFORMED)
+            raise RecipeError(f'there is no setting "{path}"{hint}', "recipe.unknown_key", USAGE)
         if path in LISTS and isinstance(text, str):
             text = [item for item in text.split(",") if item]
         value = SETTINGS[path].parse(text)
@@ -64,7 +64,7 @@ class Recipe:
                 self.set(path, [item.value for item in node.value] if is_list else node.value)
             except RecipeError as error:
                 raise RecipeError(f"{file}:{node.start_mark.line + 1}: {error}", error.code,
-                                  error.exit_code) from error
+                                  MALFORMED) from error
 
     def refuse_what_only_ckpt_does(self) -> None:
         """Of the settings of `ckpt train`, those that this script does not have."""
