@@ -26,7 +26,7 @@ def verdict(value: dict, better: int, table: Table, *arms: str) -> str:
         return "supported"
     if max(better * value["low"], better * value["high"]) < 0:
         return "contradicted"
-    return "undecided, as the interval includes no difference"
+    return "undecided, since the interval includes zero"
 
 
 def rows(head: list[str], body: list[list[str]]) -> str:
@@ -88,9 +88,9 @@ def claims(table: Table) -> str:
         right, lost = table.against("curriculum", "fixed", "exact"), table.against("curriculum", "fixed", "nats")
         saved = 1 - mean_tokens(table, "fixed") / mean_tokens(table, "curriculum")
         parts.append(
-            "**(b) A curriculum of recurrences keeps the quality for less compute.** At equal FLOPs the curriculum saw "
-            f"{PERCENT * saved:.0f} % more of its tokens than the fixed mean did; curriculum less fixed: {percent(right, True)} points "
-            f"of right answers, {nats(lost, True)} nats. That the curriculum is the better one is {verdict(lost, -1, table, *arms)}, by loss."
+            "**(b) A curriculum of recurrences keeps the quality for less compute.** At equal FLOPs the fixed mean "
+            f"saw {PERCENT * saved:.0f} % fewer tokens than the curriculum; curriculum less fixed: {percent(right, True)} points of right "
+            f"answers, {nats(lost, True)} nats. By loss, the claim that the curriculum is better is {verdict(lost, -1, table, *arms)}."
         )
     if "curriculum" in table.runs:
         arm, depths = "curriculum", table.depths("curriculum")
@@ -121,8 +121,8 @@ def unfinished(table: Table) -> str:
     done, planned = runs(results["ablations"], scale["ablation_seeds"])
     if done < planned:
         return (
-            f"**The ablations are not finished: {done} of {planned} runs are done.** Their table is no result until "
-            "they are; everything else is.\n\n"
+            f"**The ablations are not finished: {done} of {planned} runs are done.** Until all are, "
+            "their table is not a result; everything else on this page is.\n\n"
         )
     return ""
 
@@ -161,8 +161,8 @@ English sentences, arithmetic, and questions of up to four steps: {base_tokens:.
     {examples}
 
 Each arm chose its peak learning rate among {rates} by the same rule: the lowest loss on the answers of separate questions, with
-a seed that is not used again. Measured are {count} test questions that no arm was trained on, of up to {tested_steps} steps. An
-answer is right when greedy decoding says exactly it.
+a seed that is not used again. Measured are {count} test questions that no arm was trained on, of up to {tested_steps} steps. A
+question is answered right when greedy decoding produces exactly its answer.
 
 ## What came out
 

@@ -24,7 +24,7 @@ struct Tokenize: Verb {
   @Flag(help: "Read ids, separated by white space or commas, and print their text.")
   var decode = false
 
-  @Flag(help: "Add the special tokens that stand around a text, such as BOS.")
+  @Flag(help: "Add the special tokens that surround a text, such as BOS.")
   var special = false
 
   @OptionGroup var output: OutputOptions

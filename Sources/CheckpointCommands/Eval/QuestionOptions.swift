@@ -17,7 +17,7 @@ struct QuestionOptions: ParsableArguments {
 
   @Option(
     help:
-      "File of the examples; by default the first records of the data, which are not asked then.",
+      "File of the examples; by default the first records of the data, which are then not asked.",
     completion: .file())
   var shotsFrom: String?
 

@@ -76,8 +76,8 @@ struct Generate: Verb {
   @Option(
     help: ArgumentHelp(
       """
-      Keep the keys and values of so many recurrences: each takes the place of the one that came so \
-      many before it. A smaller cache, but different numbers.
+      Keep keys and values of only this many recurrences; each overwrites those of the one that many \
+      passes earlier. A smaller cache, but different numbers.
       """, valueName: "recurrences"))
   var cacheWindow: Int?
 

@@ -25,9 +25,9 @@ struct Layers: Verb {
       to the paper's 4, 8 and 4 of 22 layers.
 
       With --loops, every block of layers is tried as a core as well: looped on the weights as they \
-      are, each pass damped, no layer dropped, and ranked by the loss of what is learned of the text \
-      (of answers alone where the records have prompts). --heal retrofits and trains the best of \
-      them, each for the same FLOPs, and ranks them anew.
+      are, each pass damped, no layer dropped, and ranked by the loss on the tokens that training \
+      would learn (answers alone where the records have prompts). --heal retrofits and trains the \
+      best of them, each for the same FLOPs, and ranks them anew.
 
       Example:
         ckpt layers TinyLlama-1.1B --data calibration.txt --prelude 4 --core 8 --coda 4

@@ -28,8 +28,8 @@ struct Train: Verb {
   @OptionGroup var choices: TrainChoices
   @Option(
     help: """
-      FLOPs that the run may cost, such as 1e15, everything counted; it does as many steps as that pays \
-      for.
+      FLOPs that the run may cost, such as 1e15, everything counted; it runs as many steps as the \
+      budget allows.
       """)
   var flops: Double?
   @Option(

@@ -21,7 +21,7 @@ struct Verify: Verb {
       hidden states and logits at r = 1 against the source restricted to the selected layers, bit for \
       bit; the package's graph against the formulas in float64; decoding with the cache against a \
       single pass; and the state for r = 1 to 64. Without --source, the numbers are compared with the \
-      package's own layers in a straight line. A folder without a manifest, such as one saved by \
+      package's own layers, run one after another. A folder without a manifest, such as one saved by \
       transformers, gets the checks that need none.
 
       --stability also follows the state on a text up to r = 64: its steps, its spectral radius (the \
