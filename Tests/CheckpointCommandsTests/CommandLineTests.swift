@@ -60,7 +60,7 @@ struct CommandLineTests {
       ("train m -o r --recurrence [1,2]", "--recurrence: recurrences in every micro-batch"),
       ("train m -o r --recurrence [4]", "write 4"),
       ("generate m --prompt x --exit kl", "--exit: "),
-      ("generate m --prompt -5+3=", "is written --prompt=-5+3='"),
+      ("generate m --prompt -5+3=", "is written --prompt='-5+3='"),
     ])
   func meant(line: String, hint: String) {
     let done = run(line)

@@ -234,6 +234,10 @@ struct TrainTests {
     #expect(adapter.code == 4)
   }
 
+  private func recipe(_ text: String) throws -> String {
+    try folder.write(Array(text.utf8), to: "\(text.utf8.count).yaml")
+  }
+
   @Test("says what is wrong before it touches the run folder")
   func rejects() throws {
     let package = try package()
@@ -243,7 +247,12 @@ struct TrainTests {
       (["--data", folder.file("none.txt")], 5, "cannot open"),
       ([], 64, "--data"),
       (["--data", text, "--steps", "0"], 64, "whole number from 1"),
-      (["--data", text, "--set", "optimizer.clup=1"], 3, "optimizer.clip"),
+      (["--data", text, "--set", "optimizer.clup=1"], 64, "optimizer.clip"),
+      (["--data", text, "--set", "optimizer.kind=muno"], 64, "did you mean muon?"),
+      (["--data", text, "--set", "steps=1e3"], 64, "write 1000"),
+      (["--data", text, "--recipe", try recipe("steps: 0")], 3, "line 1: steps is 0"),
+      (["--data", text, "--recipe", try recipe("steps: 1\noptimizer: muon")], 3, "optimizer.kind"),
+      (["--data", text, "--recipe", try recipe("steps: [3")], 3, "not a recipe: line "),
       (["--data", text, "--sequence-length", "999999"], 64, "context"),
       (["--data", text + ":zero"], 64, "positive weight"),
       (["--data", text, "--resume"], 5, "no run"),

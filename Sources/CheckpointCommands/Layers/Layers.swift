@@ -30,7 +30,7 @@ struct Layers: Verb {
       best of them, each for the same FLOPs, and ranks them anew.
 
       Example:
-        ckpt layers TinyLlama-1.1B --data calibration.txt --prelude 4 --core 8 --coda 4
+        ckpt layers TinyLlama-1.1B --data text.txt --prelude 4 --core 8 --coda 4
         ckpt layers TinyLlama-1.1B --data questions.jsonl --loops --recurrence 4
       """)
 
