@@ -121,6 +121,47 @@ struct TrainModeTests {
     #expect(shallow.allSatisfy { $0["supervision"]?.double == 0 })
   }
 
+  @Test("a depth for each sequence is what micro-batches of one sequence draw")
+  func perSequence() throws {
+    // A random start depends on which sequences run together.
+    let package = folder.file("zero")
+    let made = try outcome(
+      Retrofit.self,
+      [
+        Fixtures.path("tiny-arithmetic"), "--prelude", "1", "--core", "2", "--coda", "1",
+        "--state", "zero", "-o", package,
+      ])
+    #expect(made.code == 0, "\(made.notes)")
+    func steps(_ name: String, _ more: [String]) throws -> [JSONValue] {
+      let done = try train(
+        package,
+        ["--batch-size", "8", "--mean-recurrence", "3", "--set", "recurrence.mean.shape=constant"]
+          + ["--optimizer", "adamw", "--learning-rate", "1e-5"] + more, to: name)
+      #expect(done.code == 0, "\(done.notes)")
+      let lines = try String(contentsOfFile: folder.file(name + "/metrics.jsonl"), encoding: .utf8)
+      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+    }
+    let own = ["--set", "recurrence.per_sequence=true"]
+    let one = try steps("one", ["--steps", "4", "--micro-batch-size", "1"])
+    let shared = try steps("shared", ["--steps", "4", "--micro-batch-size", "8"])
+    #expect(one.map { $0["recurrence"] } != shared.map { $0["recurrence"] })
+    for (name, size, flops) in [
+      ("four", "4", nil), ("eight", "8", one.last?["flops_full"]?.double),
+    ] {
+      // So many FLOPs pay for as many steps.
+      let length = flops.map { ["--flops", "\($0 * 1.000001)"] } ?? ["--steps", "4"]
+      let found = try steps(name, own + length + ["--micro-batch-size", size])
+      #expect(found.count == 4)
+      for (a, b) in zip(found, one) {
+        for key in ["recurrence", "backprop_depth"] { #expect(a[key] == b[key]) }
+        for (key, limit) in [("loss", 1e-6), ("grad_norm", 1e-5), ("flops_full", 1e-9)] {
+          let (value, wanted) = (a[key]?.double ?? .nan, b[key]?.double ?? .nan)
+          #expect(abs(value - wanted) <= limit * wanted, "\(name), \(key)")
+        }
+      }
+    }
+  }
+
   @Test(
     "the package holds W + alpha / rank · B · A of the factors", arguments: ["raven", "native"])
   func lowRank(dialect: String) throws {

@@ -82,6 +82,7 @@ struct RecipeKey: Sendable {
   private static let recurrence: [RecipeKey] =
     [
       whole("recurrence.fixed", \.recurrence.fixed, 0..., most: mostRecurrences),
+      flag("recurrence.per_sequence", \.recurrence.isPerSequence),
       real("recurrence.settling", \.recurrence.settling, 0...),
       whole(
         "recurrence.supervision.depths", \.recurrence.supervision.depths, 0...,

@@ -222,7 +222,6 @@ package final class Trainer {
         settings.recurrence.backpropDepth.value(at: progress.step, of: settings.steps)
       ) : (1, 1)
     let batches = try nextMicroBatches()
-    let count = batches.count
     let (loss, exchangeTime) = try accumulate(batches)
     let norm = optimizer.norm(of: job.model.gradients)
     let rate = settings.schedule.factor(at: progress.step, of: settings.steps)
@@ -240,8 +239,7 @@ package final class Trainer {
     var record = StepRecord(
       step: progress.step, tokens: progress.tokens, loss: loss.crossEntropy,
       divergence: loss.divergence, meanRecurrence: mean,
-      recurrence: Double(batches.reduce(0) { $0 + $1.draw.total }) / Double(count),
-      backpropDepth: Double(batches.reduce(0) { $0 + $1.draw.withGradient }) / Double(count),
+      recurrence: batches.mean(\.total), backpropDepth: batches.mean(\.withGradient),
       learningRate: settings.optimizer.mainLearningRate * rate, gradientNorm: norm,
       tokensPerSecond: Double(tokens) / max(seconds, 1e-9), flops: progress.flops,
       fullFLOPs: progress.fullFLOPs, seconds: progress.seconds, memory: peakMemory)
@@ -251,14 +249,21 @@ package final class Trainer {
     return record
   }
 
-  private struct MicroBatch {
-    var tokens: TokenBatch
-    /// Labels that count in the loss.
-    var labelCount: Int
-    var draw: RecurrenceDraw
+  fileprivate struct MicroBatch {
+    /// Sequences that make as many passes, which run together: all, unless each draws.
+    struct Part {
+      var tokens: TokenBatch
+      /// Labels that count in the loss.
+      var labelCount: Int
+      var draw: RecurrenceDraw
+    }
+
+    var parts: [Part] = []
     var stateSeed: UInt64
     /// FLOPs.
-    var cost: Double
+    var cost = 0.0
+
+    var labelCount: Int { parts.reduce(0) { $0 + $1.labelCount } }
   }
 
   /// Reads and draws the step's micro-batches. Every rank does so for all of them, so that cursor
@@ -269,16 +274,25 @@ package final class Trainer {
     return try (0..<settings.batchSize / size).map { _ in
       let rows = try (0..<size).map { _ in try job.data.next(&progress.cursor) }
       let number = progress.microBatches
-      let draw = settings.draw(
+      var batch = MicroBatch(stateSeed: seeds[UInt64(number)])
+      var rowsBefore = 0
+      for drawn in settings.draws(
         number, step: progress.step, isRecurrent: job.model.isRecurrent)
-      let cost = job.ledger.full(
-        tokens: size * settings.sequenceLength, sequenceLength: settings.sequenceLength, draw)
+      {
+        // Each sequence has a start state of its own, whichever it runs with.
+        let tokens = TokenBatch(
+          drawn.sequences.map { rows[$0] }, firstRow: rowsBefore,
+          attention: settings.data.attention)
+        rowsBefore += drawn.sequences.count
+        batch.cost += job.ledger.full(
+          tokens: drawn.sequences.count * settings.sequenceLength,
+          sequenceLength: settings.sequenceLength, drawn.draw)
+        batch.parts.append(
+          .init(tokens: tokens, labelCount: tokens.targetCount, draw: drawn.draw))
+      }
       progress.microBatches += 1
-      progress.fullFLOPs += cost
-      let tokens = TokenBatch(rows, attention: settings.data.attention)
-      return MicroBatch(
-        tokens: tokens, labelCount: tokens.targetCount, draw: draw,
-        stateSeed: seeds[UInt64(number)], cost: cost)
+      progress.fullFLOPs += batch.cost
+      return batch
     }
   }
 
@@ -301,12 +315,8 @@ package final class Trainer {
     var losses = [MicroBatchLoss](repeating: MicroBatchLoss(0), count: batches.count)
     defer { job.model.observeStages(nil) }
     for index in own {
-      if index == own.last { job.model.observeStages(buckets.complete) }
-      let batch = batches[index]
-      if batch.labelCount == 0 { continue }
-      losses[index] = try job.model.accumulate(
-        batch.tokens, batch.draw, stateSeed: batch.stateSeed,
-        scale: Double(batch.labelCount) / Double(labelCount))
+      losses[index] = try accumulate(
+        batches[index], of: labelCount, completes: index == own.last)
     }
     let start = clock.now
     try buckets.finish()
@@ -314,6 +324,26 @@ package final class Trainer {
     let time = ExchangeTime(
       waited: (clock.now - start) / .seconds(1), active: exchange.activeSeconds - active)
     return (loss, time)
+  }
+
+  /// Adds up the gradients of one micro-batch.
+  ///
+  /// - Parameters:
+  ///   - labelCount: Of the step.
+  ///   - completes: Whether this rank has no other to do after it.
+  private func accumulate(
+    _ batch: MicroBatch, of labelCount: Int, completes: Bool
+  ) throws -> MicroBatchLoss {
+    let parts = batch.parts.filter { $0.labelCount > 0 }
+    var sum = MicroBatchLoss(0)
+    for (number, part) in parts.enumerated() {
+      if completes, number == parts.count - 1 { job.model.observeStages(buckets.complete) }
+      let loss = try job.model.accumulate(
+        part.tokens, part.draw, stateSeed: batch.stateSeed,
+        scale: Double(part.labelCount) / Double(labelCount))
+      sum.add(loss, share: Double(part.labelCount) / Double(batch.labelCount))
+    }
+    return sum
   }
 
   /// The mean over all labels, of micro-batches of which each rank knows its own; the others are 0
@@ -389,5 +419,14 @@ package final class Trainer {
     progress.bestLoss = record.meanLoss
     progress.bestStep = progress.step
     return true
+  }
+}
+
+extension [Trainer.MicroBatch] {
+  /// The mean over all sequences of some number of passes.
+  fileprivate func mean(_ passes: KeyPath<RecurrenceDraw, Int>) -> Double {
+    let parts = flatMap(\.parts)
+    let sum = parts.reduce(0) { $0 + $1.draw[keyPath: passes] * $1.tokens.rows }
+    return Double(sum) / Double(parts.reduce(0) { $0 + $1.tokens.rows })
   }
 }

@@ -59,6 +59,15 @@ package struct MicroBatchLoss: Equatable, Sendable {
     self.settling = settling
     self.supervision = supervision
   }
+
+  /// Adds the means over some of the labels, `share` of all.
+  mutating func add(_ other: MicroBatchLoss, share: Double) {
+    crossEntropy += share * other.crossEntropy
+    func sum(_ a: Double?, _ b: Double?) -> Double? { b.map { (a ?? 0) + share * $0 } ?? a }
+    divergence = sum(divergence, other.divergence)
+    settling = sum(settling, other.settling)
+    supervision = sum(supervision, other.supervision)
+  }
 }
 
 extension TrainingModel {

@@ -1,9 +1,25 @@
 extension TrainingSettings {
-  /// Passes through the core in micro-batch `number` of the run, at `step`.
-  func draw(_ number: Int, step: Int, isRecurrent: Bool) -> RecurrenceDraw {
-    isRecurrent
-      ? sampler.draw(microBatch: number, step: step, of: steps)
-      : RecurrenceDraw(withoutGradient: 0, withGradient: 1)
+  /// Sequences of a micro-batch that make as many passes through the core.
+  struct DrawnSequences {
+    var draw: RecurrenceDraw
+    /// Indices in the micro-batch, ascending.
+    var sequences: [Int]
+  }
+
+  /// What micro-batch `number` of the run draws at `step`: one number for all of it or, if each
+  /// sequence draws, what micro-batches of one sequence would, those that agree together.
+  func draws(_ number: Int, step: Int, isRecurrent: Bool) -> [DrawnSequences] {
+    let all = Array(0..<effectiveMicroBatchSize)
+    guard isRecurrent else {
+      return [.init(draw: RecurrenceDraw(withoutGradient: 0, withGradient: 1), sequences: all)]
+    }
+    func draw(_ number: Int) -> RecurrenceDraw {
+      sampler.draw(microBatch: number, step: step, of: steps)
+    }
+    guard recurrence.isPerSequence else { return [.init(draw: draw(number), sequences: all)] }
+    return Dictionary(grouping: all) { draw(number * all.count + $0) }
+      .map { DrawnSequences(draw: $0, sequences: $1) }
+      .sorted { $0.sequences[0] < $1.sequences[0] }
   }
 
   /// Most steps that a number of FLOPs is turned into: each is drawn.
@@ -37,21 +53,20 @@ extension TrainingSettings {
   private func cost(_ count: Int, _ ledger: FLOPLedger, _ isRecurrent: Bool) -> Double {
     var run = self
     run.steps = count
-    let size = effectiveMicroBatchSize
-    let batches = batchSize / size
-    func cost(_ draw: RecurrenceDraw) -> Double {
-      ledger.full(tokens: size * sequenceLength, sequenceLength: sequenceLength, draw)
+    let batches = batchSize / effectiveMicroBatchSize
+    func cost(_ number: Int, step: Int) -> Double {
+      run.draws(number, step: step, isRecurrent: isRecurrent).reduce(0) { sum, part in
+        sum
+          + ledger.full(
+            tokens: part.sequences.count * sequenceLength, sequenceLength: sequenceLength, part.draw
+          )
+      }
     }
     let beside = Double(count) * ledger.perStep
-    guard isRecurrent else {
-      let draw = run.draw(0, step: 0, isRecurrent: false)
-      return beside + Double(count * batches) * cost(draw)
-    }
+    if !isRecurrent { return beside + Double(count * batches) * cost(0, step: 0) }
     var sum = beside
     for step in 0..<count {
-      for batch in 0..<batches {
-        sum += cost(run.draw(step * batches + batch, step: step, isRecurrent: true))
-      }
+      for batch in 0..<batches { sum += cost(step * batches + batch, step: step) }
     }
     return sum
   }

@@ -72,6 +72,8 @@ package struct TrainingSettings: Equatable, Sendable {
   package struct Recurrence: Equatable, Sendable {
     /// r in every micro-batch; 0 draws it.
     package var fixed = 0
+    /// Whether each sequence of a micro-batch draws its own r.
+    package var isPerSequence = false
     /// Weight of a penalty on the last pass's step; 0 for none.
     package var settling = 0.0
     /// Losses of shallower states.

@@ -1,8 +1,8 @@
 import Platform
 import Tensors
 
-/// How often the core runs in one micro-batch: `n` passes without gradient, then `k` with.
-package struct RecurrenceDraw: Equatable, Sendable {
+/// How often the core runs in one micro-batch, or for one sequence: `n` passes without gradient, then `k` with.
+package struct RecurrenceDraw: Hashable, Sendable {
   package var withoutGradient: Int
   package var withGradient: Int
 
@@ -48,7 +48,8 @@ package struct RecurrenceSampler: Equatable, Sendable {
     fixed ?? mean.value(at: step, of: total)
   }
 
-  /// The draw for micro-batch `microBatch`, counted over the whole run, at `step` of `total`.
+  /// The draw for micro-batch `microBatch`, counted over the whole run, at `step` of `total`; where
+  /// sequences draw, for that sequence.
   package func draw(microBatch: Int, step: Int, of total: Int) -> RecurrenceDraw {
     let depth = backpropDepth.value(at: step, of: total)
     if let fixed { return RecurrenceDraw(total: fixed, depth: depth) }

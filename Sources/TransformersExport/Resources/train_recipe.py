@@ -72,6 +72,10 @@ class Recipe:
             if self[path] > 0:
                 raise RecipeError(f"{path} is set, which ckpt train does and this script does not; "
                                   "set it to 0", "train.not_here", UNSUPPORTED)
+        if self["recurrence.per_sequence"]:
+            raise RecipeError("recurrence.per_sequence is set, which ckpt train does and this script "
+                              "does not; set it to false, and micro_batch_size to 1 to draw for each "
+                              "sequence", "train.not_here", UNSUPPORTED)
         if self["evaluation.questions"]:
             raise RecipeError("evaluation.questions is set, which ckpt train does and this script does "
                               "not; leave it empty, and ask with ckpt eval --task answers",

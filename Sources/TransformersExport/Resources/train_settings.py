@@ -120,6 +120,7 @@ SETTINGS = {setting.path: setting for setting in [
     _real("distillation.temperature", 2.0, least=0.01),
     _real("distillation.mix", 0.5, 1),
     _whole("recurrence.fixed", 0, most=PASSES),
+    _flag("recurrence.per_sequence", False),
     _real("recurrence.settling", 0.0),
     _whole("recurrence.supervision.depths", 0, most=PASSES),
     _real("recurrence.supervision.weight", 1.0),

@@ -57,6 +57,7 @@ def test_a_recipe_is_obeyed_or_refused_by_name(trainers, script):
         "memory_budget=16GiB": "--memory recurrence",
         "recurrence.settling=0.1": "recurrence.settling is set.*set it to 0",
         "recurrence.supervision.depths=2": "recurrence.supervision.depths is set.*set it to 0",
+        "recurrence.per_sequence=true": "micro_batch_size to 1",
         "evaluation.questions=sums.jsonl": "leave it empty",
     }
     for setting, words in refused.items():
