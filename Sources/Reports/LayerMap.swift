@@ -23,8 +23,9 @@ extension PackageSummary {
   /// How the prelude's output comes to the core.
   private func entry(_ kind: Injection.Kind) -> String {
     kind.readsPrelude
-      ? "Each pass of the core starts from its state and the prelude's output (\(kind.rawValue))."
-      : "The core's state starts as the prelude's output (\(kind.rawValue))."
+      ? "Each pass of the core starts from the state, which the pass before it gave, and the prelude's output "
+        + "(\(kind.rawValue) injection)."
+      : "The core's state starts as the prelude's output (\(kind.rawValue) injection)."
   }
 
   private func part(_ name: String, _ note: String, _ layers: [Int]) -> Markup {

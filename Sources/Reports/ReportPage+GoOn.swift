@@ -11,7 +11,11 @@ extension ReportPage {
     if let trained {
       commands.append(("check it", NextCommand.verify(trained.package)))
       commands += use(trained.package, recurrence: trained.recurrence)
-      commands.append(("train it longer", NextCommand.extend(trained.run)))
+      commands.append(
+        (
+          "train on, to N steps in all, from the model that the run began with",
+          NextCommand.extend(trained.run)
+        ))
     }
     if let package, package.path != trained?.package { commands += steps(with: package) }
     if runs.count > 1 {

@@ -105,10 +105,10 @@ extension PackageSummary {
     let told = verification.checks.filter { $0.verdict != .passed }
     let items = told.map { "<li>\($0.name): \($0.detail)</li>" as Markup }.joined()
     let list: Markup = told.isEmpty ? "" : "<ul>\(items)</ul>"
-    let rest: Markup = missing > 0 ? "; \(missing) could not be made" : ""
-    let count = counted(asked.count, "check")
+    let rest: Markup = missing > 0 ? "; the other \(missing) could not be made" : ""
+    let count = counted(verification.checks.count, "check")
     return failed.isEmpty
-      ? "<b class=\"good\">passed</b>: all of \(count)\(rest)\(list)"
+      ? "<b class=\"good\">passed</b>: \(asked.count) of \(count)\(rest)\(list)"
       : "<b class=\"bad\">failed</b>: \(failed.count) of \(count)\(rest)\(list)"
   }
 

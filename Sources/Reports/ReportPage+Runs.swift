@@ -25,7 +25,7 @@ extension RunSummary {
     let place = recurrence.map { " at r = \($0)" } ?? ""
     let verb = final < first ? "fell" : final > first ? "rose" : "stayed"
     return text + """
-      . The loss on held-out rows\(place) \(verb) from \(fixed(first, 4)) to <b>\(fixed(final, 4))</b> \
+      . The loss on held-out rows\(place) \(verb) from \(fixed(first, 4)) before training to <b>\(fixed(final, 4))</b> \
       nats per token; lower is better.\(sourceSentence(final))\(depthSentence)
       """
   }
@@ -56,8 +56,8 @@ extension RunSummary {
       return " Of all r evaluated, \(list.first ?? "none") has the lowest loss."
     }
     return """
-       It is within \(fixed(Self.indifference, 2)) nats of the lowest at \
-      \(list.joined(separator: ", ")): \(first) is as good as more.
+       The held-out loss is within \(fixed(Self.indifference, 2)) nats of its lowest at \
+      \(list.joined(separator: ", ")), so there is little to gain beyond \(first).
       """
   }
 

@@ -65,7 +65,7 @@ struct ReportPageTests {
       ])
     let html = try page(path)
     expectSelfContained(html)
-    #expect(html.contains("at r = 4 fell from 6.0000 to <b>2.5000</b>"))
+    #expect(html.contains("at r = 4 fell from 6.0000 before training to <b>2.5000</b>"))
     #expect(html.contains("held out, r = 1") && html.contains("before training"))
     for title in [
       "Loss by step", "Learning rate", "Gradient norm", "Recurrences drawn", "Speed",
@@ -96,7 +96,8 @@ struct ReportPageTests {
     #expect(html.contains("(big, 12,345 parameters) has <b>2.2500</b> on the same rows"))
     #expect(html.contains("the trained one is 0.2500 worse, a perplexity of 12.2 against 9.5."))
     #expect(
-      html.contains("within 0.01 nats of the lowest at r = 2, r = 4: r = 2 is as good as more."))
+      html.contains(
+        "within 0.01 nats of its lowest at r = 2, r = 4, so there is little to gain beyond r = 2."))
     #expect(html.contains("<dt>the source</dt><dd><span class=\"verbatim\">four</span>"))
     #expect(html.contains("4,096 tokens, which were not trained on"))
     #expect(html.contains("<span class=\"verbatim\">3 &lt;b&gt;</span>"))
