@@ -1,6 +1,7 @@
 #!/bin/sh
 # usage: Scripts/fuzz.sh safetensors|torch|gguf|parquet|arrow|tokenizers|chat|config|package|training [seconds]
 # Runs libFuzzer on a reader, from its fixtures and from what earlier runs found. See Fuzz/README.md.
+# RUNS=N executes N inputs instead, whatever the time; LENGTH=BYTES (1000000) bounds them.
 # SANITIZE=address builds it with AddressSanitizer, which finds what a trap does not and takes more memory.
 set -eu
 cd "$(dirname "$0")/.."
@@ -51,6 +52,9 @@ esac
 # A backtrace of a crashed fuzzer can take longer than the run. Time is that of the clock: an input
 # that takes a second is reported, but only one that takes five fails, as a busy machine may stall.
 export SWIFT_BACKTRACE=enable=no
+extent=-max_total_time=$seconds
+[ -z "${RUNS:-}" ] || extent="-runs=$RUNS -len_control=0"
+# shellcheck disable=SC2086  # words
 "$built/release/Fuzz$module" "$found" "$seeds" ${more:+"$more"} \
-  -max_total_time="$seconds" -report_slow_units=1 -timeout=5 -malloc_limit_mb=64 \
-  -rss_limit_mb="$memory" -max_len=1000000 -artifact_prefix="$found-" -print_final_stats=1 -verbosity=1
+  $extent -report_slow_units=1 -timeout=5 -malloc_limit_mb=64 \
+  -rss_limit_mb="$memory" -max_len="${LENGTH:-1000000}" -artifact_prefix="$found-" -print_final_stats=1 -verbosity=1

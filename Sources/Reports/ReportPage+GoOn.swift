@@ -5,8 +5,17 @@ import Training
 import Verification
 
 extension ReportPage {
+  /// What to type first of all; nil when there is nothing.
+  package var next: String? { commands.first?.command }
+
   /// What to type next.
   var goOn: Markup {
+    if commands.isEmpty { return "" }
+    let rows = commands.map { (name: $0.what, value: Self.code($0.command)) }
+    return "<section><h2>What to do next</h2>\n\(Self.facts(rows))</section>\n"
+  }
+
+  private var commands: [Step] {
     var commands = unfinished
     if let trained {
       commands.append(("check it", NextCommand.verify(trained.package)))
@@ -21,9 +30,7 @@ extension ReportPage {
     if runs.count > 1 {
       commands.append(("compare the runs in a terminal", NextCommand.runs(runs.map(\.path))))
     }
-    if commands.isEmpty { return "" }
-    let rows = commands.map { (name: $0.what, value: Self.code($0.command)) }
-    return "<section><h2>What to do next</h2>\n\(Self.facts(rows))</section>\n"
+    return commands
   }
 
   private typealias Step = (what: String, command: String)

@@ -25,6 +25,7 @@ struct ReportTests {
     #expect(trained.code == 0, "\(trained.notes)")
     let done = try outcome(ReportCommand.self, [run, "-o", page])
     #expect(done.code == 0, "\(done.notes)")
+    #expect(done.notes.contains("next: ckpt verify \(run)/package"), "\(done.notes)")
     let html = try String(contentsOfFile: page, encoding: .utf8)
     #expect(html.contains("<b>run</b> trained for 2 steps"))
     #expect(html.contains("of which 8 were dropped"))

@@ -49,10 +49,12 @@ struct ReportCommand: Verb {
         try PackageSummary(path, progress: report)
       }
     }
-    let page = Array(ReportPage(runs: summaries, package: summary).html.utf8)
-    try staged.publish(page)
+    let page = ReportPage(runs: summaries, package: summary)
+    let bytes = Array(page.html.utf8)
+    try staged.publish(bytes)
     return PageReport(
-      output: outputPath, byteCount: page.count, runs: summaries, package: summary)
+      output: outputPath, byteCount: bytes.count, runs: summaries, package: summary, next: page.next
+    )
   }
 
   /// The package that the last of the runs wrote.
@@ -70,6 +72,7 @@ struct PageReport: Report {
   var byteCount: Int
   var runs: [RunSummary]
   var package: PackageSummary?
+  var next: String?
 
   var isOK: Bool { package?.integrity != .failed }
 
