@@ -69,7 +69,7 @@ def runs(shop: Workshop) -> Iterator[Callable[[], object]]:
         for arm in plan.ARMS:
             yield partial(shop.run, arm, seed, rates[arm.name], "test")
     for seed in shop.scale.ablation_seeds:
-        for arm in plan.ABLATIONS:
+        for arm in plan.ablations(shop.scale):
             # An optimizer has rates of its own; everything else has those of what it is compared with.
             if arm.optimizer != "muon":
                 for rate in shop.grid(arm):
@@ -93,7 +93,7 @@ def collect(shop: Workshop) -> dict:
         "plan": shop.plan(),
         "what": {arm.name: arm.what for arm in arms},
         "arms": [arm.name for arm in plan.ARMS],
-        "ablations": [arm.name for arm in plan.ABLATIONS],
+        "ablations": [arm.name for arm in plan.ablations(shop.scale)],
         "questions": shop.questions("test"),
         "base": {**shop.base_cost(), "parameters": shop.ckpt("inspect", shop.base())["parameters"]},
         "runs": of("test"),

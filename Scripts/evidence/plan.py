@@ -96,7 +96,7 @@ QUICK = Scale(
     arm_flops=1e12,
     grid_flops=1e12,
     seeds=[1, 2],
-    ablation_seeds=[],
+    ablation_seeds=[1],
     rates={"muon": [0.008], "adamw": [0.0015]},
     recurrences=[1, 4],
     tested_steps=[2, 6],
@@ -111,3 +111,8 @@ BASE_SEED = 1
 # Of everything that Muon does not update: embedding, norms, head.
 ADAM_RATE = 0.004
 GRID_SEED = 0
+
+
+def ablations(scale: Scale) -> list[Arm]:
+    """Those that are run: at the tiny scale one, so that the code which shows them is run too."""
+    return [arm for arm in ABLATIONS if scale.name == "full" or arm.name == "supervised"]

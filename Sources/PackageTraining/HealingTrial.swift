@@ -54,10 +54,8 @@ package struct HealingTrial {
       model: OpenedModel(own + "/package"), settings: settings, flops: flops, run: run,
       saving: TrainSession.Saving(type: .f32, factorsOnly: false), compute: compute, cache: cache,
       observer: observer, exchange: SingleProcess())
-    let lock = try run.create(force: false)
+    let lock = try run.begin(session.settings, force: false)
     defer { withExtendedLifetime(lock) {} }
-    try run.write(
-      ToolVersion.current.comment + TrainingRecipe.text(of: session.settings), to: run.recipe)
     _ = try session.train(resuming: false)
     return (run.package, session.settings.steps)
   }

@@ -119,9 +119,7 @@ struct Train: Verb {
         try extend(run, to: settings, console)
         return lock
       }
-      let lock = try run.create(force: replacement.force)
-      try run.write(ToolVersion.current.comment + TrainingRecipe.text(of: settings), to: run.recipe)
-      return lock
+      return try run.begin(settings, force: replacement.force)
     }
     defer { withExtendedLifetime(lock) {} }
     return try session.train(resuming: !isNew)
@@ -174,7 +172,7 @@ struct Train: Verb {
   private func extend(_ run: RunFolder, to settings: TrainingSettings, _ console: Console) throws {
     let before = try Self.settings(of: run).steps
     guard settings.steps > before else { return }
-    try run.write(ToolVersion.current.comment + TrainingRecipe.text(of: settings), to: run.recipe)
+    try run.writeRecipe(settings)
     if output.quiet { return }
     console.note(
       "extended from \(before) to \(settings.steps) steps: learning rate and recurrences are those "
