@@ -121,7 +121,7 @@ package enum ArrowProblem: Error, Equatable, Sendable {
     case .notArrow: "neither an Arrow file nor an Arrow stream"
     case .truncated(let needed, let left): "\(needed) bytes are needed, \(left) are left"
     case .metadataTooLong(let count, let limit):
-      "a message's head of \(count) bytes, at most \(limit) are read"
+      "a message's head of \(count) bytes; at most \(limit) are read"
     case .noSchema: "it does not begin with a schema"
     case .secondSchema: "a second schema"
     case .version(let version): "metadata version \(version) is not supported"
@@ -136,19 +136,19 @@ package enum ArrowProblem: Error, Equatable, Sendable {
     case .bufferRange(let start, let count, let limit):
       "a buffer of \(count) bytes from byte \(start) on, in a body of \(limit)"
     case .bufferShort(let column, let count, let needed):
-      "column \(column): a buffer of \(count) bytes, \(needed) are needed"
+      "column \(column): a buffer of \(count) bytes; \(needed) are needed"
     case .length(let column, let count, let expected):
-      "column \(column) has \(count) values, \(expected) are expected"
+      "column \(column) has \(count) values; \(expected) are expected"
     case .codec(let number): "compression \(number) is not supported"
     case .decompression(let reason): reason
     case .offset(let column, let offset, let limit):
-      "column \(column): an offset of \(offset), at most \(limit) makes sense"
+      "column \(column): an offset of \(offset); at most \(limit) is possible"
     case .dictionary(let id): "dictionary \(id) is not there"
     case .dictionaryIndex(let index, let count):
-      "dictionary index \(index), the dictionary has \(count) values"
+      "dictionary index \(index), but the dictionary has \(count) values"
     case .bufferTooLarge(let count, let limit):
-      "a buffer of \(count) bytes, at most \(limit) are read"
-    case .tooManyRows(let count, let limit): "\(count) values, at most \(limit) are read"
+      "a buffer of \(count) bytes; at most \(limit) are read"
+    case .tooManyRows(let count, let limit): "\(count) values; at most \(limit) are read"
     case .tooMuchWork(let limit):
       "the batch unfolds to more than \(limit) bytes, too many for its size in the file"
     }

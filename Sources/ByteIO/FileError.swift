@@ -86,14 +86,14 @@ package struct FileError: DiagnosedError, Equatable {
     case .shortRead(let wanted, let got): "the file ended: \(wanted) bytes wanted, \(got) read"
     case .changedWhileReading: "the file changed while it was being read"
     case .notRegular: "not a regular file"
-    case .exists: "the output exists"
+    case .exists: "the output already exists"
     case .insidePackage(let package):
-      "the output would lie inside the package \(package), which would be damaged by it"
+      "the output would lie inside the package \(package) and damage it"
     case .inUse: "another process is writing there"
     case .overwritesInput: "the output would overwrite its input"
-    case .noSpace(let needed, let free): "needs \(needed) bytes of disk space, \(free) are free"
+    case .noSpace(let needed, let free): "needs \(needed) bytes of disk space, but \(free) are free"
     case .tooLarge(let byteCount, let limit):
-      "the file has \(byteCount) bytes, at most \(limit) are read"
+      "the file has \(byteCount) bytes; at most \(limit) are read"
     case .interrupted: "interrupted; nothing was published"
     }
   }

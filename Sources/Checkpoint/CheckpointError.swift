@@ -67,7 +67,7 @@ package struct CheckpointError: DiagnosedError, Equatable {
   package var message: String {
     switch problem {
     case .noWeights: "the folder holds no safetensors, PyTorch or GGUF weights"
-    case .foreign(let kind): "the folder holds \(kind.description), not read here"
+    case .foreign(let kind): "the folder holds \(kind.description), which is not read here"
     case .ambiguous(let names):
       "the folder holds several weight files: " + names.joined(separator: ", ")
     case .unknownFormat(let signature):

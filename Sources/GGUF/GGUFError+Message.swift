@@ -80,7 +80,7 @@ extension GGUFError {
     case .offsetPastEnd(let offset, let count):
       "data offset \(offset); the file has \(count) bytes of data"
     case .dataShort(let expected, let actual):
-      "the tensors need \(expected) bytes of data, the file has \(actual)"
+      "the tensors need \(expected) bytes of data, but the file has \(actual)"
     default: code
     }
   }
@@ -88,7 +88,7 @@ extension GGUFError {
   private var splitMessage: String {
     switch problem {
     case .splitAlone(let number, let count): "this is file \(number) of \(count) of a split model"
-    case .splitKey(let key): "the metadata of a split file lack a valid \(key)"
+    case .splitKey(let key): "the metadata of a split file lacks a valid \(key)"
     case .splitName(let count):
       "one of \(count) files, but the name does not end as in -00001-of-00003.gguf"
     case .splitMissing(let name): "the file \(name) of the split model is missing"

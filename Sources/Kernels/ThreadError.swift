@@ -16,7 +16,7 @@ package struct ThreadError: DiagnosedError, Equatable {
   package var code: String { "threads.exhausted" }
   package var kind: FailureKind { .resourceLimit }
   package var message: String {
-    "the system starts \(started) of \(wanted) threads: \(reason)"
+    "the system started \(started) of \(wanted) threads: \(reason)"
   }
   package var hint: String? { "pass fewer with --threads, or raise the limit (ulimit -u)" }
 }

@@ -33,13 +33,13 @@ package struct MessagePassingError: DiagnosedError, Equatable {
   package var message: String {
     switch problem {
     case .notBuilt(let launch):
-      "rank \(launch.rank): mpirun started \(launch.count) processes, and this ckpt was built "
+      "rank \(launch.rank): mpirun started \(launch.count) processes, but this ckpt was built "
         + "without MPI: they would all write the same run folder"
     case .foreignLauncher(let launch):
       "rank \(launch.rank): \(launch.count) processes were started by a launcher that is not "
         + "Open MPI's"
     case .otherCount(let found, let launch):
-      "rank \(launch.rank): mpirun started \(launch.count) processes, MPI finds \(found)"
+      "rank \(launch.rank): mpirun started \(launch.count) processes, but MPI finds \(found)"
     case .failed(let function, let reason, let rank): "\(rank): \(function): \(reason)"
     }
   }

@@ -119,7 +119,7 @@ package struct ModelGraphError: DiagnosedError, Equatable {
       file.map { $0.hasSuffix(".gguf") } ?? false
         ? "make or download the GGUF file again, or use the model's Hugging Face folder"
         : "correct config.json, or download it again"
-    case .unknownField(let field, _): "if the field has no effect, --ignore-field \(field)"
+    case .unknownField(let field, _): "if the field has no effect, pass --ignore-field \(field)"
     case .unsupportedArchitecture(let name):
       Family.nearest(to: name).map {
         "the nearest family is \($0.modelType); docs/own-family.md says how to add one"

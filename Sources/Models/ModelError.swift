@@ -65,7 +65,7 @@ package struct ModelError: DiagnosedError, Equatable {
 
   package var message: String {
     switch problem {
-    case .noConfig: "no config.json says what model these weights make"
+    case .noConfig: "there is no config.json to say what model these weights belong to"
     case .noTokenizer: "no tokenizer.json, and no tokenizer in the weights' metadata"
     case .notRecurrent: "the model is not recurrent"
     case .alreadyRecurrent: "the model is already recurrent"
@@ -104,13 +104,13 @@ package struct ModelError: DiagnosedError, Equatable {
       .save_pretrained(FOLDER)
       """
     case .repositoryName:
-      "if it is a repository of the Hugging Face Hub: `hf download \(path) --local-dir FOLDER`"
+      "if it is a repository on the Hugging Face Hub, run `hf download \(path) --local-dir FOLDER`"
     case .cacheRoot(let snapshots):
       snapshots.isEmpty
         ? "it has no snapshot: download the repository again"
         : "give " + snapshots.prefix(3).joined(separator: " or ")
     case .isRun(let package?): "its trained model is \(package)"
-    case .isRun(nil): "it has no package yet: let `ckpt train` end, or go on with --resume"
+    case .isRun(nil): "it has no package yet: let `ckpt train` finish, or go on with --resume"
     }
   }
 }

@@ -16,8 +16,8 @@ struct SourceLoss {
     let (found, wanted) = (source.graph.sizes.vocabulary, model.graph.sizes.vocabulary)
     guard found == wanted else {
       throw UsageError(
-        "\(source.path) has \(found) tokens, the model to train \(wanted)",
-        hint: "--source is the model that the package was made from")
+        "\(source.path) has \(found) tokens, but the model to train has \(wanted)",
+        hint: "give --source the model that the package was made from")
     }
     self.source = source
     self.model = model
@@ -34,7 +34,7 @@ struct SourceLoss {
     guard isEvaluated, !rows.isEmpty else {
       throw UsageError(
         "nothing is evaluated that --source could be compared on",
-        hint: "data.held_out and evaluation.recurrences leave rows to evaluate")
+        hint: "set data.held_out and evaluation.recurrences to leave rows to evaluate")
     }
     try exchange.together { try checkTokens(rows) }
     let loaded = try exchange.together { try source.load(on: compute) }
@@ -58,7 +58,7 @@ struct SourceLoss {
       guard try own.decode(ids) == other.decode(ids) else {
         throw UsageError(
           "the tokenizer of \(source.path) is not that of the model to train",
-          hint: "--source is the model that the package was made from")
+          hint: "give --source the model that the package was made from")
       }
     }
   }

@@ -141,7 +141,7 @@ package struct TrainSession {
     let context = model.graph.contextLimit
     guard settings.sequenceLength <= context else {
       throw UsageError(
-        "sequences of \(settings.sequenceLength) tokens, the model's context has \(context)",
+        "sequences of \(settings.sequenceLength) tokens, but the model's context has \(context)",
         hint: "lower --sequence-length")
     }
   }

@@ -81,7 +81,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
       "\(wanted) layers are wanted, but the model has \(count)"
     case .unknownPreset(let name): "there is no preset \"\(name)\""
     case .presetForOtherModel(let name, let wanted, let found):
-      "the preset \(name) is for a model of \(wanted) layers, this one has \(found)"
+      "the preset \(name) is for a model of \(wanted) layers; this one has \(found)"
     case .alreadyRecurrent: "the model is already recurrent, so layers cannot be selected from it"
     case .recursByItself(let family):
       "models of \(family) recur by themselves, with the final norm in the recurrence; no package can "
@@ -99,7 +99,7 @@ package struct RecurrenceError: DiagnosedError, Equatable {
   package var hint: String? {
     switch problem {
     case .malformedSelection, .reversedRange, .repeatedLayer, .outOfOrder, .emptyGroup:
-      "write three lists of layers from 0, such as 0-3/10-17/18-21 or 0,1/4,6-9/10,11"
+      "write three lists of layers, counted from 0, such as 0-3/10-17/18-21 or 0,1/4,6-9/10,11"
     case .unknownPreset: "presets: " + LayerSelection.presets.map(\.name).joined(separator: ", ")
     case .recursByItself:
       "inspect, convert, trace, eval, generate, verify and train take the model as it is"

@@ -59,7 +59,7 @@ extension PackageContents {
         Warning(
           "package.unpublished",
           "the published modelling code has the names of this package, but does not know "
-            + unknown.joined(separator: ", ") + "; load it with ckpt, or an exported folder"))
+            + unknown.joined(separator: ", ") + "; use ckpt, or load an exported folder"))
     }
     if let license = try SourceLicense(of: checkpoint), let notice = license.notice {
       warnings.append(

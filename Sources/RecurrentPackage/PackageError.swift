@@ -96,7 +96,7 @@ package struct PackageError: DiagnosedError, Equatable {
   package var message: String {
     switch problem {
     case .noManifest: "no manifest.json, so this is not a package"
-    case .malformedManifest(let member): "manifest.json has no proper member \(member)"
+    case .malformedManifest(let member): "manifest.json has no valid member \(member)"
     case .unknownSchema(let schema):
       "the manifest's schema is \(schema), but must be \(Manifest.schema)"
     case .unsafePath(let path): "\"\(path)\" is not a plain relative path"

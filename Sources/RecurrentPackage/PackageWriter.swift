@@ -21,7 +21,7 @@ package struct WrittenPackage: Sendable {
     return [
       Warning(
         "package.non_finite",
-        "\(first) \(others) NaN or infinite values: a model with them is not run")
+        "\(first) \(others) NaN or infinite values: a model with such values is not run")
     ]
   }
 }

@@ -7,10 +7,10 @@ extension SafetensorsError {
     switch problem {
     case .file(let error): error.message
     case .tooShort(let count):
-      "a safetensors file has at least 8 bytes, this one has \(count)"
+      "a safetensors file has at least 8 bytes; this one has \(count)"
     case .headerEmpty: "the header length is 0"
     case .headerTooLarge(let count):
-      "the header length is \(count), at most \(SafetensorsFile.headerLimit) bytes are allowed"
+      "the header length is \(count); at most \(SafetensorsFile.headerLimit) bytes are allowed"
     case .headerPastEnd(let count, let left):
       "the header takes \(count) bytes, but \(left) follow its length"
     case .notSafetensors(let signature): "not a safetensors file; it looks like \(signature)"
@@ -24,7 +24,7 @@ extension SafetensorsError {
     case .nameEmpty: "a tensor has an empty name"
     case .nameHasNUL: "a tensor's name contains a NUL character"
     case .nameTooLong(let count):
-      "a tensor's name has \(count) bytes, at most \(SafetensorsFile.nameLimit) are allowed"
+      "a tensor's name has \(count) bytes; at most \(SafetensorsFile.nameLimit) are allowed"
     case .nameTwice: "two tensors would have this name"
     default: tensorMessage
     }
@@ -40,13 +40,13 @@ extension SafetensorsError {
       "unknown dtype \(type); known are "
         + ElementType.safetensorsTypes.map(\.rawValue).joined(separator: ", ")
     case .rankTooLarge(let rank):
-      "\(rank) dimensions, at most \(SafetensorsFile.rankLimit) are allowed"
-    case .overflow(let what): "\(what) does not fit 64 bits"
+      "\(rank) dimensions; at most \(SafetensorsFile.rankLimit) are allowed"
+    case .overflow(let what): "\(what) does not fit in 64 bits"
     case .fractionalBytes(let shape, let type):
       "\(product(shape)) elements of \(type.bitWidth) bits do not fill a whole number of bytes"
     case .sizeMismatch(let shape, let type, let count, let span):
       "\(product(shape)) × \(type.bitWidth) bits (\(type)) is \(count) bytes, "
-        + "data_offsets span \(span)"
+        + "but data_offsets span \(span)"
     case .offsetsReversed(let begin, let end): "data_offsets end at \(end), before \(begin)"
     case .hole(let from, let to): "data bytes \(from) to \(to) belong to no tensor"
     case .overlap(let other, let range, let otherRange):

@@ -150,7 +150,7 @@ extension SafetensorsHeader {
     if padding.contains(where: { $0 != 0x20 }) {
       warnings.append(
         Warning(
-          "st.header_padding", "the header is padded with other bytes than spaces",
+          "st.header_padding", "the header is padded with bytes other than spaces",
           offset: 8 + text.count - padding.count))
     }
   }

@@ -76,7 +76,7 @@ package struct ShardIndex: Equatable, Sendable {
     guard let totalSize, totalSize != total, totalSize != total - tiedByteCount else { return [] }
     return [
       Warning(
-        "index.total_size", "total_size is \(totalSize), the tensors have \(total) bytes",
+        "index.total_size", "total_size is \(totalSize), but the tensors have \(total) bytes",
         file: path)
     ]
   }

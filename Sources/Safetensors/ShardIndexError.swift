@@ -72,7 +72,7 @@ package struct ShardIndexError: DiagnosedError, Equatable {
     case .file(let error): error.message
     case .json(let problem): "the index: " + JSONError(problem, at: 0).message
     case .notObject: "the index is JSON, but not an object"
-    case .noWeightMap: "the index needs a weight_map: an object from tensor to shard, not empty"
+    case .noWeightMap: "the index needs a weight_map: a non-empty object from tensor to shard"
     case .unsafePath(let shard):
       "the index names the shard \"\(shard)\", which is not a path inside the folder"
     case .unsafeLink(let shard): "the shard \(shard) is a link that leaves the folder"

@@ -28,8 +28,8 @@ package struct Questions {
     let shown = examples ?? Array(records.prefix(shots))
     guard shown.count == shots else {
       throw UsageError(
-        "\(shotsFrom ?? data) has \(shown.count) records, \(shots) examples are wanted",
-        hint: "give fewer --shots")
+        "\(shotsFrom ?? data) has \(shown.count) records, but \(shots) examples are wanted",
+        hint: "lower --shots")
     }
     records.removeFirst(own)
     guard !records.isEmpty else { throw DataError(.empty, data) }

@@ -43,9 +43,9 @@ package enum TarProblem: Error, Equatable, Sendable {
     case .truncated(let needed, let left): "\(needed) bytes are needed, \(left) are left"
     case .wrongMagic: "no ustar header here; `ckpt unpack` reads a compressed archive"
     case .wrongChecksum(let found, let wanted):
-      "the header's checksum is \(found), its bytes add up to \(wanted)"
+      "the header's checksum is \(found), but its bytes add up to \(wanted)"
     case .malformedNumber(let field): "the header's \(field) is not octal digits"
-    case .memberType(let type): "member of type 0x\(String(type, radix: 16)), only files are read"
+    case .memberType(let type): "member of type 0x\(String(type, radix: 16)); only files are read"
     case .malformedName: "the member's name is not plain UTF-8"
     case .malformedExtension(let reason): "extended header: \(reason)"
     case .extensionDisagrees(let key): "the extended header's \(key) contradicts the header's"

@@ -90,7 +90,7 @@ public struct TokenizerError: DiagnosedError, Equatable {
   public var message: String {
     switch problem {
     case .json(let error): error.message
-    case .notSentencePiece(_, let found): "this is no tokenizer.model of SentencePiece: \(found)"
+    case .notSentencePiece(_, let found): "this is not a SentencePiece tokenizer.model: \(found)"
     case .missing(let field): "the tokenizer has no \(field)"
     case .invalid(let field, let wanted): "\(field) must be \(wanted)"
     case .unsupported(let field, let found): "\(field): \(found) is not supported"
@@ -101,18 +101,18 @@ public struct TokenizerError: DiagnosedError, Equatable {
     case .duplicateToken(let token): "the token \"\(token)\" is listed twice"
     case .missingID(let id, let size): "no token has id \(id), though ids run to \(size - 1)"
     case .unequalCounts(let first, let m, let second, let n):
-      "\(first) has \(m) entries, but \(second) \(n)"
+      "\(first) has \(m) entries, but \(second) has \(n)"
     case .unknownToken(let field, let token):
       "\(field) names the token \"\(token)\", which the vocabulary does not hold"
     case .idOutOfRange(let id, let size):
       "token id \(id) is out of range: the vocabulary has ids 0 to \(size - 1)"
     case .tokenTooLong(let field, let bytes, let limit):
-      "\(field) has \(bytes) bytes, at most \(limit) are looked for"
+      "\(field) has \(bytes) bytes; at most \(limit) are looked for"
     case .textTooLong(let limit): "the normalizers make more than \(limit) bytes of the text"
     case .splitTooSlow(let bytes):
-      "the splitting expression takes too long over these \(bytes) bytes"
+      "the splitting expression takes too long on these \(bytes) bytes"
     case .noUnknownToken:
-      "a character of the text has no token, and the model none for unknown characters"
+      "a character of the text has no token, and the model has none for unknown characters"
     }
   }
 

@@ -68,7 +68,7 @@ extension ArchiveProblem: TorchRule {
     case .version(let text): "the archive's version is \"\(text)\"; 1 to 10 are read"
     case .byteOrder(let text): "the byte order is \"\(text)\"; it must be little or big"
     case .recordTooLarge(let name, let count, let limit):
-      "the record \(name) has \(count) bytes, at most \(limit) are allowed"
+      "the record \(name) has \(count) bytes; at most \(limit) are allowed"
     case .torchScript: "a TorchScript archive: a program with its weights, not a state dict"
     case .numpyArchive: "a NumPy archive (.npz), not a PyTorch file"
     case .barePickle(let holds): "a bare pickle, not a PyTorch file; it holds \(holds)"

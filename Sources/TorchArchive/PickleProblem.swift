@@ -62,7 +62,7 @@ extension PickleProblem: TorchRule {
     case .truncated(let needed, let left):
       "the pickle ends inside an instruction: \(needed) bytes needed, \(left) left"
     case .tooLarge(let count, let limit):
-      "the pickle has \(count) bytes, at most \(limit) are read"
+      "the pickle has \(count) bytes; at most \(limit) are read"
     case .opcode(let byte, let name):
       "the pickle has the opcode 0x\(hexadecimal([byte]))"
         + (name.map { " (\($0)), which is never interpreted" } ?? ", which does not exist")

@@ -67,13 +67,13 @@ extension TensorProblem: TorchRule {
     case .storageMissing(let key): "the archive has no record for the storage \"\(key)\""
     case .storageKey(let key): "\"\(key)\" cannot be a storage's key"
     case .storageSize(let key, let expected, let actual):
-      "the storage \"\(key)\" must have \(expected) bytes, its record has \(actual)"
+      "the storage \"\(key)\" must have \(expected) bytes, but its record has \(actual)"
     case .storageType(let name): "storages of type \(name) are not read"
     case .kind(let name): "tensors made by \(name) are not read"
     case .lazyBit(let name): "the tensor's values are stored without their \(name)"
     case .rank(let sizes, let strides): "the tensor has \(sizes) sizes, but \(strides) strides"
     case .rankTooLarge(let rank, let limit):
-      "the tensor has \(rank) dimensions, at most \(limit) are allowed"
+      "the tensor has \(rank) dimensions; at most \(limit) are allowed"
     case .negative(let what, let value): "the tensor has the \(what) \(value)"
     case .overflow: "the tensor's extent exceeds 64 bits"
     case .viewOffset(let offset, let elements):
@@ -81,10 +81,10 @@ extension TensorProblem: TorchRule {
     case .viewPastEnd(let last, let elements):
       "the tensor reaches element \(last) of a storage of \(elements)"
     case .expanded(let count, let limit):
-      "written out, the tensors up to this one take \(count) bytes, at most \(limit) are allowed for"
-        + " the storages of this file"
+      "written out, the tensors up to this one take \(count) bytes; at most \(limit) are allowed"
+        + " for the storages of this file"
     case .compressedView(let count, let limit):
-      "the tensor is a strided view of a compressed storage of \(count) bytes, at most \(limit) are"
+      "the tensor is a strided view of a compressed storage of \(count) bytes; at most \(limit) are"
         + " read"
     case .nameTwice: "two tensors have this name"
     case .noStorage(let type): "PyTorch has no tensors of type \(type)"

@@ -96,9 +96,9 @@ extension ZipProblem: TorchRule {
       "the central directory is said to be \(count) bytes from byte \(offset) on, but must end at"
         + " byte \(end)"
     case .directoryTooLarge(let count, let limit):
-      "the central directory has \(count) bytes, at most \(limit) are read"
+      "the central directory has \(count) bytes; at most \(limit) are read"
     case .entryCount(let declared, let found):
-      "the end record counts \(declared) entries, the central directory holds \(found)"
+      "the end record counts \(declared) entries, but the central directory holds \(found)"
     case .truncated(let needed, let left):
       "a zip record ends inside a field: \(needed) bytes needed, \(left) left"
     case .signature(let found, let expected):
@@ -113,8 +113,8 @@ extension ZipProblem: TorchRule {
     case .nameTwice(let name): "two entries are named \(name)"
     case .symbolicLink(let name): "the entry \(name) is a symbolic link"
     case .checksum(let entry, let expected, let computed):
-      "the entry \(entry) has the CRC-32 0x\(String(computed, radix: 16)), the directory says 0x"
-        + String(expected, radix: 16)
+      "the entry \(entry) has the CRC-32 0x\(String(computed, radix: 16)), "
+        + "but the directory says 0x" + String(expected, radix: 16)
     default: layoutMessage
     }
   }
@@ -131,7 +131,7 @@ extension ZipProblem: TorchRule {
     case .dataPastEnd(let entry, let end, let limit):
       "the entry \(entry) would end at byte \(end), after the last possible \(limit)"
     case .storedSize(let entry, let compressed, let count):
-      "the stored entry \(entry) has \(compressed) bytes in the archive, but \(count) in itself"
+      "the stored entry \(entry) has \(compressed) bytes in the archive, but \(count) when unpacked"
     case .ratio(let entry, let compressed, let count):
       "the entry \(entry) is said to inflate from \(compressed) to \(count) bytes, more than deflate"
         + " can"

@@ -84,11 +84,12 @@ package struct TransformerError: DiagnosedError, Equatable {
     case .contextTooLong(let length, let limit):
       "a sequence of \(length) tokens; the model's context is \(limit)"
     case .stateSize(let found, let expected):
-      "the start state has \(found) values, the tokens need \(expected)"
+      "the start state has \(found) values, but the tokens need \(expected)"
     case .recurrenceOutOfRange(let count):
       "\(count) recurrences; from 1 to \(Model.mostRecurrences) are possible"
     case .draftTooDeep(let draft, let passes):
-      "tokens are drafted with \(draft) recurrences and checked with \(passes); a draft makes fewer"
+      "tokens are drafted with \(draft) recurrences and checked with \(passes); "
+        + "a draft must take fewer"
     case .notRecurrent: "recurrences were asked for, but the model has no recurrent core"
     case .noLabels: "no token has a label to learn from"
     case .otherVocabulary(let teacher, let student):

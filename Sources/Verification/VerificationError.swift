@@ -45,7 +45,7 @@ package struct VerificationError: DiagnosedError, Equatable {
     case .missingPart(let role): "a block has no \(role)"
     case .notRecurrent: "the package's model is not recurrent"
     case .sourceTooShort(let layers, let needed):
-      "the source has \(layers) layers, the package was made from one of at least \(needed)"
+      "the source has \(layers) layers, but the package was made from one of at least \(needed)"
     case .sourceRecurrent: "the source is a recurrent model itself"
     case .malformedReport: "this is not a report of `ckpt verify`, or its certificate is damaged"
     }

@@ -81,7 +81,7 @@ struct TrainSourceTests {
     let vocabulary = try train(
       package, "run", ["--source", Fixtures.path("golden/tiny-llama/source")])
     #expect(vocabulary.code == 64)
-    #expect(message(vocabulary).contains("tokens, the model to train"))
+    #expect(message(vocabulary).contains("tokens, but the model to train"))
     // The same number of tokens, two of which have changed places.
     let swapped = folder.file("swapped")
     try FileManager.default.copyItem(atPath: source, toPath: swapped)

@@ -99,7 +99,7 @@ struct DataKindTests {
       Refused("a.json", Array("words".utf8), .notAnObject("neither objects nor an array of them")),
       Refused(
         "a.bin", Array(String(repeating: "plain words ", count: 9).utf8),
-        .ambiguous("the name says token ids, the content looks like text")),
+        .ambiguous("the name says token ids, but the content looks like text")),
     ])
   func refuses(_ sample: Refused) throws {
     let path = try folder.write(sample.bytes, to: sample.name)

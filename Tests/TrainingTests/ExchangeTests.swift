@@ -127,7 +127,7 @@ struct ExchangeTests {
     let error = try #require(errors[1] as? TrainingError)
     #expect(error.problem == .unevenShares(ranks: 3, batchSize: 8, microBatchSize: 2))
     #expect(error.kind == .usage)
-    #expect(error.hint == "start one of 1, 2, 4 processes")
+    #expect(error.hint == "use a number of processes that divides them evenly: 1, 2, 4")
     var settings = Self.settings()
     settings.microBatchSize = 4
     #expect(throws: TrainingError(.unevenShares(ranks: 4, batchSize: 8, microBatchSize: 4))) {

@@ -84,11 +84,11 @@ package struct QuantisationError: DiagnosedError, Equatable {
     case .badScale(let value, let row, let column):
       "the scale at row \(row), column \(column) is \(value), but must be finite and not zero"
     case .badZeroPoint(let code, let row, let column):
-      "the zero point at row \(row), column \(column) is stored as \(code), one less than what "
-        + "does not fit: some decoders take it for 0, others for \(code + 1)"
+      "the zero point at row \(row), column \(column) is stored as \(code), one less than "
+        + "\(code + 1), which does not fit: some decoders take it for 0, others for \(code + 1)"
     case .badGroup(let group, let column, let groups):
       "column \(column) belongs to group \(group), but there are \(groups)"
-    case .emptyGroup(let group): "group \(group) has no column"
+    case .emptyGroup(let group): "group \(group) has no columns"
     case .overflow(let overflow, let type):
       "\(overflow.count) decoded values, up to \(overflow.maximum), are too large for \(type)"
     }

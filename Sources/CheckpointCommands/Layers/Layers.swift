@@ -63,7 +63,7 @@ struct Layers: Verb {
 
   func validate() throws {
     guard main.loops || !loops.areGiven else {
-      throw ValidationError("Options of loops go with --loops.")
+      throw ValidationError("Loop options need --loops.")
     }
     guard (2...1 << 24).contains(sequenceLength) else {
       throw ValidationError("--sequence-length must be from 2 to 16777216.")

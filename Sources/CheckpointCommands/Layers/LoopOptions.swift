@@ -39,19 +39,19 @@ struct LoopOptions: ParsableArguments {
   func validate() throws {
     let healing = healingOptions
     guard (2...Model.mostRecurrences).contains(recurrence) else {
-      throw ValidationError("--recurrence is from 2 to \(Model.mostRecurrences).")
+      throw ValidationError("--recurrence must be from 2 to \(Model.mostRecurrences).")
     }
     guard damping.map({ $0 > 0 && $0 <= 1 }) ?? true else {
-      throw ValidationError("--damping is above 0 and at most 1.")
+      throw ValidationError("--damping must be above 0 and at most 1.")
     }
     guard leastCore >= 1, mostCore ?? leastCore >= leastCore else {
-      throw ValidationError("--least-core is at least 1, and --most-core not below it.")
+      throw ValidationError("--least-core must be at least 1, and --most-core not below it.")
     }
     guard Set(healing).count == 1 else {
       throw ValidationError("--heal, --flops, --recipe and -o go together.")
     }
     guard heal ?? 1 >= 1, flops.map({ $0 > 0 && $0.isFinite }) ?? true else {
-      throw ValidationError("--heal is at least 1, --flops a positive number, such as 1e13.")
+      throw ValidationError("--heal must be at least 1, --flops a positive number, such as 1e13.")
     }
   }
 
@@ -67,7 +67,7 @@ struct LoopOptions: ParsableArguments {
     let blocks = LoopSearch.blocks(of: layers, lengths: lengths)
     guard !blocks.isEmpty else {
       throw UsageError(
-        "a model of \(layers) layers has no core of \(leastCore) to leave prelude and coda one",
+        "a core of \(leastCore) layers leaves too few for prelude and coda in a model of \(layers)",
         hint: "lower --least-core")
     }
     // Before the search, which takes long.

@@ -143,8 +143,9 @@ struct Retrofit: Verb {
     return [
       Warning(
         "retrofit.state_scale",
-        "the state starts with standard deviation \(fixed(deviation, 4)), the prelude's output has "
-          + "\(fixed(scale, 4)) on this text: --state calibrated starts it there",
+        "the state starts with standard deviation \(fixed(deviation, 4)), but the "
+          + "prelude's output has \(fixed(scale, 4)) on this text: --state "
+          + "calibrated starts it there",
         file: choices.calibrateOn)
     ]
   }

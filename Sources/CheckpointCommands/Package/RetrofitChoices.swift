@@ -97,8 +97,8 @@ struct RetrofitChoices: ParsableArguments {
     case "gated":
       if let gateRank, gateRank > hidden / 2 {
         throw UsageError(
-          "--gate-rank is \(gateRank), and the hidden size \(hidden)",
-          hint: "at most half of it, \(hidden / 2)")
+          "--gate-rank is \(gateRank), but the hidden size is \(hidden)",
+          hint: "give at most half of it, \(hidden / 2)")
       }
       return AdapterChoice(start: .gated(rank: gateRank, seed: seed))
     default:

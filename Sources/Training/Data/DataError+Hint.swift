@@ -23,7 +23,7 @@ extension DataError {
       "name one: \(path)/\(names.first ?? "")"
     case .tooFewTokens: "give more data, or lower --sequence-length"
     case .noTokenizer: "train on a token file (.npy or .bin), or add a tokenizer.json"
-    case .promptLength: "shorten the prompt, or give fewer --shots"
+    case .promptLength: "shorten the prompt, or lower --shots"
     case .exhausted: "raise data.epochs, or train fewer steps"
     case .noBorders:
       "give text, records, or ids with Megatron's index; tokens that an earlier ckpt prepared have to be "

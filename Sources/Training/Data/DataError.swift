@@ -183,7 +183,7 @@ package struct DataError: DiagnosedError, Equatable {
     case .badChat(let reason): "not a conversation: \(reason)"
     case .noChatTemplate: "the record is a conversation, and the package has no chat template"
     case .tokenOutOfRange(let id, let vocabulary):
-      "token id \(id), the model's embedding has \(vocabulary) rows"
+      "token id \(id), but the model's embedding has \(vocabulary) rows"
     case .recordTooLong(let limit): "a record has more than \(limit) bytes"
     case .unknownFormat(let name): "\"\(name)\" is not a data format"
     case .notData(let what): "this is \(what), not training data"
@@ -206,10 +206,10 @@ package struct DataError: DiagnosedError, Equatable {
     case .partialToken(let bytes, let width):
       "\(bytes) bytes are not a whole number of tokens of \(width) bytes"
     case .tooFewTokens(let found, let needed):
-      "\(found) tokens, at least \(needed) are needed to train and to hold some out"
+      "\(found) tokens; at least \(needed) are needed to train and to hold some out"
     case .noTokenizer: "text needs a tokenizer, and the package has none"
     case .promptLength(let tokens, let context):
-      "the prompt takes \(tokens) tokens, the model from 1 to \(context)"
+      "the prompt has \(tokens) tokens; the model takes from 1 to \(context)"
     case .badWeight(let text): "\"\(text)\" is not a positive weight"
     case .exhausted(let epochs): "all rows have been read \(epochs) times"
     case .badCache(let reason): "the tokens are broken: \(reason)"

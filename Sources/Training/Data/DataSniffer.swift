@@ -52,7 +52,8 @@ package struct DataSniffer {
     else { return }
     warnings.append(
       Warning(
-        "data.other_kind", "the name says \(name.description), the content is \(kind.description)",
+        "data.other_kind",
+        "the name says \(name.description), but the content is \(kind.description)",
         file: path))
   }
 
@@ -87,7 +88,8 @@ package struct DataSniffer {
     if name == .bin {
       if try hasIndex() { return .megatron }
       guard !isText || head.count < 64 else {
-        throw DataError(.ambiguous("the name says token ids, the content looks like text"), path)
+        throw DataError(
+          .ambiguous("the name says token ids, but the content looks like text"), path)
       }
       return .bin
     }

@@ -96,8 +96,8 @@ package struct TrainingError: DiagnosedError, Equatable {
     switch problem {
     case .stopped(let step): "stopped by a signal after step \(step)"
     case .runExists: "the folder already holds a run"
-    case .nothingToResume: "there is no run to go on with"
-    case .finished: "the run has ended and kept no checkpoint to go on from"
+    case .nothingToResume: "there is no run to resume"
+    case .finished: "the run has ended and kept no checkpoint to resume from"
     case .otherSetting(let key, let run, let asked):
       "the run was started with \(key) = \(run), not \(asked)"
     case .otherModel: "the run was started from another model"
@@ -121,13 +121,13 @@ package struct TrainingError: DiagnosedError, Equatable {
       "\(ranks) processes cannot share a step's \(batch / micro) micro-batches evenly "
         + "(batch_size \(batch), micro_batch_size \(micro))"
     case .otherWeights(let rank, let first, let step):
-      "after step \(step), \(rank) has other weights than \(first)"
+      "after step \(step), the weights of \(rank) differ from those of \(first)"
     case .flops(let flops, let least?):
-      "a step costs \(scientific(least)) FLOPs, the run may cost \(scientific(flops))"
+      "a step costs \(scientific(least)) FLOPs, but the run may cost \(scientific(flops))"
     case .flops(let flops, nil):
       "\(scientific(flops)) FLOPs are more than a million steps of this size"
     case .memoryBudget(let budget, let needed):
-      "the run takes at least \(byteSize(needed)), the memory budget is \(byteSize(budget))"
+      "the run takes at least \(byteSize(needed)), but the memory budget is \(byteSize(budget))"
     }
   }
 
@@ -174,7 +174,7 @@ package struct TrainingError: DiagnosedError, Equatable {
   private static func shareHint(ranks: Int, batch: Int, micro: Int) -> String {
     let counts = (1...max(1, batch / micro)).filter { batch / micro % $0 == 0 }
     let some = counts.map { "\($0)" }.joined(separator: ", ")
-    let split = batch % ranks == 0 ? ", or --micro-batch-size \(batch / ranks)" : ""
-    return "start one of \(some) processes" + split
+    let split = batch % ranks == 0 ? "; or pass --micro-batch-size \(batch / ranks)" : ""
+    return "use a number of processes that divides them evenly: \(some)" + split
   }
 }

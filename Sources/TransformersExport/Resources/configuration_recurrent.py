@@ -103,9 +103,9 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
         if n_layers not in (None, layers):
             raise ValueError(f"n_layers is {n_layers}, but the three parts have {layers}")
         if injection_type not in INJECTIONS:
-            raise ValueError(f"injection_type {injection_type!r} is none of {', '.join(INJECTIONS)}")
+            raise ValueError(f"injection_type {injection_type!r} is not one of {', '.join(INJECTIONS)}")
         if injection_type == "gated" and not isinstance(gate_rank, int):
-            raise ValueError(f"injection_type is 'gated', and gate_rank {gate_rank!r}")
+            raise ValueError(f"injection_type is 'gated', but gate_rank is {gate_rank!r}")
         self.source_model_type = source_model_type
         self.vocab_size = vocab_size
         # Rows of the embedding, which may be more than there are tokens.
@@ -154,7 +154,7 @@ class RecurrentConfig(ExecutedLayers, PretrainedConfig):
             kind = {"su": "longrope"}.get(part.get("rope_type"), part.get("rope_type", "default"))
             if known and kind not in known:
                 raise ValueError(
-                    f"the rotary settings are of the type {kind!r}, those in block_specs, which are "
+                    f"the rotary settings are of the type {kind!r}, but those in block_specs, which are "
                     f"what is computed, of {sorted(known)}"
                 )
         if rope:
@@ -259,7 +259,7 @@ def check_block(path, spec):
 def check_experts(path, spec):
     """The same of several MLPs; none of them has biases."""
     if not isinstance(spec["experts"], dict) or spec["bias"]:
-        raise ValueError(f"{path} is {spec['experts']!r}, and bias {spec['bias']!r}")
+        raise ValueError(f"{path} is {spec['experts']!r}, and bias is {spec['bias']!r}")
     require_members(path, spec["experts"], {"count", "chosen", "width", "normalised", "balance"})
     if not 1 <= spec["experts"]["chosen"] <= spec["experts"]["count"]:
         raise ValueError(f"{path}.chosen is {spec['experts']['chosen']}, more than there are")
@@ -275,7 +275,7 @@ def require_members(path, found, wanted):
     """Refuses an object that has other members than `wanted`."""
     if set(found) != wanted:
         missing, more = sorted(wanted - set(found)), sorted(set(found) - wanted)
-        raise ValueError(f"{path} lacks the members {missing} and has {more} beside them")
+        raise ValueError(f"{path} lacks the members {missing} and has {more} besides")
 
 
 # `save_pretrained` then writes this code beside the configuration.

@@ -209,7 +209,7 @@ class RecurrentModel(RecurrentPreTrainedModel):
         if attention_mask is not None and attention_mask.dim() == 2 and isinstance(past, int):
             if attention_mask.shape[1] != past + length:
                 raise ValueError(
-                    f"attention_mask is of {attention_mask.shape[1]} tokens; {past} in the cache and "
+                    f"attention_mask is for {attention_mask.shape[1]} tokens; {past} in the cache and "
                     f"{length} of this call are {past + length}"
                 )
             if not torch.compiler.is_compiling() and bool(attention_mask.all()):

@@ -22,7 +22,7 @@ def prepared_cache(cache, executions: int, passes: int):
         if count == executions:
             raise ValueError("the cache keeps windows alone; make it without a configuration")
         raise ValueError(
-            f"the cache is of {count} executions of a block; {passes} passes need {executions}"
+            f"the cache is for {count} executions of a block; {passes} passes need {executions}"
         )
     if count == 0:
         return cache

@@ -285,7 +285,7 @@ class Recurrent(nn.Module):
             return [None] * wanted
         if len(caches) != wanted:
             raise ValueError(
-                f"the cache is of {len(caches)} executions of a block; "
+                f"the cache is for {len(caches)} executions of a block; "
                 f"{self._args.mean_recurrence} passes need {wanted}"
             )
         return caches

@@ -105,7 +105,7 @@ def prepared(options: argparse.Namespace, run: RunFolder) -> tuple[Recipe, bool]
     resumes = options.convert or options.resume == "yes" or (
         options.resume == "auto" and run.is_there)
     if resumes and not run.is_there:
-        raise RunError(f"{run.path}: there is no run to go on with; start the run without --resume",
+        raise RunError(f"{run.path}: there is no run to resume; start the run without --resume",
                        "train.nothing_to_resume", INPUT_OUTPUT)
     return recipe_of(options, run, resumes), resumes
 
@@ -115,7 +115,7 @@ def train(options: argparse.Namespace, group: Group) -> None:
     recipe, resumes = group.by_first(lambda: prepared(options, run))
     config = AutoConfig.from_pretrained(options.model, trust_remote_code=True)
     if recipe["sequence_length"] > config.max_position_embeddings:
-        raise RunError(f"sequences of {recipe['sequence_length']} tokens, the model's context has "
+        raise RunError(f"sequences of {recipe['sequence_length']} tokens, but the model's context has "
                        f"{config.max_position_embeddings}; lower sequence_length",
                        "train.too_long", USAGE)
     ending = config.eos_token_id

@@ -62,7 +62,7 @@ class Dataset:
         files = files_of(path, form)
         if form == "auto":
             self.warnings += [
-                f"{file.path}: the name says {named_kind(file.path)}, the content is {file.kind}"
+                f"{file.path}: the name says {named_kind(file.path)}, but the content is {file.kind}"
                 for file in files if _is_misnamed(file)]
         shared = (self.width, recipe["data.held_out"], self.seed, recipe["data.epochs"])
         if files[0].kind in TOKEN_KINDS:
@@ -146,7 +146,7 @@ class Dataset:
         ids = np.where(row < 0, row, row & IDS)
         bad = ids[(ids < 0) | (ids >= self.vocabulary)]
         if len(bad):
-            raise DataError(f"{self.sources[source].path}: token id {bad[0]}, the model's embedding "
+            raise DataError(f"{self.sources[source].path}: token id {bad[0]}, but the model's embedding "
                             f"has {self.vocabulary} rows; use the tokenizer that belongs to this "
                             "model", "data.token_out_of_range")
         return row

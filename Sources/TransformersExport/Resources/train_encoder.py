@@ -91,7 +91,7 @@ class Encoder:
     def _checked(self, piece: Piece, ids: np.ndarray) -> np.ndarray:
         bad = ids[(ids & IDS) >= self.vocabulary]
         if len(bad):
-            raise DataError(f"{piece.place}: token id {bad[0] & IDS}, the model's embedding has "
+            raise DataError(f"{piece.place}: token id {bad[0] & IDS}, but the model's embedding has "
                             f"{self.vocabulary} rows; use the tokenizer that belongs to this model",
                             "data.token_out_of_range")
         if piece.starts and len(ids):

@@ -95,7 +95,7 @@ def _binary(path: str, head: bytes, raw: bytes) -> str | None:
         if _has_index(path):
             return "megatron"
         if is_text and len(head) >= 64:
-            raise refused(path, "the name says token ids, the content looks like text",
+            raise refused(path, "the name says token ids, but the content looks like text",
                           "data.ambiguous")
         return "bin"
     if not is_text:

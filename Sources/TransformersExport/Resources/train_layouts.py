@@ -61,7 +61,7 @@ class Layout:
         if usually("conversations"):
             return self._chat(_turns(record, place), record, place)
         if usually("chosen", "rejected"):
-            raise DataError(f"{place}: records with chosen and rejected answers are no training "
+            raise DataError(f"{place}: records with chosen and rejected answers are not training "
                             "data here", "data.preferences", UNSUPPORTED)
         if has(fields["prompt"]):
             return _answered(_string(record, fields["prompt"], place),

@@ -69,7 +69,7 @@ def require_learned(path: str, rows, width: int) -> None:
 
 
 def too_few(path: str, found: int, needed: int) -> DataError:
-    return DataError(f"{path}: {found} tokens, at least {needed} are needed to train and to hold "
+    return DataError(f"{path}: {found} tokens; at least {needed} are needed to train and to hold "
                      "some out", "data.too_few_tokens")
 
 

@@ -38,13 +38,13 @@ class RunFolder:
         """Makes the folder of a new run; the recipe goes last, so that a start cut off is none."""
         if self.path.exists():
             if not self.path.is_dir():
-                raise RunError(f"{self.path}: exists", "io.exists", EXISTS)
+                raise RunError(f"{self.path}: the output already exists", "io.exists", EXISTS)
             if self.recipe.exists():
                 raise RunError(f"{self.path}: the folder already holds a run; choose another, or go "
                                "on with --resume", "train.run_exists", EXISTS)
             names = {entry.name for entry in self.path.iterdir()} - {"lock", "checkpoints"}
             if names or self.steps():
-                raise RunError(f"{self.path}: exists", "io.exists", EXISTS)
+                raise RunError(f"{self.path}: the output already exists", "io.exists", EXISTS)
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.hold()
         self.write_recipe(recipe)
@@ -68,7 +68,7 @@ class RunFolder:
         free = shutil.disk_usage(self.path).free
         if free < needed:
             raise RunError(f"{self.path}: {needed} bytes are needed for checkpoints and result, "
-                           f"{free} are free; make room", "io.no_space", INPUT_OUTPUT)
+                           f"but {free} are free; make room", "io.no_space", INPUT_OUTPUT)
 
     def log(self, record: dict) -> None:
         """Appends the record of a step."""

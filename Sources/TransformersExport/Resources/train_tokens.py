@@ -124,7 +124,7 @@ def _shard(path: str) -> np.ndarray:
         raise DataError(f"{path}: not a shard of token ids")
     ids = np.memmap(path, SHARDS[magic], mode="r", offset=1024)
     if len(ids) != count:
-        raise DataError(f"{path}: the header says {count} ids, {len(ids)} follow")
+        raise DataError(f"{path}: the header says {count} ids, but {len(ids)} follow")
     return ids
 
 

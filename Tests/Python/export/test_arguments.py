@@ -25,7 +25,7 @@ def test_misspelt_and_fractional_arguments_are_errors(folder, load, tokens):
             model(ids, num_steps=wrong)
     with pytest.raises(ValueError, match="a pair"):
         model(ids, num_steps=(1, 1, 1))
-    with pytest.raises(ValueError, match="attention_mask is of 5 tokens"):
+    with pytest.raises(ValueError, match="attention_mask is for 5 tokens"):
         model(ids, attention_mask=torch.ones(2, 5, dtype=torch.long))
     with pytest.raises(ValueError, match="position_ids is"):
         model(ids, position_ids=torch.arange(3)[None])

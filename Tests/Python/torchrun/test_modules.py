@@ -95,7 +95,7 @@ def test_data_that_cannot_be_used_is_refused(script, tmp_path):
     for kind in ("<i4", "<i8"):
         numpy.save(tmp_path / "f.npy", numpy.array([5, -100] * 20, dtype=kind))
         assert "token id -100," in refusal("f.npy")
-    assert "9 tokens, at least 10" in refusal("e.npy")
+    assert "9 tokens; at least 10" in refusal("e.npy")
     assert "not a positive weight" in refusal("e.npy:none")
     assert "nothing to train on" in refusal(None)
 

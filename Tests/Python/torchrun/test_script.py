@@ -70,7 +70,7 @@ def test_the_script_says_what_is_wrong(trainers, runs):
         (3, ["--set", "stops=1", *recipe], 'there is no setting "stops"'),
         (5, ["--set", "distillation.teacher=missing", *recipe], "cannot load the teacher"),
         (5, ["--data", "missing", *recipe], "missing: cannot open: No such file or directory"),
-        (5, ["--resume"], "there is no run to go on with"),
+        (5, ["--resume"], "there is no run to resume"),
         (64, ["--parallel", "none"], "invalid choice"),
     ]:
         found, notes = trainers.refused("never", *options)
