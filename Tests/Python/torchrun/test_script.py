@@ -67,7 +67,7 @@ def test_the_script_says_what_is_wrong(trainers, runs):
     recipe = ["--recipe", trainers.recipe]
     for code, options, words in [
         (64, ["--set", "steps=0", *recipe], "steps is 0; allowed: a whole number from 1"),
-        (3, ["--set", "stops=1", *recipe], 'there is no setting "stops"'),
+        (64, ["--set", "stops=1", *recipe], 'there is no setting "stops"'),
         (5, ["--set", "distillation.teacher=missing", *recipe], "cannot load the teacher"),
         (5, ["--data", "missing", *recipe], "missing: cannot open: No such file or directory"),
         (5, ["--resume"], "there is no run to resume"),
