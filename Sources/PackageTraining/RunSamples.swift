@@ -1,3 +1,4 @@
+import ByteIO
 import Generation
 import ModelGraph
 import Models
@@ -20,8 +21,7 @@ struct RunSamples {
 
   /// - Returns: nil for a model without a tokenizer that is read: its tokens are no text.
   init?(_ data: Dataset, for model: OpenedModel, seed: UInt64) throws {
-    // A run on tokens needs none.
-    guard let tokenizer = (try? Tokenizer(of: model.checkpoint)) ?? nil else { return nil }
+    guard let tokenizer = try Self.tokenizer(of: model) else { return nil }
     let parts = try data.heldOutRows(limit: Self.count).map { row in
       let tokens = row.map { Int32(bitPattern: $0 & TokenMark.id) }
       let border = min(Self.promptLength, tokens.count / 2)
@@ -35,6 +35,16 @@ struct RunSamples {
     (self.texts, self.heldOut, self.tokenizer) = (texts, heldOut, tokenizer)
     endings = Endings(texts: [], tokens: tokenizer.ends(model.graph))
     prompts = parts.map { Prompt(Array($0.0), limit: $0.1.count, seed: seed) }
+  }
+
+  /// nil where there is none, or one that is not read: a run on tokens needs none.
+  private static func tokenizer(of model: OpenedModel) throws -> Tokenizer? {
+    do { return try Tokenizer(of: model.checkpoint) } catch let error as FileError {
+      // A file that could not be read is not one that is not there.
+      throw error
+    } catch {
+      return nil
+    }
   }
 
   /// What greedy decoding gives.

@@ -65,10 +65,8 @@ struct SourceLoss {
 
   /// Of each row.
   private static func sums(_ nats: [Double], _ batch: TokenBatch) -> [LossSum] {
-    let length = batch.labels.count / batch.rows
     var nats = nats[...]
-    return (0..<batch.rows).map { row in
-      let count = batch.labels[row * length..<(row + 1) * length].count { $0 >= 0 }
+    return batch.targetCounts.map { count in
       defer { nats = nats.dropFirst(count) }
       return LossSum(nats: nats.prefix(count).reduce(0, +), count: count)
     }

@@ -58,8 +58,9 @@ package struct TrainSession {
         heldOutRows: settings.evaluation.recurrences.isEmpty ? 0 : settings.evaluation.rows)
     }
     let questions = try exchange.together { try Self.questions(of: data, beside: dataset) }
+    // The first rank alone writes them down.
     let samples = try exchange.together {
-      try RunSamples(dataset, for: model, seed: settings.seed)
+      exchange.isFirst ? try RunSamples(dataset, for: model, seed: settings.seed) : nil
     }
     // Before the buffers of training are there: the two are not in memory together.
     let measured = try source.map {

@@ -26,7 +26,7 @@ extension RunSummary {
       ($0.loss, $0.lossError)
     }
     if runs.count == 1, let source = runs[0].source {
-      for index in losses.indices { losses[index].levels = [.init("source", source.loss)] }
+      for index in losses.indices { losses[index].levels = [source.level] }
     }
     return losses
       + chart(runs, "Exact answers by recurrence", "% of the questions") {

@@ -37,4 +37,12 @@ package struct TokenBatch: Equatable, Sendable {
 
   /// Number of labels that count.
   package var targetCount: Int { labels.count { $0 >= 0 } }
+
+  /// The same, of each row.
+  package var targetCounts: [Int] {
+    let length = labels.count / max(rows, 1)
+    return (0..<rows).map { row in
+      labels[row * length..<(row + 1) * length].count { $0 >= 0 }
+    }
+  }
 }

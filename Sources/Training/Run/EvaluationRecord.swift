@@ -1,3 +1,4 @@
+package import Charts
 package import JSON
 
 /// A line of `evaluations.jsonl`: held-out loss at several recurrences, and what questions score.
@@ -22,7 +23,7 @@ package struct EvaluationRecord: Equatable, Sendable {
     }
 
     /// For comparison: 0 for a model that is not recurrent.
-    package var depth: Int { recurrence ?? 0 }
+    var depth: Int { recurrence ?? 0 }
 
     var json: JSONValue {
       var json: JSONObject = ["recurrence": JSONValue(recurrence), "loss": JSONValue(loss)]
@@ -79,6 +80,9 @@ package struct EvaluationRecord: Equatable, Sendable {
       self.parameters = parameters
       self.texts = texts
     }
+
+    /// In a chart of losses.
+    package var level: LineChart.Level { .init("source", loss) }
 
     var json: JSONValue {
       [

@@ -29,29 +29,26 @@ package struct HeldOutLoss {
 
   /// - Parameter losses: Gives the loss of each row of a batch.
   package func measured(_ losses: (TokenBatch) throws -> [LossSum]) throws -> Value {
-    var (nats, counts) = (Array(repeating: 0.0, count: rows.count), [Double]())
+    var (nats, counts) = (Array(repeating: 0.0, count: rows.count), [Int]())
     for (number, start) in stride(from: 0, to: rows.count, by: batchSize).enumerated() {
       let part = start..<min(start + batchSize, rows.count)
       let batch = TokenBatch(Array(rows[part]), firstRow: start, attention: attention)
-      let labels = batch.labels.count / part.count
-      counts += part.indices.map { row in
-        let first = (row - start) * labels
-        return Double(batch.labels[first..<first + labels].count { $0 >= 0 })
-      }
-      if batch.targetCount == 0 || number % exchange.worldSize != exchange.rank { continue }
+      let own = batch.targetCounts
+      counts += own
+      if own.allSatisfy({ $0 == 0 }) || number % exchange.worldSize != exchange.rank { continue }
       for (row, sum) in zip(part, try losses(batch)) where sum.count > 0 { nats[row] = sum.nats }
     }
     let total = counts.reduce(0, +)
     if total == 0 { return Value(mean: .nan, error: nil, tokens: 0) }
     nats = try exchange.sum(nats)
-    let mean = nats.reduce(0, +) / total
+    let mean = nats.reduce(0, +) / Double(total)
     let used = Double(counts.count { $0 > 0 })
-    if used < 2 { return Value(mean: mean, error: nil, tokens: Int(total)) }
+    if used < 2 { return Value(mean: mean, error: nil, tokens: total) }
     let squares = zip(nats, counts).reduce(0) { sum, row in
-      let rest = row.0 - mean * row.1
+      let rest = row.0 - mean * Double(row.1)
       return sum + rest * rest
     }
-    let error = (squares * used / (used - 1)).squareRoot() / total
-    return Value(mean: mean, error: error, tokens: Int(total))
+    let error = (squares * used / (used - 1)).squareRoot() / Double(total)
+    return Value(mean: mean, error: error, tokens: total)
   }
 }

@@ -158,10 +158,10 @@ package struct RunFolder: Sendable {
 
   /// What a run's held-out losses are to be compared with: the source's, and where it began at the
   /// deepest recurrence.
-  package static func levels(_ evaluations: [EvaluationRecord]) -> [LineChart.Level] {
+  private static func levels(_ evaluations: [EvaluationRecord]) -> [LineChart.Level] {
     guard let first = evaluations.first, first.step == 0 else { return [] }
     var levels: [LineChart.Level] = []
-    if let source = first.source { levels.append(.init("source", source.loss)) }
+    if let source = first.source { levels.append(source.level) }
     if evaluations.count > 1, let deepest = first.results.max(by: { $0.depth < $1.depth }) {
       let place = deepest.recurrence.map { ", r = \($0)" } ?? ""
       levels.append(.init("before training" + place, deepest.loss))
