@@ -27,8 +27,10 @@ package=$work/package
 # A small machine shall do, and a container where everybody is root.
 [ "$(id -u)" -ne 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
-# usage: launch RUN PROCESSES [option…]; takes this shell's place. One process starts without mpirun.
+# What is trained on.
 data=fixtures/text/corpus.txt
+
+# usage: launch RUN PROCESSES [option…]; takes this shell's place. One process starts without mpirun.
 launch() {
   run=$work/$1
   start="mpirun --oversubscribe -n $2"

@@ -35,6 +35,12 @@ struct TrainModeTests {
         + ["--set", "evaluation.rows=2", "--eval-recurrence", "1"] + arguments)
   }
 
+  /// The records of a run's steps.
+  private func metrics(_ run: String) throws -> [JSONValue] {
+    let lines = try String(contentsOfFile: folder.file(run + "/metrics.jsonl"), encoding: .utf8)
+    return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+  }
+
   private func floats(_ checkpoint: Checkpoint, _ name: TensorName) throws -> [Float] {
     let record = try #require(checkpoint.record(name), "\(name)")
     var values = [Float](repeating: 0, count: record.elementCount)
@@ -84,8 +90,7 @@ struct TrainModeTests {
         ["--steps", "30", "--recurrence", "4", "--optimizer", "adamw", "--learning-rate", "0.003"]
           + ["--set", "recurrence.settling=" + weight], to: run)
       #expect(done.code == 0, "\(done.notes)")
-      let lines = try String(contentsOfFile: folder.file(run + "/metrics.jsonl"), encoding: .utf8)
-      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+      return try metrics(run)
     }
     #expect(try steps("0").allSatisfy { $0["settling"] == nil })
     let (weak, strong) = (
@@ -106,8 +111,7 @@ struct TrainModeTests {
         ["--steps", "30", "--recurrence", "4", "--optimizer", "adamw", "--learning-rate", "0.003"]
           + more, to: name)
       #expect(done.code == 0, "\(done.notes)")
-      let lines = try String(contentsOfFile: folder.file(name + "/metrics.jsonl"), encoding: .utf8)
-      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+      return try metrics(name)
     }
     let depths = ["--set", "recurrence.supervision.depths=3"]
     let plain = try steps("plain", [])
@@ -138,8 +142,7 @@ struct TrainModeTests {
         ["--batch-size", "8", "--mean-recurrence", "3", "--set", "recurrence.mean.shape=constant"]
           + ["--optimizer", "adamw", "--learning-rate", "1e-5"] + more, to: name)
       #expect(done.code == 0, "\(done.notes)")
-      let lines = try String(contentsOfFile: folder.file(name + "/metrics.jsonl"), encoding: .utf8)
-      return try lines.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+      return try metrics(name)
     }
     let own = ["--set", "recurrence.per_sequence=true"]
     let one = try steps("one", ["--steps", "4", "--micro-batch-size", "1"])
