@@ -1,3 +1,4 @@
+import ArgumentParser
 import ByteIO
 import Foundation
 import JSON
@@ -23,6 +24,23 @@ struct PackTests {
     #expect(unpacked.code == 0)
     #expect(unpacked.json?["root"] == made.json?["root"])
     #expect(FileManager.default.contentsEqual(atPath: package, andPath: back))
+  }
+
+  @Test(
+    "a name that promises a compression gets it", arguments: ["p.tar.zst", "p.TAR.GZ", "p.tgz"])
+  func compressionByName(name: String) throws {
+    let folder = TemporaryFolder()
+    let (package, tar) = (folder.file("p"), folder.file(name))
+    let source = Fixtures.path("golden/tiny-llama/source")
+    #expect(try outcome(Retrofit.self, [source, "--select", "0/1,4/9", "-o", package]).code == 0)
+    let packed = try outcome(Pack.self, [package, "-o", tar])
+    #expect(packed.notes.hasSuffix("next: ckpt unpack \(tar) -o PACKAGE\n"))
+    let start = try Data(contentsOf: URL(filePath: tar)).prefix(2)
+    #expect(Array(start) == (name.hasSuffix("zst") ? [0x28, 0xB5] : [0x1F, 0x8B]))
+    let other = name.hasSuffix("zst") ? "gzip" : "zstd"
+    #expect(throws: (any Error).self) {
+      try Pack.parse([package, "-o", tar, "--compress", other])
+    }
   }
 
   @Test("a compressed file is decompressed as far as --max-size says")
