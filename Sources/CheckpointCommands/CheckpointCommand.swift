@@ -27,6 +27,12 @@ package struct CheckpointCommand: ParsableCommand {
 
   /// Runs the command line of this process and exits.
   package static func start() -> Never {
+    // Without it, there would be no arguments, which looks like a wish for help.
+    guard CommandLine.argc > 0 else {
+      let error = FileError.missing("/proc/self/cmdline")
+      Console.standard.note("error: \(error)")
+      endProcess(error.kind.rawValue)
+    }
     endProcess(run(processArguments(), Console.standard))
   }
 
