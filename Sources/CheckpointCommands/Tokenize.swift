@@ -2,6 +2,7 @@ import ArgumentParser
 import ByteIO
 import JSON
 import Models
+import Reports
 import Tokenizers
 
 /// `ckpt tokenize`: text to token ids and back.
@@ -34,10 +35,10 @@ struct Tokenize: Verb {
     let input = try readStandardInput()
     guard decode else {
       let ids = try tokenizer.encode(input, addSpecialTokens: special)
-      return TokenizeReport(ids: ids, decoded: nil)
+      return TokenizeReport(model: model, ids: ids, decoded: nil)
     }
     let ids = try Self.ids(String(decoding: input, as: UTF8.self))
-    return TokenizeReport(ids: ids, decoded: try tokenizer.decodeText(ids))
+    return TokenizeReport(model: model, ids: ids, decoded: try tokenizer.decodeText(ids))
   }
 
   static func ids(_ text: String) throws -> [Int32] {
@@ -54,6 +55,7 @@ struct Tokenize: Verb {
 struct TokenizeReport: Report {
   static let command = "tokenize"
 
+  var model: String
   var ids: [Int32]
   /// The text of the ids; nil when the text was given.
   var decoded: String?
@@ -65,6 +67,9 @@ struct TokenizeReport: Report {
   }
 
   var isModelText: Bool { decoded != nil }
+
+  /// The way back.
+  var next: String? { NextCommand.tokenize(model, decoding: decoded == nil) }
 
   var text: String {
     decoded ?? ids.map { "\($0)" }.joined(separator: " ") + "\n"

@@ -5,6 +5,15 @@ import ByteIO
 package enum NextCommand {
   package static func inspect(_ path: String) -> String { "ckpt inspect \(shellWord(path))" }
 
+  package static func convert(_ path: String) -> String {
+    "ckpt convert \(shellWord(path)) -o FILE.safetensors"
+  }
+
+  /// - Parameter decoding: Whether from ids to text.
+  package static func tokenize(_ model: String, decoding: Bool) -> String {
+    "ckpt tokenize \(shellWord(model))" + (decoding ? " --decode" : "")
+  }
+
   package static func layers(_ model: String, data: String) -> String {
     "ckpt layers \(shellWord(model)) --data \(shellWord(data))"
   }
@@ -12,6 +21,14 @@ package enum NextCommand {
   /// - Parameter layers: The options that choose them.
   package static func retrofit(_ model: String, _ layers: String) -> String {
     "ckpt retrofit \(shellWord(model)) \(layers) -o PACKAGE"
+  }
+
+  /// What a dry run would have written.
+  ///
+  /// - Parameter arguments: The dry run's, without the program.
+  package static func writing(_ arguments: [String], hasOutput: Bool) -> String {
+    let words = arguments.filter { $0 != "--dry-run" }.map(shellWord)
+    return (["ckpt"] + words + (hasOutput ? [] : ["-o", "PACKAGE"])).joined(separator: " ")
   }
 
   /// - Parameter source: The model that the package was made of; nil to leave it out.

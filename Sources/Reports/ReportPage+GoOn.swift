@@ -5,8 +5,8 @@ import Training
 import Verification
 
 extension ReportPage {
-  /// What to type first of all; nil when there is nothing.
-  package var next: String? { commands.first?.command }
+  /// What to type first of all.
+  package var next: String { commands.first?.command ?? NextCommand.runs(runs.map(\.path)) }
 
   /// What to type next.
   var goOn: Markup {

@@ -42,6 +42,8 @@ struct NextCommandTests {
     for line in [
       NextCommand.inspect(path), NextCommand.layers(path, data: path),
       NextCommand.retrofit(path, "--select 0/1,2/11"), NextCommand.verify(path),
+      NextCommand.writing(["retrofit", path, "--dry-run"], hasOutput: false),
+      NextCommand.convert(path), NextCommand.tokenize(path, decoding: true),
       NextCommand.verify(path, source: path), NextCommand.stability(path, report: "R.json"),
       NextCommand.train(path), NextCommand.train("MODEL", data: path),
       NextCommand.train(path, recipe: path), NextCommand.resume(path),
@@ -81,7 +83,21 @@ struct NextCommandTests {
     #expect(
       try next(Inspect.self, [model])
         == "ckpt retrofit \(model) --prelude 2 --core 4 --coda 2 -o PACKAGE")
-    #expect(try next(Inspect.self, [model, "--tensor", "model.norm.weight"]) == nil)
+    #expect(
+      try next(Inspect.self, [model, "--tensor", "model.norm.weight"]) == "ckpt inspect \(model)")
+    let unknown = Fixtures.path("safetensors/small.safetensors")
+    #expect(
+      try next(Inspect.self, [unknown]) == "ckpt convert \(unknown) -o FILE.safetensors")
+    #expect(try next(Diff.self, [model, model]) == "ckpt inspect \(model)")
+    #expect(
+      try next(Generate.self, [model, "--prompt", "1+1=", "--max-tokens", "1"])
+        == "ckpt retrofit \(model) --prelude 2 --core 4 --coda 2 -o PACKAGE")
+    #expect(
+      try next(Train.self, [model, "--print-recipe"])
+        == "ckpt train \(model) --recipe FILE -o RUN")
+    #expect(try outcome(Manual.self, []).notes == "next: ckpt manual | man -l -\n")
+    let dry = try outcome(Retrofit.self, [model, "--select", "0/1/11", "--dry-run"])
+    #expect(dry.notes.hasSuffix(" -o PACKAGE\n"))
     #expect(
       try next(Inspect.self, [Fixtures.path("eval/completions.jsonl")])
         == "ckpt train MODEL --data \(Fixtures.path("eval/completions.jsonl")) -o RUN")
@@ -121,6 +137,10 @@ struct NextCommandTests {
     #expect(
       try next(Eval.self, [trained, "--recurrence", "3"] + few)
         == "ckpt generate \(trained) --prompt TEXT --recurrence 3")
+    let prompts = folder.file("prompts.txt")
+    try Data("1+1=\n".utf8).write(to: URL(filePath: prompts))
+    #expect(
+      try next(Generate.self, [trained, "--prompts", prompts, "--max-tokens", "1"]) == measure)
     #expect(try next(Runs.self, [run]) == "ckpt report \(run) -o report.html")
     let plain = folder.file("plain")
     #expect(

@@ -55,7 +55,8 @@ struct SchemaTests {
     try check(
       Tokenize.self,
       document(
-        command: "tokenize", isOK: true, fields: TokenizeReport(ids: [1, 2], decoded: "a").json,
+        command: "tokenize", isOK: true,
+        fields: TokenizeReport(model: "m", ids: [1, 2], decoded: "a").json,
         warnings: [], errors: []))
   }
 

@@ -1,5 +1,6 @@
 import ByteIO
 import JSON
+import Reports
 import Tensors
 import Verification
 
@@ -13,6 +14,8 @@ struct DiffReport: Report {
   var onlyInFirst: [TensorName] = []
   var onlyInSecond: [TensorName] = []
   var differing: [TensorDifference] = []
+
+  var next: String? { NextCommand.inspect(second) }
 
   var isOK: Bool { onlyInFirst.isEmpty && onlyInSecond.isEmpty && differing.isEmpty }
 

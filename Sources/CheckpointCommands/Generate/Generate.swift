@@ -7,6 +7,7 @@ import Kernels
 import ModelGraph
 import Models
 import Platform
+import Reports
 import Scoring
 import Tokenizers
 import Training
@@ -146,12 +147,13 @@ struct Generate: Verb {
       throw ModelError(model, .notRecurrent)
     }
     let tokenizer = try opened.tokenizer()
+    let next = NextCommand.measure(opened.graph, at: model)
     if let prompts {
       try continueFile(PromptFile(prompts), opened, tokenizer, console)
-      return .written
+      return GenerateReport(next: next, isSilent: output.json)
     }
     let text = try main.prompt == "-" ? Self.standardInput() : main.prompt ?? ""
-    return try .one(continueOne(text, opened, tokenizer, console))
+    return try GenerateReport(one: continueOne(text, opened, tokenizer, console), next: next)
   }
 
   // MARK: One prompt

@@ -4,16 +4,17 @@ import JSON
 import Transformer
 
 /// What `ckpt generate` made. The text itself was written as it was made.
-enum GenerateReport: Report {
-  case one(ContinuationReport)
-  /// Each was written when its turn had come.
-  case written
-
+struct GenerateReport: Report {
   static let command = "generate"
 
-  var isSilent: Bool { if case .written = self { true } else { false } }
+  /// Of the one prompt there was; nil where each of several was written when its turn had come.
+  var one: ContinuationReport?
+  var next: String?
+  /// Whether the documents of several prompts are all that there is to say.
+  var isSilent = false
+
   var text: String { "" }
-  var json: JSONObject { if case .one(let report) = self { report.json } else { [:] } }
+  var json: JSONObject { one?.json ?? [:] }
 }
 
 /// One continuation, for a program.

@@ -37,9 +37,10 @@ struct InspectReport: Report {
   var isOK: Bool { dataFaults?.isEmpty ?? true }
   var warnings: [Warning] { checkpoint.warnings }
 
-  /// Nothing after a question about one tensor, or where no model is known in the tensors.
+  /// After one tensor, all of them; where no model is known in the tensors, what is done without one.
   var next: String? {
-    guard only == nil, let graph else { return nil }
+    if only != nil { return NextCommand.inspect(checkpoint.path) }
+    guard let graph else { return NextCommand.convert(checkpoint.path) }
     return graph.recurrence == nil
       ? NextCommand.retrofit(graph, at: checkpoint.path) : NextCommand.verify(checkpoint.path)
   }

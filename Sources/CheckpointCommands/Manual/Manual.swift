@@ -32,4 +32,5 @@ struct ManualReport: Report {
 
   var json: JSONObject { ["page": .string(page)] }
   var text: String { page }
+  var next: String? { "ckpt manual | man -l -" }
 }

@@ -12,7 +12,7 @@ protocol Report {
   /// The page a person reads, ending with a line break; empty when there is nothing to say.
   var text: String { get }
   var warnings: [Warning] { get }
-  /// The command that usually follows, for a person; nil where the result is an answer.
+  /// The command that usually follows, for a person; nil where another process says it.
   var next: String? { get }
   /// Whether the text is a model's own, which is given as it is.
   var isModelText: Bool { get }
@@ -23,7 +23,6 @@ protocol Report {
 extension Report {
   var isOK: Bool { true }
   var warnings: [Warning] { [] }
-  var next: String? { nil }
   var isModelText: Bool { false }
   var isSilent: Bool { false }
 }

@@ -1,6 +1,7 @@
 import ByteIO
 import JSON
 import ModelGraph
+import Platform
 import Recurrence
 import RecurrentPackage
 import Reports
@@ -10,8 +11,12 @@ import Tensors
 struct RetrofitReport: Report {
   static let command = "retrofit"
 
+  /// After a dry run, the same command without that option.
   var next: String? {
-    output.map { NextCommand.verify($0, source: model) }
+    guard let output, root != nil else {
+      return NextCommand.writing(processArguments(), hasOutput: output != nil)
+    }
+    return NextCommand.verify(output, source: model)
   }
 
   var model: String

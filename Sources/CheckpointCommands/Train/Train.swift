@@ -74,7 +74,7 @@ struct Train: Verb {
 
   func perform(_ console: Console) throws -> TrainReport {
     guard let outputPath = choices.main.outputPath, !printRecipe else {
-      return .recipe(try choices.applied(to: TrainingSettings()))
+      return .recipe(try choices.applied(to: TrainingSettings()), for: model)
     }
     if prepare { return try prepareData(in: RunFolder(outputPath), console) }
     let group = GroupedRun { render($0, to: console) }

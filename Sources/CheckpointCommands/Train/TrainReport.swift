@@ -8,7 +8,7 @@ import Transformer
 
 /// What a training run gave, or the recipe or the data of one.
 enum TrainReport: Report {
-  case recipe(TrainingSettings)
+  case recipe(TrainingSettings, for: String)
   case prepared(PreparedData, for: String)
   case run(TrainingOutcome, hasColor: Bool)
   /// The first process of a group reports.
@@ -30,14 +30,15 @@ enum TrainReport: Report {
     switch self {
     case .prepared(let data, let model): NextCommand.train(model, recipe: data.recipe)
     case .run(let outcome, _): outcome.next
-    case .recipe, .elsewhere: nil
+    case .recipe(_, let model): NextCommand.train(model, recipe: "FILE")
+    case .elsewhere: nil
     }
   }
 
   var json: JSONObject {
     switch self {
     case .elsewhere: return [:]
-    case .recipe(let settings): return ["recipe": .string(TrainingRecipe.text(of: settings))]
+    case .recipe(let settings, _): return ["recipe": .string(TrainingRecipe.text(of: settings))]
     case .prepared(let data, _): return data.json
     case .run(let outcome, _):
       let progress = outcome.progress
@@ -65,7 +66,7 @@ enum TrainReport: Report {
 
   var text: String {
     switch self {
-    case .recipe(let settings): TrainingRecipe.text(of: settings)
+    case .recipe(let settings, _): TrainingRecipe.text(of: settings)
     case .prepared(let data, _): data.text
     case .run(let outcome, let hasColor): outcome.text(hasColor: hasColor)
     case .elsewhere: ""
@@ -74,9 +75,9 @@ enum TrainReport: Report {
 }
 
 extension TrainingOutcome {
-  /// What was not evaluated yet is; nothing where only factors were written, which others read.
-  fileprivate var next: String? {
-    guard written.contains(run.package) else { return nil }
+  /// What was not evaluated yet is; where only factors were written, others read them.
+  fileprivate var next: String {
+    guard written.contains(run.package) else { return NextCommand.report([run.path]) }
     return evaluations.isEmpty
       ? NextCommand.eval(run.package, mean: recurrence)
       : NextCommand.generate(run.package, recurrence: recurrence)
