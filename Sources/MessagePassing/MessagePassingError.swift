@@ -46,7 +46,7 @@ package struct MessagePassingError: DiagnosedError, Equatable {
 
   package var hint: String? {
     switch problem {
-    case .notBuilt: "build with swift build -c release --traits MPI, or start one process"
+    case .notBuilt: "build with Scripts/release.sh --traits MPI, or start one process"
     case .foreignLauncher: "start it with Open MPI's mpirun"
     case .otherCount: "use the mpirun of the Open MPI that ckpt was built with"
     case .failed: "see what mpirun says; go on with --resume"
