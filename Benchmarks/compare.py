@@ -6,7 +6,8 @@
 The two run in turns, A B B A …, after a warm-up each. What is compared is the processor's time, of the
 process and of the system for it: the clock says little on a shared machine. The time that the kernel takes
 to clear pages changes with the state of memory, so the process's own time stands beside it. Prints medians
-of the ratios, new to old, pair by pair; a ratio that matters should hold in a second measurement.
+of the ratios, new to old, pair by pair, and the median peak of memory of each; a ratio that matters should
+hold in a second measurement.
 
 Everything runs on one thread and lies in build/compare. The model is that of `make smollm2`.
 """
@@ -25,7 +26,7 @@ PARTS = ["--prelude", "4", "--core", "8", "--coda", "4"]
 
 
 def run(binary, arguments, standard_input=None):
-    """Seconds of the processor: the process's, and with the system's."""
+    """Seconds of the processor, the process's and with the system's, and the peak of memory in MiB."""
     environment = {k: v for k, v in os.environ.items()
                    if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     with open(standard_input or os.devnull, "rb") as given, open(WORK / "messages", "wb") as messages:
@@ -35,7 +36,7 @@ def run(binary, arguments, standard_input=None):
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{binary} {' '.join(map(str, arguments))}: {(WORK / 'messages').read_text()[-800:]}")
-    return usage.ru_utime, usage.ru_utime + usage.ru_stime
+    return usage.ru_utime, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def remove(path):
@@ -112,7 +113,11 @@ class Jobs:
                                 "--batch-size", "2", "--micro-batch-size", "2", "--sequence-length", "128",
                                 "--threads", "1", "--set", "data.held_out=0", "--progress", "none")
         few, more = run_of(2), run_of(6)
-        return lambda binary: tuple(a - b for a, b in zip(more(binary), few(binary)))
+
+        def go(binary):
+            (own, whole, peak), (own_few, whole_few, _) = more(binary), few(binary)
+            return own - own_few, whole - whole_few, peak
+        return go
 
 
 def compare(job, old, new, pairs):
@@ -124,7 +129,7 @@ def compare(job, old, new, pairs):
                 seconds[binary].append(result)
     return [(statistics.median(s[i] for s in seconds[old]), statistics.median(s[i] for s in seconds[new]),
              statistics.median(b[i] / max(a[i], 1e-9) for a, b in zip(seconds[old], seconds[new])))
-            for i in (0, 1)]
+            for i in (0, 1, 2)]
 
 
 def main():
@@ -137,14 +142,16 @@ def main():
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     jobs = Jobs(options.old, options.new, options.model).all
-    print("| command | old, s | new, s | ratio | of the process alone |\n|---|---|---|---|---|")
+    print("| command | old, s | new, s | ratio | of the process alone | old, MiB | new, MiB |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for name, job in jobs.items():
         if options.names and not any(part in name for part in options.names):
             continue
-        own, whole = compare(job, options.old, options.new, options.pairs)
+        own, whole, peak = compare(job, options.old, options.new, options.pairs)
         # The process's own time is counted in ticks of some milliseconds.
         alone = f"{own[2]:.2f}" if own[0] > 0.1 else "-"
-        print(f"| {name} | {whole[0]:.3f} | {whole[1]:.3f} | {whole[2]:.2f} | {alone} |", flush=True)
+        print(f"| {name} | {whole[0]:.3f} | {whole[1]:.3f} | {whole[2]:.2f} | {alone} "
+              f"| {peak[0]:.0f} | {peak[1]:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
