@@ -47,6 +47,10 @@ package struct Continuation {
   package private(set) var made: [Int32] = []
   /// Passes through the core that each token took.
   package private(set) var depths: [Int] = []
+  /// Passes that a token took on average; 0 without tokens.
+  package var meanDepth: Double {
+    Double(depths.reduce(0, +)) / Double(max(1, depths.count))
+  }
   /// Tokens that were guessed with few passes, and those of them that all passes chose too.
   package internal(set) var drafted = 0
   package private(set) var accepted = 0

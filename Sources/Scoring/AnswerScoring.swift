@@ -59,21 +59,25 @@ package struct AnswerScoring {
 
   /// Answers every question greedily, as many at a time as the decoder has places.
   ///
-  /// - Parameter sample: Gets what a file of samples says of each, in their order.
-  /// - Returns: 1 or 0 for each question, under the measure's name.
-  package func scores(_ decoder: Decoder, _ sample: (JSONObject) -> Void) throws -> [[String:
-    Double]]
-  {
+  /// - Parameters:
+  ///   - exit: Lets each token after a prompt leave the core early.
+  ///   - sample: Gets what a file of samples says of each, in their order.
+  /// - Returns: 1 or 0 for each question, under the measure's name; with an exit also `recurrences`, the
+  ///   passes through the core that an answer's tokens took on average.
+  package func scores(
+    _ decoder: Decoder, exit: ExitRule? = nil, _ sample: (JSONObject) -> Void
+  ) throws -> [[String: Double]] {
     let prompts = items.map { item in
       Prompt(item.tokens, limit: min(maxTokens, decoder.contextLength - item.tokens.count))
     }
     var samples = InOrder<JSONObject>()
     var scores = [[String: Double]](repeating: [:], count: items.count)
-    try Generator(decoder, tokenizer, endings).run(prompts) { answer in
+    try Generator(decoder, tokenizer, endings).run(prompts, exit: exit) { answer in
       try Interruption.check()
       let item = items[answer.number]
       let isRight = Self.agrees(answer.text, item.reference, item.match)
       scores[answer.number] = ["exact_match": isRight ? 1 : 0]
+      if exit != nil { scores[answer.number]["recurrences"] = answer.meanDepth }
       let object: JSONObject = [
         "line": JSONValue(item.line), "answer": .string(answer.text),
         "reference": .string(item.reference), "correct": .bool(isRight),

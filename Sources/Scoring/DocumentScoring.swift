@@ -104,10 +104,57 @@ package struct DocumentScoring {
       for document in part {
         let own = scores.prefix(document.labels.count { $0 >= 0 })
         scores = scores.dropFirst(own.count)
-        results[document.place] = [
-          "exact": own.allSatisfy(\.isFirst) ? 1 : 0, "nats": own.reduce(0) { $0 + $1.nats },
-          "tokens": Double(own.count),
-        ]
+        results[document.place] = Self.measures(own)
+      }
+      progress(part.count)
+    }
+    return results
+  }
+
+  private static func measures(_ scores: some Sequence<LabelScore>) -> [String: Double] {
+    var measures = ["exact": 1.0, "nats": 0, "tokens": 0]
+    for score in scores {
+      if !score.isFirst { measures["exact"] = 0 }
+      measures["nats", default: 0] += score.nats
+      measures["tokens", default: 0] += 1
+    }
+    return measures
+  }
+
+  /// Scores every document as decoding meets it, token by token over the decoder's cache, with
+  /// `recurrences` beside the measures above: passes through the core, on average over its tokens.
+  ///
+  /// - Parameters:
+  ///   - decoder: With a place for each of some documents, which run together.
+  ///   - exit: Lets each token leave the core early.
+  ///   - seed: Of the start states.
+  ///   - progress: Called with the number of documents of each batch that has run.
+  package func scores(
+    over decoder: Decoder, exit: ExitRule, seed: UInt64, _ progress: (Int) -> Void
+  ) throws -> [[String: Double]] {
+    var results = [[String: Double]](repeating: [:], count: documents.count)
+    for start in stride(from: 0, to: documents.count, by: decoder.sequences) {
+      let part = Array(documents[start..<min(start + decoder.sequences, documents.count)])
+      var scores = [[LabelScore]](repeating: [], count: part.count)
+      var passes = [Int](repeating: 0, count: part.count)
+      for place in part.indices { decoder.restart(place, seed: seed) }
+      // Nothing follows the last token.
+      for position in 0..<(part.last?.tokens.count ?? 0) - 1 {
+        try Interruption.check()
+        let places = part.indices.filter { position + 1 < part[$0].tokens.count }
+        let next = places.map {
+          Decoder.Next(sequence: $0, token: part[$0].tokens[position])
+        }
+        let labels = places.map { part[$0].labels[position] }
+        for (row, score) in try decoder.scores(next, labels: labels, exit: exit).enumerated() {
+          if let score { scores[places[row]].append(score) }
+          passes[places[row]] += decoder.depths[row]
+        }
+      }
+      for (place, document) in part.enumerated() {
+        var measures = Self.measures(scores[place])
+        measures["recurrences"] = Double(passes[place]) / Double(document.tokens.count - 1)
+        results[document.place] = measures
       }
       progress(part.count)
     }

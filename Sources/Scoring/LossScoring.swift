@@ -60,9 +60,8 @@ package struct LossScoring {
           next.append(Decoder.Next(sequence: sequence, token: window.tokens[position]))
         }
         let labels = part.map { $0.labels[position] }
-        for (loss, label) in zip(try decoder.losses(next, labels: labels), labels) where label >= 0
-        {
-          sum += LossSum(nats: Double(loss), count: 1)
+        for score in try decoder.scores(next, labels: labels) {
+          if let score { sum += LossSum(nats: score.nats, count: 1) }
         }
       }
       progress(part.count)

@@ -2,11 +2,14 @@
 package struct ScoreResult {
   /// Nil for a source model.
   package var recurrence: Int?
-  /// By start state and question, 0 or 1 under each measure's name.
+  /// The rule by which tokens stopped recurring early; nil where all made as many passes.
+  package var exit: String?
+  /// By start state and question, a number under each measure's name.
   package var scores: [[[String: Double]]]
 
-  package init(recurrence: Int?, scores: [[[String: Double]]]) {
+  package init(recurrence: Int?, exit: String? = nil, scores: [[[String: Double]]]) {
     self.recurrence = recurrence
+    self.exit = exit
     self.scores = scores
   }
 
@@ -15,7 +18,8 @@ package struct ScoreResult {
   /// The same of some questions alone.
   package func only(_ questions: [Int]) -> ScoreResult {
     ScoreResult(
-      recurrence: recurrence, scores: scores.map { scores in questions.map { scores[$0] } })
+      recurrence: recurrence, exit: exit,
+      scores: scores.map { scores in questions.map { scores[$0] } })
   }
 
   /// Mean over questions and start states, and its standard errors: over the questions, and over the

@@ -169,15 +169,19 @@ package final class Decoder {
   /// - Parameters:
   ///   - next: Of sequences that differ.
   ///   - labels: The token that follows each; -100 is not scored.
-  /// - Returns: Negative log-likelihood of each label in nats; 0 where there is none.
-  package func losses(_ next: [Next], labels: [Int32]) throws -> [Float] {
+  ///   - exit: Lets each token leave the core early.
+  /// - Returns: A score for each label; nil where there is none.
+  package func scores(
+    _ next: [Next], labels: [Int32], exit: ExitRule? = nil
+  ) throws -> [LabelScore?] {
     precondition(labels.count == next.count, "a label for each token")
     try checkLabels(labels, network)
-    let logits = try advance(next)
-    let losses = try Matrix(rows: 1, columns: next.count)
-    let sum = crossEntropy(losses: losses, logits, labels: labels, weight: 0, on: compute)
-    guard sum.isFinite else { throw TransformerError(.nonFiniteLoss) }
-    return losses.row(0)
+    let scores = try network.scores(
+      ofLogits: advance(next, exit: exit), labels: labels, on: compute)
+    guard scores.allSatisfy({ $0?.nats.isFinite ?? true }) else {
+      throw TransformerError(.nonFiniteLoss)
+    }
+    return scores
   }
 
   /// Forgets all tokens of a sequence but the first `count`; what follows then replaces them.

@@ -53,7 +53,6 @@ extension Network {
     let count = min(max(wanted.count, 1), Model.rowsAtATime)
     let hidden = try Matrix(rows: count, columns: normed.columns)
     let logits = try Matrix(rows: count, columns: sizes.vocabulary)
-    let losses = try Matrix(rows: 1, columns: count)
     for start in stride(from: 0, to: wanted.count, by: count) {
       let rows = wanted[start..<min(start + count, wanted.count)]
       for (i, row) in rows.enumerated() {
@@ -61,15 +60,28 @@ extension Network {
       }
       let chunk = logits.rows(0..<rows.count)
       predict(chunk, hidden.rows(0..<rows.count), on: compute)
-      let own = rows.map { labels[$0] }
-      let isFirst = own.indices.map { i in
-        let value = chunk[i, Int(own[i])]
-        return (0..<chunk.columns).allSatisfy { chunk[i, $0] <= value }
-      }
-      _ = crossEntropy(
-        losses: losses.columns(0..<rows.count), chunk, labels: own, weight: 0, on: compute)
-      scores += own.indices.map { LabelScore(nats: Double(losses[0, $0]), isFirst: isFirst[$0]) }
+      scores += try self.scores(ofLogits: chunk, labels: rows.map { labels[$0] }, on: compute)
+        .compactMap(\.self)
     }
     return scores
+  }
+
+  /// - Parameters:
+  ///   - logits: `[N, V]`, overwritten.
+  ///   - labels: Of each row; -100 has no score.
+  func scores(
+    ofLogits logits: Matrix, labels: [Int32], on compute: Compute
+  ) throws(MemoryError) -> [LabelScore?] {
+    let isFirst = labels.enumerated().map { row, label in
+      guard label >= 0 else { return false }
+      let value = logits[row, Int(label)]
+      return (0..<logits.columns).allSatisfy { logits[row, $0] <= value }
+    }
+    let losses = try Matrix(rows: 1, columns: labels.count)
+    _ = crossEntropy(losses: losses, logits, labels: labels, weight: 0, on: compute)
+    return labels.indices.map { row in
+      labels[row] >= 0
+        ? LabelScore(nats: Double(losses[0, row]), isFirst: isFirst[row]) : nil
+    }
   }
 }

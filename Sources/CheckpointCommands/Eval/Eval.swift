@@ -35,6 +35,9 @@ struct Eval: Verb {
       such as a completion after its prompt: exact says whether greedy decoding would give all of it, \
       its end included; nats is its negative log-likelihood.
 
+      With --exit, documents are scored token by token, and answers given, as in decoding; recurrences \
+      tells how many a token took on average. A prompt that is to be answered makes all passes.
+
       With --cache-window, a text is scored token by token, as in decoding, with a cache that keeps the \
       keys and values of so many recurrences. That takes longer, and gives the loss beside the bytes per \
       token. A window of r or more changes nothing.
@@ -46,6 +49,7 @@ struct Eval: Verb {
         ckpt eval smollm2-r --data heldout.txt --recurrence 32 --cache-window 1,4,32
         ckpt eval smollm2-r --data gsm8k.jsonl --shots 5 --recurrence 1,4,16
         ckpt eval smollm2-r --data chains.jsonl --task answers --by steps
+        ckpt eval smollm2-r --data chains.jsonl --task answers --exit latent:0.1,0.03
       """)
 
   @Argument(help: "Source model or package.", completion: .file()) var model: String
@@ -56,6 +60,14 @@ struct Eval: Verb {
 
   @Option(help: "Numbers of recurrences whose keys and values are kept, such as 1,2,4.")
   var cacheWindow: RecurrenceList?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Let each token of answers stop recurring early, by one of these limits at a time, such as \
+      latent:0.1,0.03 or kl:1e-3,1e-4.
+      """, valueName: "rule:limits"), completion: .list(["kl:", "latent:"]))
+  var exit: ExitList?
 
   @Option(
     help: ArgumentHelp(
@@ -113,7 +125,8 @@ struct Eval: Verb {
 
   func perform(_ console: Console) throws -> EvalReport {
     let opened = try OpenedModel(model, ignoring: configuration.ignoring)
-    if main.recurrence != nil || cacheWindow != nil, opened.graph.recurrence == nil {
+    let isAboutDepth = main.recurrence != nil || cacheWindow != nil || exit != nil
+    if isAboutDepth, opened.graph.recurrence == nil {
       throw ModelError(model, .notRecurrent)
     }
     let chart = try main.svg.map { try file(at: $0) }
@@ -128,6 +141,11 @@ struct Eval: Verb {
       throw UsageError(
         "--cache-window is measured by the loss of a text",
         hint: "leave it out, or pass --task loss")
+    }
+    if exit != nil, task != .answers, task != .exactMatch {
+      throw UsageError(
+        "--exit is measured on answers, not by \(task.rawValue)",
+        hint: "leave it out, or pass --task answers")
     }
     let results: EvalReport.Results =
       switch task {
@@ -162,6 +180,23 @@ struct Eval: Verb {
   private func depths(_ graph: ModelGraph) -> [Int?] {
     guard let body = graph.recurrence else { return [nil] }
     return main.recurrence?.values ?? [body.meanRecurrence]
+  }
+
+  /// The depths with each exit; a single nil where no token stops early.
+  private func runs(_ graph: ModelGraph) -> [(depth: Int?, exit: ExitChoice?)] {
+    let exits: [ExitChoice?] = exit?.choices ?? [nil]
+    return depths(graph).flatMap { depth in exits.map { (depth, $0) } }
+  }
+
+  /// What the file of samples says of an answer.
+  private func line(
+    _ sample: JSONObject, _ depth: Int?, _ exit: ExitChoice?, _ seed: UInt64
+  ) -> String {
+    var sample = sample
+    sample["recurrence"] = JSONValue(depth)
+    if let exit { sample["exit"] = .string(exit.text) }
+    sample["seed"] = .number(JSONNumber(text: "\(seed)"))
+    return JSONValue.object(sample).text() + "\n"
   }
 
   /// A state that is not random needs one run only.
@@ -232,30 +267,38 @@ struct Eval: Verb {
     }
     let samples = try questions.samples.map { try file(at: $0) }
     let model = try opened.load(on: threading.compute(), as: holding.weights)
-    let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    let (runs, seeds) = (runs(opened.graph), stateSeeds(opened.graph))
     var progress = Progress(
-      console, output, "eval", total: depths.count * seeds.count * documents.count)
+      console, output, "eval", total: runs.count * seeds.count * documents.count)
     var lines = ""
-    for depth in depths {
+    for (depth, exit) in runs {
+      let decoder = try exit.map { _ in
+        try Decoder(model, sequences: min(batchSize, documents.count), recurrence: depth)
+      }
       let results = try seeds.map { seed in
-        let options = ForwardOptions(recurrence: depth, state: .seeded(seed))
-        let scores = try documents.scores {
-          progress.advance($0)
-        } by: {
-          try model.scores($0, labels: $1, options)
+        let scores: [[String: Double]]
+        if let decoder, let exit {
+          scores = try documents.scores(over: decoder, exit: exit.rule, seed: seed) {
+            progress.advance($0)
+          }
+        } else {
+          let options = ForwardOptions(recurrence: depth, state: .seeded(seed))
+          scores = try documents.scores {
+            progress.advance($0)
+          } by: {
+            try model.scores($0, labels: $1, options)
+          }
         }
         for (index, score) in scores.enumerated() where samples != nil {
           var sample: JSONObject = ["document": JSONValue(index)]
-          for measure in ["exact", "nats", "tokens"] {
-            sample[measure] = JSONValue(score[measure] ?? 0)
+          for measure in ["exact", "nats", "tokens", "recurrences"] {
+            if let value = score[measure] { sample[measure] = JSONValue(value) }
           }
-          sample["recurrence"] = JSONValue(depth)
-          sample["seed"] = .number(JSONNumber(text: "\(seed)"))
-          lines += JSONValue.object(sample).text() + "\n"
+          lines += line(sample, depth, exit, seed)
         }
         return scores
       }
-      report.results.append(ScoreResult(recurrence: depth, scores: results))
+      report.results.append(ScoreResult(recurrence: depth, exit: exit?.text, scores: results))
     }
     progress.finish()
     try samples?.publish(Array(lines.utf8))
@@ -277,11 +320,11 @@ struct Eval: Verb {
     let (records, prompts) = try questions.questions.prompts(data, task)
     let tokenizer = try opened.tokenizer()
     let context = opened.graph.contextLimit
-    let scores: (Decoder, (JSONObject) -> Void) throws -> [[String: Double]]
+    let scores: (Decoder, ExitRule?, (JSONObject) -> Void) throws -> [[String: Double]]
     if task == .multipleChoice {
-      scores = try ChoiceScoring(
-        records, prompts: prompts, tokenizer: tokenizer, context: context
-      ).scores
+      let choices = try ChoiceScoring(
+        records, prompts: prompts, tokenizer: tokenizer, context: context)
+      scores = { decoder, _, sample in try choices.scores(decoder, sample) }
     } else {
       scores = try AnswerScoring(
         records, prompts: prompts, tokenizer: tokenizer, match: questions.match,
@@ -290,27 +333,24 @@ struct Eval: Verb {
       ).scores
     }
     let model = try opened.load(on: threading.compute(), as: holding.weights)
-    let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
+    let (runs, seeds) = (runs(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,
       template: questions.template)
     report.grouping = try grouping(records)
     var progress = Progress(
-      console, output, "eval", total: depths.count * seeds.count * records.count)
+      console, output, "eval", total: runs.count * seeds.count * records.count)
     var lines = ""
-    for depth in depths {
+    for (depth, exit) in runs {
       let results = try seeds.map { seed in
         let decoder = try Decoder(
           model, sequences: min(batchSize, records.count), recurrence: depth, seed: seed)
-        return try scores(decoder) { sample in
-          var sample = sample
-          sample["recurrence"] = JSONValue(depth)
-          sample["seed"] = .number(JSONNumber(text: "\(seed)"))
-          lines += JSONValue.object(sample).text() + "\n"
+        return try scores(decoder, exit?.rule) { sample in
+          lines += line(sample, depth, exit, seed)
           progress.advance()
         }
       }
-      report.results.append(ScoreResult(recurrence: depth, scores: results))
+      report.results.append(ScoreResult(recurrence: depth, exit: exit?.text, scores: results))
     }
     progress.finish()
     try samples?.publish(Array(lines.utf8))

@@ -38,12 +38,16 @@ struct ScoreReport {
   }
 
   private var measures: [String] {
-    switch task {
-    case .exactMatch: ["exact_match"]
-    case .answers: ["exact", "nats", "tokens"]
+    let exits = hasExits ? ["recurrences"] : []
+    return switch task {
+    case .exactMatch: ["exact_match"] + exits
+    case .answers: ["exact", "nats", "tokens"] + exits
     case .multipleChoice, .loss: ["acc", "acc_norm", "acc_bytes"]
     }
   }
+
+  /// Whether tokens could stop recurring early.
+  private var hasExits: Bool { results.contains { $0.exit != nil } }
 
   var json: JSONObject {
     [
@@ -58,6 +62,7 @@ struct ScoreReport {
               grouping.groups.map { group in
                 var part = json(of: result.only(group.questions))
                 part["recurrence"] = nil
+                part["exit"] = nil
                 part["value"] = .string(group.value)
                 return .object(part)
               })
@@ -71,6 +76,7 @@ struct ScoreReport {
     var object: JSONObject = [
       "recurrence": JSONValue(result.recurrence), "examples": JSONValue(result.exampleCount),
     ]
+    if let exit = result.exit { object["exit"] = .string(exit) }
     for measure in measures {
       let (mean, error, seedError) = result.statistics(measure)
       object[measure] = JSONValue(mean)
@@ -91,6 +97,7 @@ struct ScoreReport {
   var table: String {
     let columns = measures.flatMap { [($0, TextTable.Alignment.right), ("±", .right)] }
     var heads: [(String, TextTable.Alignment)] = [("r", .right)]
+    if hasExits { heads.append(("exit", .left)) }
     if let grouping { heads.append((grouping.field, .right)) }
     var table = TextTable(heads + columns + [("questions", .right)])
     for result in results {
@@ -100,8 +107,8 @@ struct ScoreReport {
           return [fixed(mean, 4), error.map { fixed($0, 4) } ?? ""]
         }
         table.add(
-          [result.recurrence.map { "\($0)" } ?? "-"] + (grouping == nil ? [] : [group]) + cells
-            + [grouped(part.exampleCount)])
+          [result.recurrence.map { "\($0)" } ?? "-"] + (result.exit.map { [$0] } ?? [])
+            + (grouping == nil ? [] : [group]) + cells + [grouped(part.exampleCount)])
       }
       for group in grouping?.groups ?? [] { add(group.value, result.only(group.questions)) }
       add("all", result)
@@ -112,12 +119,14 @@ struct ScoreReport {
 
   var chart: LineChart {
     LineChart(
-      title: "accuracy by recurrence, ± standard error", xLabel: "recurrences r",
+      title: "accuracy by recurrence, ± standard error",
+      xLabel: hasExits ? "recurrences a token, on average" : "recurrences r",
       yLabel: "accuracy", xIsLogarithmic: true,
-      series: measures.prefix(task == .answers ? 1 : measures.count).map { measure in
+      series: measures.prefix(task == .multipleChoice ? measures.count : 1).map { measure in
         var series = LineChart.Series(measure, [], isMarked: true)
         for result in results {
-          guard let r = result.recurrence.map(Double.init) else { continue }
+          guard let recurrence = result.recurrence else { continue }
+          let r = hasExits ? result.statistics("recurrences").mean : Double(recurrence)
           let (mean, error, _) = result.statistics(measure)
           series.points.append(.init(r, mean))
           if let error { series.band.append(.init(r, low: mean - error, high: mean + error)) }

@@ -38,13 +38,9 @@ struct ContinuationReport {
     JSONValue(seconds > 0 ? Double(max(0, count)) / seconds : 0)
   }
 
-  private var meanDepth: Double {
-    Double(continuation.depths.reduce(0, +)) / Double(max(1, continuation.depths.count))
-  }
-
   /// How deep the tokens thought, for a person.
   var depthLine: String {
-    "\(continuation.made.count) tokens, \(fixed(meanDepth, 2)) recurrences per token, "
+    "\(continuation.made.count) tokens, \(fixed(continuation.meanDepth, 2)) recurrences per token, "
       + "at most \(continuation.depths.max() ?? 0)"
   }
 
@@ -60,7 +56,7 @@ struct ContinuationReport {
       "text": .string(continuation.text),
       "ids": .array(continuation.made.map { JSONValue(Int($0)) }),
       "finish_reason": .string(continuation.reason.rawValue),
-      "mean_recurrence": JSONValue(meanDepth),
+      "mean_recurrence": JSONValue(continuation.meanDepth),
       "recurrences": .array(continuation.depths.map { JSONValue($0) }),
       "cache_entries": JSONValue(cacheEntries),
       // The first token comes of the prompt.
