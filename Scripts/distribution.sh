@@ -44,14 +44,41 @@ cd "$copy"
 # randomisation; some containers forbid that.
 fixed='setarch --addr-no-randomize'
 $fixed true || { say 'addresses stay random here: other builds may differ in some bytes'; fixed=; }
-# No path goes into the program: neither into messages nor into debugging data.
-# shellcheck disable=SC2086  # words
-CKPT=$(CKPT="" $fixed Scripts/release.sh -debug-info-format none \
+# What systems name and number each in their own way goes into the program: pkg-config points to a folder that has
+# these libraries as archives, and nothing to load. The last ones are needed by the others.
+static=$copy/.build/static
+mkdir -p "$static"
+for library in z archive crypto snappy zstd lz4 brotlidec stdc++ gcc gcc_eh lzma bz2 brotlicommon; do
+  file=$(clang -print-file-name=lib$library.a)
+  [ -f "$file" ] || fail "there is no lib$library.a"
+  ln -s "$file" "$static/"
+done
+# usage: inside PACKAGE LIBRARY…
+inside() {
+  printf 'Name: %s\nDescription: in the program\nVersion: %s\nLibs: -L%s %s\n' \
+    "$1" "$(pkg-config --modversion "$1")" "$static" "$2" >"$static/$1.pc"
+}
+inside zlib -lz
+inside libcrypto -lcrypto
+inside snappy '-lsnappy -lstdc++'
+inside libzstd -lzstd
+inside liblz4 -llz4
+inside libbrotlidec '-lbrotlidec -lbrotlicommon'
+inside libarchive '-larchive -llzma -lbz2'
+# No path goes into the program: neither into messages nor into debugging data. (lld looks through archives
+# again for what later ones need.)
+CKPT=$(CKPT="" PKG_CONFIG_PATH=$static $fixed Scripts/release.sh -debug-info-format none \
+  -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
   -Xswiftc -file-prefix-map -Xswiftc "$copy=." -Xcc "-ffile-prefix-map=$copy=.")
 
 said=$("$CKPT" --version)
 case $said in *'(commit '*) ;; *) fail "this is no checkout and no archive that git made: $said" ;; esac
 version=${said%% *}
+needed=$(readelf -d "$CKPT" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort)
+for library in $needed; do
+  case $library in libc.so.6 | libm.so.6 | ld-linux*) ;; *) fail "$library is not inside" ;; esac
+done
+oldest=$(readelf -V "$CKPT" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
 name=ckpt-$version-linux-$(uname -m)
 rm -rf "$out"
 mkdir -p "$out"
@@ -72,16 +99,19 @@ for package in swift-argument-parser swift-system Yams; do
 done
 # The Swift libraries inside are under this one, with an exception for what is built with them.
 cp "$(dirname "$(command -v swift)")/../share/swift/LICENSE.txt" "$folder/licences/swift.txt"
-Scripts/sbom.py "$ckpt" >"$folder/sbom.cdx.json"
+Scripts/sbom.py "$ckpt" "$static"/*.a >"$folder/sbom.cdx.json"
+awk -F '"' '/"bom-ref"/ { name = $4 } /linked statically/ { print substr(name, 5) }' "$folder/sbom.cdx.json" |
+  sort -u | while read -r package; do
+    cp "/usr/share/doc/$package/copyright" "$folder/licences/$package.txt"
+  done
 toolchain=$(swift --version 2>/dev/null | sed -n 's/.*\(Swift version [^ ]*\).*/\1/p')
 system=$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)
 cat >"$folder/INSTALL.md" <<END
 # ckpt $said
 
-Built with $toolchain on $system ($(uname -m)). The Swift libraries are inside. The program needs these
-libraries of the system, and OpenBLAS (libopenblas.so.0) for whatever computes:
-
-$(readelf -d "$ckpt" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/    \1/p' | sort)
+Built with $toolchain on $system ($(uname -m)). It runs on any Linux with glibc ${oldest#GLIBC_} or newer: all
+other libraries are inside, but OpenBLAS (libopenblas.so.0; Debian and Ubuntu: libopenblas0), which whatever
+computes loads.
 
 Put \`bin/ckpt\` on the PATH, \`share/man/man1/ckpt.1\` under a folder of manual pages, and the file of
 your shell in \`share/completions\` where it looks for completions, such as

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Prints the bill of materials of a built ckpt, as CycloneDX JSON.
 
-    Scripts/sbom.py CKPT
+    Scripts/sbom.py CKPT [ARCHIVE.a…]
 
-It names the Swift packages of Package.resolved and the Swift libraries, which are inside the program, and
-the system's libraries, which it is linked with, by the Debian packages that own them. There is neither a
-time nor a random number in it: the same program on the same system gives the same bytes.
+It names the Swift packages of Package.resolved, the Swift libraries and the archives given, which are inside the
+program, and the system's libraries that it loads; the last two by the Debian packages that own them. There is
+neither a time nor a random number in it: the same program on the same system gives the same bytes.
 """
 
 import json
@@ -69,8 +69,8 @@ def owner(path: str) -> tuple[str, str]:
     sys.exit(f"sbom: no Debian package owns {path}")
 
 
-def system_libraries(program: str) -> list[dict]:
-    """What the program needs by itself, and OpenBLAS, by the packages that have them here."""
+def system_libraries(program: str, archives: list[str]) -> list[dict]:
+    """What is inside the program, what it loads by itself, and OpenBLAS, by the packages that have them."""
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", program))
     places = dict(re.findall(r"^\s*(\S+) \([^)]*\) => (/\S+)", run("/sbin/ldconfig", "-p"), re.M))
     places |= dict(re.findall(r"^\s*(\S+) => (/\S+)", run("ldd", program), re.M))
@@ -78,12 +78,8 @@ def system_libraries(program: str) -> list[dict]:
     suffix = f"{distribution['ID']}-{distribution.get('VERSION_ID', 'unknown')}"
     architecture = run("dpkg", "--print-architecture").strip()
     packages: dict[str, dict] = {}
-    for library in sorted({*needed, LOADED}):
-        path = places.get(library)
-        if path is None and library.startswith("ld-linux"):
-            path = f"/lib64/{library}" if architecture == "amd64" else f"/lib/{library}"
-        if path is None:
-            sys.exit(f"sbom: {library} is not on this system")
+
+    def add(path: str, how: str) -> None:
         name, version = owner(path)
         component = packages.setdefault(name, {
             "type": "library", "bom-ref": f"deb-{name}", "name": name, "version": version,
@@ -93,13 +89,22 @@ def system_libraries(program: str) -> list[dict]:
                     f"?arch={architecture}&distro={suffix}",
             "properties": [],
         })
-        loaded = "loaded at run time" if library == LOADED else "linked dynamically"
-        component["properties"].append({"name": f"ckpt:{loaded}", "value": library})
+        component["properties"].append({"name": f"ckpt:{how}", "value": Path(path).name})
+
+    for archive in sorted(archives):
+        add(archive, "linked statically")
+    for library in sorted({*needed, LOADED}):
+        path = places.get(library)
+        if path is None and library.startswith("ld-linux"):
+            path = f"/lib64/{library}" if architecture == "amd64" else f"/lib/{library}"
+        if path is None:
+            sys.exit(f"sbom: {library} is not on this system")
+        add(path, "loaded at run time" if library == LOADED else "linked dynamically")
     return list(packages.values())
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     program = sys.argv[1]
     said = run(program, "--version").strip()
@@ -111,7 +116,7 @@ def main() -> None:
     commit = re.search(r"\(commit (\S+)\)", said)
     if commit:
         tool["properties"] = [{"name": "ckpt:commit", "value": commit[1]}]
-    components = [*swift_packages(), swift_libraries(), *system_libraries(program)]
+    components = [*swift_packages(), swift_libraries(), *system_libraries(program, sys.argv[2:])]
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
