@@ -66,23 +66,57 @@ enum { height = 4, breadth = 4 };
     finish(y, sums, w, w_stride, x, i, columns, rows, add);                                        \
   }
 
-// `height` rows with `vectors` vectors, a constant where this is expanded. Meanwhile some of the next
-// rows, [from, to) of the following `height`, are fetched.
-#define TILE(name, Element, WIDEN, finish)                                                         \
-  INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
-                   size_t x_stride, size_t columns, size_t vectors, size_t from, size_t to,        \
-                   int add) {                                                                      \
+// Lanes from `first` on, as many as `Lanes` has, of the sums of `height` rows with `vectors` vectors,
+// a constant where this is expanded; up to where sixteen lanes no longer fill. Meanwhile some of the
+// next rows, [from, to) of the following `height`, are fetched.
+#define SUMS(name, Element, Lanes, WIDEN)                                                          \
+  INLINE size_t name(lanes (*sums)[height], const Element *w, size_t w_stride, const float *x,     \
+                     size_t x_stride, size_t columns, size_t vectors, size_t first, size_t from,   \
+                     size_t to) {                                                                  \
     FUSED                                                                                          \
-    lanes sums[breadth][height], wide[height];                                                     \
+    Lanes own[breadth][height], part[breadth], wide;                                               \
     for (size_t v = 0; v < vectors; v++)                                                           \
-      for (size_t r = 0; r < height; r++) sums[v][r] = (lanes){0};                                 \
+      for (size_t r = 0; r < height; r++) own[v][r] = (Lanes){0};                                  \
     size_t i = 0;                                                                                  \
     for (; i + 16 <= columns; i += 16) {                                                           \
-      for (size_t r = 0; r < height; r++) WIDEN(wide[r], w + r * w_stride + i);                    \
       for (size_t r = from; r < to; r++) __builtin_prefetch(w + (height + r) * w_stride + i);      \
-      for (size_t v = 0; v < vectors; v++) {                                                       \
-        lanes part = *(const lanes *)(x + v * x_stride + i);                                       \
-        for (size_t r = 0; r < height; r++) sums[v][r] += wide[r] * part;                          \
+      for (size_t v = 0; v < vectors; v++)                                                         \
+        part[v] = *(const Lanes *)(x + v * x_stride + i + first);                                  \
+      for (size_t r = 0; r < height; r++) {                                                        \
+        WIDEN(wide, w + r * w_stride + i + first);                                                 \
+        for (size_t v = 0; v < vectors; v++) own[v][r] += wide * part[v];                          \
+      }                                                                                            \
+    }                                                                                              \
+    for (size_t v = 0; v < vectors; v++)                                                           \
+      for (size_t r = 0; r < height; r++) *(Lanes *)((float *)&sums[v][r] + first) = own[v][r];    \
+    return i;                                                                                      \
+  }
+
+// Whether all sums of a tile stay in registers: 32 of sixteen lanes. Where they do not, one half of
+// the lanes comes after the other, and four vectors in pairs.
+INLINE int has_wide_registers(void) {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512f");
+#else
+  return 0;
+#endif
+}
+
+// `height` rows with `vectors` vectors, a constant where this is expanded.
+#define TILE(name, Element, sums_of, halves_of, finish)                                            \
+  INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
+                   size_t x_stride, size_t columns, size_t vectors, size_t from, size_t to,        \
+                   int is_wide, int add) {                                                         \
+    lanes sums[breadth][height];                                                                   \
+    size_t i = 0, few = vectors > 3 ? 2 : vectors;                                                 \
+    if (is_wide) {                                                                                 \
+      i = sums_of(sums, w, w_stride, x, x_stride, columns, vectors, 0, from, to);                  \
+    } else {                                                                                       \
+      for (size_t first = 0; first < 16; first += 8, to = from) {                                  \
+        i = halves_of(sums, w, w_stride, x, x_stride, columns, few, first, from, to);              \
+        if (vectors > few)                                                                         \
+          halves_of(sums + few, w, w_stride, x + few * x_stride, x_stride, columns, few, first, 0, \
+                    0);                                                                            \
       }                                                                                            \
     }                                                                                              \
     for (size_t v = 0; v < vectors; v++)                                                           \
@@ -92,6 +126,9 @@ enum { height = 4, breadth = 4 };
 #define WIDEN_F32(wide, w) wide = *(const lanes *)(w)
 #define WIDEN_BF16(wide, w)                                                                        \
   wide = (lanes)(__builtin_convertvector(*(const halves *)(w), words) << 16)
+#define HALF_F32(wide, w) wide = *(const half_lanes *)(w)
+#define HALF_BF16(wide, w)                                                                         \
+  wide = (half_lanes)(__builtin_convertvector(*(const half_halves *)(w), half_words) << 16)
 #define AS_IT_IS(w) (w)
 #define OF_BF16(w) float_of((uint32_t)(w) << 16)
 
@@ -99,22 +136,32 @@ FINISH(finish_f32, float, AS_IT_IS)
 FINISH(finish_bf16, uint16_t, OF_BF16)
 ONE(one_f32, float, WIDEN_F32, finish_f32, 1)
 ONE(one_bf16, uint16_t, WIDEN_BF16, finish_bf16, 4)
-TILE(tile_f32, float, WIDEN_F32, finish_f32)
-TILE(tile_bf16, uint16_t, WIDEN_BF16, finish_bf16)
+SUMS(sums_f32, float, lanes, WIDEN_F32)
+SUMS(sums_bf16, uint16_t, lanes, WIDEN_BF16)
+SUMS(halves_f32, float, half_lanes, HALF_F32)
+SUMS(halves_bf16, uint16_t, half_lanes, HALF_BF16)
+TILE(tile_f32, float, sums_f32, halves_f32, finish_f32)
+TILE(tile_bf16, uint16_t, sums_bf16, halves_bf16, finish_bf16)
 
 // `height` rows with all vectors, `breadth` at a time; the tiles share in fetching the next rows.
 #define BAND(name, Element, one, tile)                                                             \
   INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
-                   size_t x_stride, size_t columns, size_t vectors, int add) {                     \
+                   size_t x_stride, size_t columns, size_t vectors, int is_wide, int add) {        \
     if (vectors == 1) return one(y, w, w_stride, x, columns, height, add);                         \
     size_t tiles = (vectors + breadth - 1) / breadth;                                              \
     for (size_t t = 0; t < tiles; t++, y += breadth * y_stride, x += breadth * x_stride) {         \
       size_t from = height * t / tiles, to = height * (t + 1) / tiles;                             \
       switch (vectors - breadth * t) {                                                             \
-      case 1: tile(y, y_stride, w, w_stride, x, x_stride, columns, 1, from, to, add); break;       \
-      case 2: tile(y, y_stride, w, w_stride, x, x_stride, columns, 2, from, to, add); break;       \
-      case 3: tile(y, y_stride, w, w_stride, x, x_stride, columns, 3, from, to, add); break;       \
-      default: tile(y, y_stride, w, w_stride, x, x_stride, columns, 4, from, to, add);             \
+      case 1:                                                                                      \
+        tile(y, y_stride, w, w_stride, x, x_stride, columns, 1, from, to, is_wide, add);           \
+        break;                                                                                     \
+      case 2:                                                                                      \
+        tile(y, y_stride, w, w_stride, x, x_stride, columns, 2, from, to, is_wide, add);           \
+        break;                                                                                     \
+      case 3:                                                                                      \
+        tile(y, y_stride, w, w_stride, x, x_stride, columns, 3, from, to, is_wide, add);           \
+        break;                                                                                     \
+      default: tile(y, y_stride, w, w_stride, x, x_stride, columns, 4, from, to, is_wide, add);    \
       }                                                                                            \
     }                                                                                              \
   }
@@ -126,8 +173,9 @@ BAND(band_bf16, uint16_t, one_bf16, tile_bf16)
   CLONES void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
                    size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
     size_t r = 0;                                                                                  \
+    int is_wide = has_wide_registers();                                                            \
     for (; r + height <= rows; r += height, w += height * w_stride)                                \
-      band(y + r, y_stride, w, w_stride, x, x_stride, columns, vectors, add);                      \
+      band(y + r, y_stride, w, w_stride, x, x_stride, columns, vectors, is_wide, add);             \
     for (; r < rows; r++, w += w_stride)                                                           \
       for (size_t v = 0; v < vectors; v++)                                                         \
         one(y + v * y_stride + r, w, w_stride, x + v * x_stride, columns, 1, add);                 \
@@ -144,6 +192,7 @@ GEMV(ck_gemv_bf16, uint16_t, one_bf16, band_bf16)
                    size_t x_stride, size_t rows, size_t columns, size_t vectors, int add) {        \
     enum { width = 1024 };                                                                         \
     float wide[height * width];                                                                    \
+    int is_wide = has_wide_registers();                                                            \
     for (size_t r = 0; r < rows; r += height, w += height * w_stride) {                            \
       size_t count = rows - r < height ? rows - r : height;                                        \
       for (size_t start = 0; start < columns; start += width) {                                    \
@@ -155,7 +204,8 @@ GEMV(ck_gemv_bf16, uint16_t, one_bf16, band_bf16)
           DECODE((const uint8_t *)(w + i * w_stride + at(start)), wide + i * part, part);          \
         int adds = add || start > 0;                                                               \
         if (count == height)                                                                       \
-          band_f32(y + r, y_stride, wide, part, x + start, x_stride, part, vectors, adds);         \
+          band_f32(                                                                                \
+              y + r, y_stride, wide, part, x + start, x_stride, part, vectors, is_wide, adds);     \
         else                                                                                       \
           for (size_t v = 0; v < vectors; v++)                                                     \
             one_f32(                                                                               \

@@ -8,6 +8,11 @@ typedef float lanes __attribute__((vector_size(64), aligned(4)));
 typedef uint16_t halves __attribute__((vector_size(32), aligned(2)));
 typedef uint32_t words __attribute__((vector_size(64)));
 
+// Half of them.
+typedef float half_lanes __attribute__((vector_size(32), aligned(4)));
+typedef uint16_t half_halves __attribute__((vector_size(16), aligned(2)));
+typedef uint32_t half_words __attribute__((vector_size(32)));
+
 // Vectors cross functions by address: by value they would need one instruction set everywhere.
 #define INLINE static inline __attribute__((always_inline))
 
