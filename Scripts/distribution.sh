@@ -100,7 +100,7 @@ done
 # The Swift libraries inside are under this one, with an exception for what is built with them.
 cp "$(dirname "$(command -v swift)")/../share/swift/LICENSE.txt" "$folder/licences/swift.txt"
 Scripts/sbom.py "$ckpt" "$static"/*.a >"$folder/sbom.cdx.json"
-awk -F '"' '/"bom-ref"/ { name = $4 } /linked statically/ { print substr(name, 5) }' "$folder/sbom.cdx.json" |
+awk -F '"' '/"bom-ref"/ { name = $4 } /ckpt:linked statically/ { print substr(name, 5) }' "$folder/sbom.cdx.json" |
   sort -u | while read -r package; do
     cp "/usr/share/doc/$package/copyright" "$folder/licences/$package.txt"
   done
