@@ -11,8 +11,8 @@
 #define FUSED _Pragma("clang fp contract(fast)")
 
 // Bytes between what is read and what is fetched. Processors stop fetching ahead where a page of
-// 4 KiB ends; a core needs that much under way to read memory at its full rate.
-enum { ahead = 4096, line = 64 };
+// 4 KiB ends; a core needs that much under way to read memory at its full rate, a smaller one half.
+enum { ahead = 4096, near = 2048, line = 64 };
 
 // Rows of weights and vectors whose sums stay in registers together.
 enum { height = 4, breadth = 4 };
@@ -32,22 +32,23 @@ enum { height = 4, breadth = 4 };
   }
 
 // One vector: `abreast` rows at a time, a constant where this is expanded, in the order of memory. A
-// sum waits for its own additions, so that narrow elements need several rows to keep up with memory.
-// Fetched is what lies behind them, line after line: four places at a time cost a third of the rate.
-#define ONE(name, Element, WIDEN, finish, abreast)                                                 \
+// sum waits for its own additions, so that narrow elements need several rows to keep up with a fast
+// memory; a slower one likes a single stream. Fetched is what lies `distance` behind them, line after
+// line: four places at a time cost a third of the rate.
+#define ONE(name, Element, WIDEN, finish)                                                          \
   INLINE void name(float *y, const Element *w, size_t w_stride, const float *x, size_t columns,    \
-                   size_t rows, int add) {                                                         \
+                   size_t rows, size_t abreast, size_t distance, int add) {                        \
     FUSED                                                                                          \
     lanes sums[height] = {{0}}, wide;                                                              \
     size_t i = 0, many = rows == height ? abreast : 1;                                             \
     for (size_t r = 0; r < rows; r += many) {                                                      \
       const Element *row = w + r * w_stride;                                                       \
       const Element *next = many == 1 ? row : row + many * w_stride;                               \
-      lanes sum[abreast] = {{0}};                                                                  \
+      lanes sum[height] = {{0}};                                                                   \
       for (i = 0; i + 64 <= columns; i += 64) {                                                    \
         for (size_t n = 0; n < many; n++)                                                          \
           for (size_t j = 0; j < 64 * sizeof(Element); j += line)                                  \
-            __builtin_prefetch((const char *)(next + many * i + 64 * n) + ahead + j);              \
+            __builtin_prefetch((const char *)(next + many * i + 64 * n) + distance + j);           \
         for (size_t j = i; j < i + 64; j += 16) {                                                  \
           for (size_t n = 0; n < many; n++) {                                                      \
             WIDEN(wide, row + n * w_stride + j);                                                   \
@@ -134,8 +135,8 @@ INLINE int has_wide_registers(void) {
 
 FINISH(finish_f32, float, AS_IT_IS)
 FINISH(finish_bf16, uint16_t, OF_BF16)
-ONE(one_f32, float, WIDEN_F32, finish_f32, 1)
-ONE(one_bf16, uint16_t, WIDEN_BF16, finish_bf16, 4)
+ONE(one_f32, float, WIDEN_F32, finish_f32)
+ONE(one_bf16, uint16_t, WIDEN_BF16, finish_bf16)
 SUMS(sums_f32, float, lanes, WIDEN_F32)
 SUMS(sums_bf16, uint16_t, lanes, WIDEN_BF16)
 SUMS(halves_f32, float, half_lanes, HALF_F32)
@@ -144,10 +145,12 @@ TILE(tile_f32, float, sums_f32, halves_f32, finish_f32)
 TILE(tile_bf16, uint16_t, sums_bf16, halves_bf16, finish_bf16)
 
 // `height` rows with all vectors, `breadth` at a time; the tiles share in fetching the next rows.
-#define BAND(name, Element, one, tile)                                                             \
+#define BAND(name, Element, one, tile, abreast)                                                    \
   INLINE void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
                    size_t x_stride, size_t columns, size_t vectors, int is_wide, int add) {        \
-    if (vectors == 1) return one(y, w, w_stride, x, columns, height, add);                         \
+    if (vectors == 1 && is_wide)                                                                   \
+      return one(y, w, w_stride, x, columns, height, abreast, ahead, add);                         \
+    if (vectors == 1) return one(y, w, w_stride, x, columns, height, 1, near, add);                \
     size_t tiles = (vectors + breadth - 1) / breadth;                                              \
     for (size_t t = 0; t < tiles; t++, y += breadth * y_stride, x += breadth * x_stride) {         \
       size_t from = height * t / tiles, to = height * (t + 1) / tiles;                             \
@@ -166,8 +169,8 @@ TILE(tile_bf16, uint16_t, sums_bf16, halves_bf16, finish_bf16)
     }                                                                                              \
   }
 
-BAND(band_f32, float, one_f32, tile_f32)
-BAND(band_bf16, uint16_t, one_bf16, tile_bf16)
+BAND(band_f32, float, one_f32, tile_f32, 1)
+BAND(band_bf16, uint16_t, one_bf16, tile_bf16, 4)
 
 #define GEMV(name, Element, one, band)                                                             \
   CLONES void name(float *y, size_t y_stride, const Element *w, size_t w_stride, const float *x,   \
@@ -178,7 +181,7 @@ BAND(band_bf16, uint16_t, one_bf16, tile_bf16)
       band(y + r, y_stride, w, w_stride, x, x_stride, columns, vectors, is_wide, add);             \
     for (; r < rows; r++, w += w_stride)                                                           \
       for (size_t v = 0; v < vectors; v++)                                                         \
-        one(y + v * y_stride + r, w, w_stride, x + v * x_stride, columns, 1, add);                 \
+        one(y + v * y_stride + r, w, w_stride, x + v * x_stride, columns, 1, 1, near, add);        \
   }
 
 GEMV(ck_gemv_f32, float, one_f32, band_f32)
@@ -209,7 +212,8 @@ GEMV(ck_gemv_bf16, uint16_t, one_bf16, band_bf16)
         else                                                                                       \
           for (size_t v = 0; v < vectors; v++)                                                     \
             one_f32(                                                                               \
-                y + v * y_stride + r, wide, part, x + v * x_stride + start, part, count, adds);    \
+                y + v * y_stride + r, wide, part, x + v * x_stride + start, part, count, 1, near,  \
+                adds);                                                                             \
       }                                                                                            \
     }                                                                                              \
   }
