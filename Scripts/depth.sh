@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step, losses
-# of shallower states and another injection do to a healed model, and what batches, drafts and windows of the
+# of shallower states and another injection do to a healed model, and what early exits, batches, drafts and windows of the
 # cache do to decoding.
 #
 # Usage: Scripts/depth.sh FOLDER   (CKPT names the program; what was trained there before is kept)
@@ -44,6 +44,22 @@ for seed in 1 2; do
   heal diagonal "diagonal-$seed" --set seed=$seed
   heal gated "gated-$seed" --set seed=$seed
   for kind in linear diagonal gated; do certify "$kind-$seed"; done
+done
+
+# What stopping early costs, where the distance that a token stops by was trained, and where it was not.
+Scripts/make_sums.py train >"$out/sums.jsonl"
+for weight in 0 0.3; do
+  run=$out/sums-$weight
+  if [ ! -d "$run/package" ]; then
+    "$ckpt" train fixtures/tiny-sums -o "$run" --data "$out/sums.jsonl" --flops 6e12 --optimizer muon \
+      --learning-rate 0.002 --set optimizer.adam.learning_rate=0.0008 --batch-size 16 --micro-batch-size 16 \
+      --sequence-length 256 --warmup 0.02 --seed 1 --set data.attention=document --set data.held_out=0.002 \
+      --mean-recurrence 4 --set "recurrence.settling=$weight" --force --quiet
+  fi
+  for stops in '--recurrence 2,3,4,8' '--recurrence 8 --exit latent:0.3,0.1,0.03' '--recurrence 8 --exit kl:1e-1,1e-2'; do
+    # shellcheck disable=SC2086  # words
+    "$ckpt" eval "$run/package" --data fixtures/eval/long-sums.jsonl --task answers --batch-size 64 --quiet $stops
+  done
 done
 
 i=0
