@@ -87,3 +87,10 @@ def test_the_bill_of_materials_follows_its_schema_and_leaves_nothing_out(ckpt):
               if line.split()[:1] == ["NEEDED"]}
     listed = {entry["value"] for item in components.values() for entry in item.get("properties", [])}
     assert linked and linked | {"libopenblas.so.0"} <= listed
+
+    # What the distributed program has inside is named by the package that its archive is of.
+    archive = run("clang", "-print-file-name=libz.a").strip()
+    inside = json.loads(run("python3", ROOT / "Scripts/sbom.py", ckpt.path, archive))["components"]
+    [zlib] = [item for item in inside if item["name"] == "zlib1g-dev"]
+    assert zlib["properties"] == [{"name": "ckpt:linked statically", "value": "libz.a"}]
+    assert zlib["version"] and "zlib1g-dev" not in components
