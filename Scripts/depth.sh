@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the figures of docs/depth.md with the model that is shipped: what a penalty on the last step, losses
-# of shallower states and another injection do to a healed model, and what early exits, batches, drafts and windows of the
-# cache do to decoding.
+# of shallower states and another injection do to a healed model, and what early exits, batches, drafts and
+# windows of the cache do to decoding.
 #
 # Usage: Scripts/depth.sh FOLDER   (CKPT names the program; what was trained there before is kept)
 set -eu

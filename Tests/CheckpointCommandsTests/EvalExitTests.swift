@@ -76,9 +76,8 @@ struct EvalExitTests {
       Generate.self,
       [
         package, "--prompt", "12+7=", "--exit", "latent:0.5", "--recurrence", "8", "--max-tokens",
-        "3",
-      ]
-        + ["--json"])
+        "3", "--json",
+      ])
     let depths = try #require(made.json?["recurrences"]?.array).compactMap(\.integer)
     #expect(depths.first == 8 && depths.contains { $0 < 8 })
     #expect(mean == Double(depths.reduce(0, +)) / Double(depths.count))
