@@ -249,7 +249,7 @@ let testDependencies: [String: [Target.Dependency]] = [
   "Parquet": ["ByteIO", "JSON", "Columns"],
   "Arrow": ["ByteIO", "JSON", "Columns"],
   "Tensors": ["ByteIO"],
-  "Kernels": ["Tensors"],
+  "Kernels": ["CBLAS", "Tensors"],
   "Tokenizers": ["ByteIO", "JSON"],
   "ChatTemplates": ["ByteIO", "JSON"],
   "ModelGraph": ["ByteIO", "JSON", "Tensors", "Checkpoint"],

@@ -7,6 +7,9 @@
 /// Loads the library, from one thread; 0 when it is there, or -1.
 int ck_blas_load(void);
 
+/// The processor whose kernels the loaded library uses, by its name for it; empty if it does not say.
+const char *_Nonnull ck_blas_core(void);
+
 /// c = alpha · op(a) op(b) + beta · c, row-major; `cblas_sgemm` without its fixed first argument.
 void ck_sgemm(int transposes_a, int transposes_b, int m, int n, int k, float alpha,
               const float *_Nonnull a, int stride_a, const float *_Nonnull b, int stride_b,
