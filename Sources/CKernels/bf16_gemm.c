@@ -8,9 +8,10 @@
 // bf16 training, not those of the float32 kernels.
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "bf16_lanes.h"
+#include "bf16_tiles.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16,avx512dq")))
+#define TARGET BF16_TARGET
 
 enum {
   MR = 14,      // rows of a register tile
@@ -27,45 +28,8 @@ int ck_bf16_gemm_is_supported(void) {
 }
 
 size_t ck_bf16_gemm_workspace(void) {
+  if (ck_bf16_tiles_are_supported()) return ck_bf16_tiles_workspace();
   return sizeof(uint32_t) / 2 * ((size_t)KC * NC + (size_t)KS * MS);
-}
-
-// Two float32 vectors as one of bf16 pairs: the first in the low halves.
-TARGET static inline __m512i pairs(__m512 first, __m512 second) {
-  __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first));
-  __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
-// Transposes sixteen vectors of sixteen in place.
-TARGET static inline void transpose16(__m512i r[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 8; i++) {
-    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-  }
-  for (int i = 0; i < 4; i++) {
-    r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-    r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-    r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-    r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-  }
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
-    t[4 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
-    t[8 + i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xdd);
-    t[12 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xdd);
-  }
-  for (int i = 0; i < 4; i++) {
-    r[i] = _mm512_shuffle_i32x4(t[i], t[4 + i], 0x88);
-    r[8 + i] = _mm512_shuffle_i32x4(t[i], t[4 + i], 0xdd);
-    r[4 + i] = _mm512_shuffle_i32x4(t[8 + i], t[12 + i], 0x88);
-    r[12 + i] = _mm512_shuffle_i32x4(t[8 + i], t[12 + i], 0xdd);
-  }
-}
-
-static inline __mmask16 first_lanes(size_t count) {
-  return count >= 16 ? 0xffff : (__mmask16)((1u << count) - 1);
 }
 
 // A packed panel is `width` lanes (rows of A, columns of B) wide; a row of it holds one pair of
@@ -166,8 +130,6 @@ TARGET static void tile(float *c, size_t stride, const uint32_t *a, const uint32
   }
 }
 
-static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
 // c[rows, columns] (+)= packed A times packed B, over `depth`.
 TARGET static void block(float *c, size_t stride, const uint32_t *a, const uint32_t *b, size_t depth,
                          size_t rows, size_t columns, int accumulate) {
@@ -186,6 +148,11 @@ TARGET static void block(float *c, size_t stride, const uint32_t *a, const uint3
 TARGET void ck_bf16_gemm(float *c, size_t c_stride, const float *a, size_t a_row, size_t a_column,
                          const float *b, size_t b_row, size_t b_column, size_t m, size_t n,
                          size_t k, int accumulate, void *workspace) {
+  if (ck_bf16_tiles_are_supported()) {
+    ck_bf16_tiles_gemm(c, c_stride, a, a_row, a_column, b, b_row, b_column, m, n, k, accumulate,
+                       workspace);
+    return;
+  }
   uint32_t *packed_b = workspace;
   uint32_t *packed_a = packed_b + (size_t)(KC / 2) * NC;
   // Even parts, of whole vectors of pairs.
