@@ -1,17 +1,24 @@
 /// How a computation is carried out: on which threads, and in which precision.
 package struct Compute: Sendable {
   package let pool: ThreadPool
-  /// How matrix products of training treat their operands.
+  /// How matrix products treat their operands.
   package let precision: Precision
+  /// Rows up to which a linear layer reads its weights as they are, once, and computes in float32.
+  let fewRows: Int
 
   /// - Parameters:
   ///   - threads: The caller's included; nil takes one for each processor.
   ///   - precision: One that the processor supports.
-  /// - Throws: As `ThreadPool` does.
-  package init(_ threads: Int? = nil, precision: Precision = .float32) throws {
-    precondition(precision.isSupported, "the processor has the precision; check before")
+  ///   - isDecoding: Up to `independentRows` rows of a linear layer have the results that each would
+  ///     have alone, whatever the precision. In float32 they always have.
+  /// - Throws: `MissingPrecision`, and as `ThreadPool` does.
+  package init(
+    _ threads: Int? = nil, precision: Precision = .float32, isDecoding: Bool = false
+  ) throws {
+    try precision.requireProcessor()
     pool = try ThreadPool(threads)
     self.precision = precision
+    fewRows = precision == .bf16 && !isDecoding ? readBoundRows : independentRows
   }
 
   /// Threads of the pool.

@@ -172,13 +172,22 @@ package struct Weight: Sendable {
     _ y: Matrix, _ x: Matrix, _ range: Range<Int>, _ adding: Bool, _ worker: Int, _ compute: Compute
   ) {
     let height = max(16, min(1024, (1 << 20) / max(columns, 1) & ~15))
-    let tile = unsafe compute.workspace(worker, floats: height * columns)
+    let packing = compute.precision.workspaceFloats
+    let workspace = unsafe compute.workspace(worker, floats: packing + height * columns)
+    let tile = unsafe workspace + packing
     for start in Swift.stride(from: range.lowerBound, to: range.upperBound, by: height) {
       let rows = start..<min(start + height, range.upperBound)
       unsafe decode(rows, into: tile)
-      unsafe sgemm(
-        y.pointer + start, y.stride, x.pointer, x.stride, false, tile, columns, true, m: x.rows,
-        n: rows.count, k: columns, adding: adding)
+      switch compute.precision {
+      case .float32:
+        unsafe sgemm(
+          y.pointer + start, y.stride, x.pointer, x.stride, false, tile, columns, true, m: x.rows,
+          n: rows.count, k: columns, adding: adding)
+      case .bf16:
+        unsafe ck_bf16_gemm(
+          y.pointer + start, y.stride, x.pointer, x.stride, 1, tile, 1, columns, x.rows, rows.count,
+          columns, adding ? 1 : 0, workspace)
+      }
     }
   }
 }
@@ -188,11 +197,11 @@ package struct Weight: Sendable {
 package let independentRows = 64
 
 /// With bf16 operands, rows up to which a product is bound by reading the weights.
-private let fewRows = 4
+let readBoundRows = 4
 
 /// `y = x · wᵀ`, or `y += x · wᵀ` when `adding`: a linear layer over weights in their stored type.
 ///
-/// In float32, a row's result does not depend on the others of up to `independentRows` rows.
+/// A row's result does not depend on the others of up to `compute.fewRows` rows.
 ///
 /// - Parameters:
 ///   - y: `[rows, out]`.
@@ -202,7 +211,7 @@ package func linear(
   _ y: Matrix, _ x: Matrix, _ w: Weight, adding: Bool = false, on compute: Compute
 ) {
   precondition(y.rows == x.rows && x.columns == w.columns && y.columns == w.rows, "extents agree")
-  if x.rows <= (compute.precision == .bf16 ? fewRows : independentRows) {
+  if x.rows <= compute.fewRows {
     compute.share(w.rows, grain: 16) { _, range in w.multiplyFew(y, x, range, adding) }
   } else if let matrix = w.matrix {
     multiply(y, Operand(x), matrix.transposed, adding: adding, on: compute)

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Kernels
 import TestSupport
@@ -5,7 +6,7 @@ import Testing
 
 @testable import CheckpointCommands
 
-@Suite("training with bf16 operands")
+@Suite("bf16 operands")
 struct PrecisionTests {
   private let folder = TemporaryFolder()
 
@@ -38,9 +39,10 @@ struct PrecisionTests {
     zip(a, b).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(a.count)
   }
 
-  @Test("changes the loss curve by less than another seed does")
+  @Test(
+    "training changes the loss curve by less than another seed does",
+    .enabled(if: Precision.bf16.isSupported))
   func curve() throws {
-    guard Precision.bf16.isSupported else { return }
     let exact = try (1...3).map { try heldOutLosses(.float32, seed: $0) }
     let seeds = [(0, 1), (0, 2), (1, 2)].map { distance(exact[$0.0], exact[$0.1]) }
     let least = try #require(seeds.min())
@@ -51,5 +53,52 @@ struct PrecisionTests {
       #expect(change > 0, "bf16 is what ran")
       #expect(change < least, "seed \(seed): \(change), seeds differ by \(seeds)")
     }
+  }
+
+  private func loss(_ more: String...) throws -> Double {
+    let run = try outcome(
+      Eval.self,
+      [
+        Fixtures.path("tiny-arithmetic"), "--data", Fixtures.path("text/heldout.txt"),
+        "--windows", "8", "--sequence-length", "128", "--json",
+      ] + more)
+    #expect(run.code == 0, "\(run.notes)")
+    return try #require(run.json?["results"]?.array?.first?["loss"]?.double)
+  }
+
+  @Test("eval's loss hardly changes", .enabled(if: Precision.bf16.isSupported))
+  func evaluation() throws {
+    let (exact, rounded) = (try loss(), try loss("--precision", "bf16"))
+    #expect(exact != rounded, "bf16 is what ran")
+    #expect(abs(exact - rounded) < 0.005 * exact)
+  }
+
+  /// The first prompt has more than 64 tokens, the other less.
+  @Test(
+    "prompts in a batch get the tokens that they get alone",
+    .enabled(if: Precision.bf16.isSupported))
+  func generation() throws {
+    let prompts = [String(repeating: "12+7=19; ", count: 20) + "3+4=", "12+7="]
+    let file = folder.file("prompts")
+    try Data(prompts.joined(separator: "\n").utf8).write(to: URL(filePath: file))
+    let more = ["--max-tokens", "8", "--json", "--precision", "bf16"]
+    let model = Fixtures.path("tiny-arithmetic")
+    let run = try outcome(Generate.self, [model, "--prompts", file] + more)
+    #expect(run.code == 0, "\(run.notes)")
+    let together = try run.output.split(separator: "\n").map { line in
+      try #require(try JSONValue(parsing: Array(line.utf8))["ids"]?.array)
+    }
+    let alone = try prompts.map { prompt in
+      try #require(
+        try outcome(Generate.self, [model, "--prompt", prompt] + more).json?["ids"]?.array)
+    }
+    #expect(together == alone && alone.allSatisfy { $0.count == 8 })
+  }
+
+  @Test("a processor without such products", .enabled(if: !Precision.bf16.isSupported))
+  func missing() throws {
+    let model = Fixtures.path("tiny-arithmetic")
+    let run = try outcome(Generate.self, [model, "--prompt", "1+", "--precision", "bf16"])
+    #expect(run.code == 4 && run.notes.contains("use the precision float32"))
   }
 }

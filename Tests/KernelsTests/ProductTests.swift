@@ -175,6 +175,38 @@ struct ProductTests {
     #expect(relativeError(c, want.map { $0.map { 2 * $0 } }) < 1e-6)
   }
 
+  /// 1040 outputs go past a tile of weights, 608 inputs past a block of the kernel.
+  @Test(
+    "linear layers over stored weights with bf16 operands",
+    .enabled(if: Precision.bf16.isSupported), arguments: [Weight.Form.f16, .bf16, .q80],
+    [(65, 1040, 64), (70, 33, 608)])
+  func roundedOverStored(
+    form: Weight.Form, extents: (rows: Int, outputs: Int, inputs: Int)
+  ) throws {
+    let (rows, outputs, inputs) = extents
+    let (weight, values) = try stored(form, outputs, inputs)
+    let x = try random(rows, inputs, seed: 6)
+    let y = try Matrix(rows: rows, columns: outputs)
+    let compute = try Compute(2, precision: .bf16)
+    linear(y, x, weight, on: compute)
+    let want = product(rounded(x), transpose(rounded(values)))
+    #expect(relativeError(y, want) < 1e-6)
+    linear(y, x, weight, adding: true, on: compute)
+    #expect(relativeError(y, want.map { $0.map { 2 * $0 } }) < 1e-6)
+  }
+
+  @Test(
+    "for decoding, up to 64 rows are the same bits whatever the precision",
+    .enabled(if: Precision.bf16.isSupported), arguments: [1, 5, 64])
+  func decoding(rows: Int) throws {
+    let (weight, _) = try stored(.bf16, 70, 96)
+    let x = try random(rows, 96, seed: 6)
+    let (y, same) = (try Matrix(rows: rows, columns: 70), try Matrix(rows: rows, columns: 70))
+    linear(y, x, weight, on: try Compute(2))
+    linear(same, x, weight, on: try Compute(2, precision: .bf16, isDecoding: true))
+    #expect(y.floats == same.floats)
+  }
+
   /// To nearest even in bfloat16.
   private func rounded(_ x: Matrix) -> Rows {
     x.doubles.map { row in

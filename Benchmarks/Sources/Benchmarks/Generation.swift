@@ -5,7 +5,7 @@ import Foundation
 /// Attention's products count too, their causal half, at the rate of the linear layers' shapes.
 let prefill = Benchmark("prefill", "a prompt of 1024 tokens through SmolLM2-135M") { setting in
   let model = try SmolLM2(setting)
-  let sides = try model.sides(tokens: 8)
+  let sides = try model.sides(tokens: 8) + model.roundedSides(tokens: 8)
   let ceiling = { Ceiling.sgemm(rows: SmolLM2.promptCount, SmolLM2.shapes, repeats: 4) }
   var ceilings = Samples()
   let results = try interleaved(
@@ -108,7 +108,7 @@ private struct SmolLM2 {
 
   /// ckpt with the model and its retrofit, and the peers that are installed.
   func sides(tokens: Int, prompt: Int = promptCount) throws -> [Side] {
-    var sides = [side("ckpt, bf16", source, [], tokens, prompt, runs: Self.layers)]
+    var sides = [side("ckpt, whole model", source, [], tokens, prompt, runs: Self.layers)]
     for depth in [1, 4, 8] {
       sides.append(
         side(
@@ -131,9 +131,20 @@ private struct SmolLM2 {
     return sides
   }
 
-  /// - Parameter runs: Layers that a token runs through.
+  /// ckpt with bf16 operands, where the processor has such products.
+  func roundedSides(tokens: Int) -> [Side] {
+    guard setting.hasFlag("avx512_bf16") else { return [] }
+    let depths = [1, 4, 8].map { ("4/8/4 at r = \($0)", retrofit, ["--recurrence", "\($0)"]) }
+    return ([("whole model", source, [])] + depths).map { name, model, more in
+      side(
+        "ckpt, \(name), --precision bf16", model, more + ["--precision", "bf16"], tokens,
+        Self.promptCount)
+    }
+  }
+
+  /// - Parameter runs: Layers that a token runs through; 0 where that is not compared.
   private func side(
-    _ name: String, _ model: String, _ more: [String], _ tokens: Int, _ prompt: Int, runs: Int
+    _ name: String, _ model: String, _ more: [String], _ tokens: Int, _ prompt: Int, runs: Int = 0
   ) -> Side {
     // A word of one token, and nothing that ends the text early counts: greedy text goes on.
     let text = String(repeating: " the", count: prompt)
@@ -142,7 +153,7 @@ private struct SmolLM2 {
     let attention = 4 * 576 * (prompt + 1) / 2 * runs
     return Side(
       name: name, operations: Double(2 * weights + attention),
-      byteCount: 2 * Double(weights + Self.headWeights)
+      byteCount: runs == 0 ? 0 : 2 * Double(weights + Self.headWeights)
     ) {
       let object = try json(
         setting.ckpt("generate", model, "--prompt", text, "--max-tokens", "\(tokens)", "--json")

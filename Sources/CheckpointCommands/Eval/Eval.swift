@@ -84,6 +84,7 @@ struct Eval: Verb {
 
   @OptionGroup var force: ForceOption
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: PrecisionOptions
   @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -221,7 +222,8 @@ struct Eval: Verb {
         hint: "give more text, or a smaller --sequence-length")
     }
     let scoring = LossScoring(
-      try opened.load(on: threading.compute(), as: holding.weights), windows, batchSize: batchSize)
+      try opened.load(on: computing.compute(threading), as: holding.weights), windows,
+      batchSize: batchSize)
     let (depths, seeds) = (depths(opened.graph), stateSeeds(opened.graph))
     let kept: [Int?] = cacheWindow?.values ?? [nil]
     var report = LossReport(path: opened.path, data: data, windows: windows)
@@ -266,7 +268,7 @@ struct Eval: Verb {
       report.grouping = try grouping(EvalRecord.read(data, limit: documents.count))
     }
     let samples = try questions.samples.map { try file(at: $0) }
-    let model = try opened.load(on: threading.compute(), as: holding.weights)
+    let model = try opened.load(on: computing.compute(threading), as: holding.weights)
     let (runs, seeds) = (runs(opened.graph), stateSeeds(opened.graph))
     var progress = Progress(
       console, output, "eval", total: runs.count * seeds.count * documents.count)
@@ -332,7 +334,7 @@ struct Eval: Verb {
         maxTokens: questions.maxTokens, context: context
       ).scores
     }
-    let model = try opened.load(on: threading.compute(), as: holding.weights)
+    let model = try opened.load(on: computing.compute(threading), as: holding.weights)
     let (runs, seeds) = (runs(opened.graph), stateSeeds(opened.graph))
     var report = ScoreReport(
       path: opened.path, data: data, task: task, shots: questions.shots,

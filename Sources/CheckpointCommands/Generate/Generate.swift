@@ -83,6 +83,7 @@ struct Generate: Verb {
   var cacheWindow: Int?
 
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var computing: PrecisionOptions
   @OptionGroup var holding: WeightOptions
   @OptionGroup var configuration: ConfigOptions
   @OptionGroup var output: OutputOptions
@@ -187,7 +188,7 @@ struct Generate: Verb {
 
   private func decoder(_ opened: OpenedModel, places: Int) throws -> Decoder {
     try Decoder(
-      opened.load(on: threading.compute(), as: holding.weights), sequences: places,
+      opened.load(on: computing.compute(threading), as: holding.weights), sequences: places,
       recurrence: main.recurrence, cacheWindow: cacheWindow, draft: draftRecurrence?.rule)
   }
 

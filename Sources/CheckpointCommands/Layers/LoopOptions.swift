@@ -100,7 +100,7 @@ struct LoopOptions: ParsableArguments {
     guard let recipe, let flops, let outputPath else { return nil }
     var settings = TrainingSettings()
     try TrainingRecipe.apply(recipe, to: &settings)
-    try settings.requireProcessor()
+    try settings.precision.requireProcessor()
     try settings.requireData(hint: "name text or tokens with data.sources in \(recipe)")
     return try HealingTrial(
       of: opened, settings, recurrence: recurrence, flops: flops, in: outputPath,

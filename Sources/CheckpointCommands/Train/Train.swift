@@ -134,7 +134,7 @@ struct Train: Verb {
 
   private func checkedSettings(of run: RunFolder, isNew: Bool) throws -> TrainingSettings {
     let settings = try settings(of: run, isNew: isNew)
-    try settings.requireProcessor()
+    try settings.precision.requireProcessor()
     guard !saving.factorsOnly || settings.mode == .lora else {
       throw UsageError(
         "there are no factors in mode \(settings.mode.rawValue)", hint: "pass --mode lora")

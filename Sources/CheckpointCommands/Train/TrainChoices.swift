@@ -128,7 +128,6 @@ struct TrainChoices: ParsableArguments {
 }
 
 extension OptimizerSettings.Kind: ExpressibleByArgument {}
-extension Precision: ExpressibleByArgument {}
 extension TrainingSettings.Mode: ExpressibleByArgument {}
 
 extension Extent: ExpressibleByArgument {
