@@ -55,6 +55,10 @@ ABLATIONS = [
     ablation("size-1-6-1", "prelude 1, core 6, coda 1", retrofit=layers(1, 6, 1)),
     ablation("size-3-2-3", "prelude 3, core 2, coda 3", retrofit=layers(3, 2, 3)),
     ablation("supervised", "two shallower states predict too", train=(*CURRICULUM, *SUPERVISED)),
+    ablation(
+        "per-sequence", "recurrences drawn for each sequence",
+        train=(*CURRICULUM, "--set", "recurrence.per_sequence=true"),
+    ),
     ablation("adamw", "AdamW instead of Muon", optimizer="adamw"),
 ]
 
