@@ -18,6 +18,7 @@
 #   healing    heal a SmolLM2 retrofit on English prose: the figures of docs/healing.md (ten minutes)
 #   evidence   does a retrofit pay? All arms at equal FLOPs, many seeds: hours; goes on where it was stopped
 #   evidence-quick  the same at a tiny scale, in minutes
+#   evidence-smollm2  a few of the arms from SmolLM2-135M, which is downloaded: hours
 #   oracles    make .venv with the Python packages that made the fixtures
 #   fixtures   train the shipped model and write the texts beside it again (minutes)
 #   fuzz       libFuzzer on every reader, SECONDS=60 each; or fuzz-safetensors,
@@ -29,8 +30,8 @@
 #   clean      remove build products
 
 .PHONY: check test python-tests engines mpi library aarch64 distribution reproducible container docs \
-	docs-tests demo format smollm2 gemma3 healing evidence evidence-quick oracles fixtures sanitize \
-	faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
+	docs-tests demo format smollm2 gemma3 healing evidence evidence-quick evidence-smollm2 oracles \
+	fixtures sanitize faults fuzz fuzz-safetensors fuzz-torch fuzz-gguf fuzz-parquet fuzz-arrow fuzz-tokenizers fuzz-chat \
 	fuzz-config fuzz-package fuzz-training bench clean
 
 check:
@@ -91,6 +92,10 @@ evidence:
 
 evidence-quick:
 	Scripts/evidence.sh --quick
+
+evidence-smollm2:
+	Scripts/smollm2.sh fetch
+	Scripts/evidence.sh --smollm2
 
 oracles: .venv/bin/python
 

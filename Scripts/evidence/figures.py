@@ -1,7 +1,5 @@
 """The figures of docs/evidence.md, from results.json alone."""
 
-from pathlib import Path
-
 import matplotlib
 
 matplotlib.use("svg")
@@ -28,14 +26,14 @@ def style(number: int) -> dict:
     return {"color": COLORS[number % len(COLORS)], "marker": MARKS[number % len(MARKS)], "markersize": 5}
 
 
-def save(figure, folder: Path, name: str, axis=None) -> None:
+def save(figure, stem: str, name: str, axis=None) -> None:
     """Writes the figure, with the legend of one of its axes above all."""
     figure.tight_layout(rect=(0, 0, 1, 0.94 if axis else 1))
     if axis:
         handles, labels = axis.get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False, fontsize=8)
     # No date, so that the same results give the same bytes.
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(f"{stem}{name}.svg", metadata={"Date": None})
     plt.close(figure)
 
 
@@ -48,7 +46,7 @@ def curve(axis, xs, values: list[dict], label: str, number: int) -> None:
     )  # fmt: skip
 
 
-def by_recurrence(table: Table, arms: list[str], folder: Path) -> None:
+def by_recurrence(table: Table, arms: list[str], stem: str) -> None:
     """Accuracy and answer loss against r; plain models are lines across."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
     for axis, measure, label in zip(axes, (table.accuracy, table.loss), MEASURES):
@@ -66,10 +64,10 @@ def by_recurrence(table: Table, arms: list[str], folder: Path) -> None:
         axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
         axis.minorticks_off()
     axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    save(figure, folder, "recurrence", axes[0])
+    save(figure, stem, "recurrence", axes[0])
 
 
-def by_steps(table: Table, arm: str, other: str, folder: Path) -> None:
+def by_steps(table: Table, arm: str, other: str, stem: str) -> None:
     """Accuracy against the steps of the question, for each r and for the original."""
     tasks = table.tasks()
     figure, axes = plt.subplots(1, len(tasks), figsize=(2.9 * len(tasks), 3.4), sharey=True)
@@ -84,10 +82,10 @@ def by_steps(table: Table, arm: str, other: str, folder: Path) -> None:
         axis.set(title=task, xlabel="steps")
     axes[0].set(ylabel="right answers")
     axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    save(figure, folder, "steps", axes[0])
+    save(figure, stem, "steps", axes[0])
 
 
-def by_flops(table: Table, arms: list[str], folder: Path) -> None:
+def by_flops(table: Table, arms: list[str], stem: str) -> None:
     """Held-out loss on answers during training, against everything that was multiplied."""
     figure, axis = plt.subplots(figsize=(5.6, 3.8))
     for number, arm in enumerate(arms):
@@ -103,10 +101,10 @@ def by_flops(table: Table, arms: list[str], folder: Path) -> None:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("{x:g}")
     axis.xaxis.set_major_formatter(lambda flops, _: f"{flops:.1e}" if flops else "0")
-    save(figure, folder, "flops", axis)
+    save(figure, stem, "flops", axis)
 
 
-def ablations(table: Table, baseline: str, arms: list[str], folder: Path) -> None:
+def ablations(table: Table, baseline: str, arms: list[str], stem: str) -> None:
     """What each choice changes, with its interval."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 0.34 * len(arms) + 1.2), sharey=True)
     for axis, measure, label in zip(axes, ("exact", "nats"), MEASURES):
@@ -119,22 +117,21 @@ def ablations(table: Table, baseline: str, arms: list[str], folder: Path) -> Non
     axes[0].xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     axes[0].set_yticks(range(len(arms)), arms)
     axes[0].invert_yaxis()
-    save(figure, folder, "ablations")
+    save(figure, stem, "ablations")
 
 
-def draw(results: dict, folder: Path) -> list[str]:
-    """Draws what the results allow; gives the names of the figures."""
+def draw(results: dict, stem: str) -> list[str]:
+    """Draws what the results allow, in files whose paths begin with `stem`; gives the names of the figures."""
     table = Table(results)
     arms = [arm for arm in results["arms"] if arm in table.runs]
-    folder.mkdir(parents=True, exist_ok=True)
-    by_recurrence(table, arms, folder)
-    by_flops(table, arms, folder)
+    by_recurrence(table, arms, stem)
+    by_flops(table, arms, stem)
     names = ["recurrence", "flops"]
     if "curriculum" in arms and "original" in arms:
-        by_steps(table, "curriculum", "original", folder)
+        by_steps(table, "curriculum", "original", stem)
         names.append("steps")
     others = [arm for arm in results["ablations"] if arm in table.runs]
     if others and "curriculum" in arms:
-        ablations(table, "curriculum", others, folder)
+        ablations(table, "curriculum", others, stem)
         names.append("ablations")
     return names

@@ -149,13 +149,12 @@ def ablation_table(table: Table, arms: list[str]) -> str:
 
 PAGE = """# Does a retrofit pay?
 
-This page is written by `{command}` from `docs/evidence/results.json`, which holds every run, and the figures are
+This page is written by `{command}` from `docs/evidence/{prefix}results.json`, which holds every run, and the figures are
 drawn from the same file. Intervals are 95 %, by a bootstrap over seeds and questions.
 
 ## What was done
 
-A model of {parameters:.1f} million parameters (twelve layers, hidden size 192) was trained from random weights on generated
-English sentences, arithmetic, and questions of up to four steps: {base_tokens:.1f} million tokens. From it, every arm spends the same
+{base} From it, every arm spends the same
 {flops} FLOPs, with everything counted, on questions of 1 to {trained_steps} steps, whose answers alone are learned:
 
     {examples}
@@ -168,21 +167,21 @@ question is answered right when greedy decoding produces exactly its answer.
 
 {unfinished}{claims}
 {arms}
-![Accuracy and loss against recurrences](evidence/recurrence.svg)
+![Accuracy and loss against recurrences](evidence/{prefix}recurrence.svg)
 
-![Loss against FLOPs](evidence/flops.svg)
+![Loss against FLOPs](evidence/{prefix}flops.svg)
 
 Right answers of the arm `curriculum`, in percent, by the steps that a question takes:
 
 {depths}
-![Accuracy against steps](evidence/steps.svg)
+![Accuracy against steps](evidence/{prefix}steps.svg)
 
 {ablations}## Running it again
 
-    make evidence         # {hours:.1f} hours of training on the machine of these figures, more with all it measures
-    make evidence-quick   # the same at a tiny scale, in minutes: it shows that it runs, and nothing else
+    {running:<23} # {hours:.1f} hours of training on the machine of these figures, more with all it measures
+    make evidence-quick     # another at a tiny scale, in minutes: it shows that it runs, and nothing else
 
-The command can be stopped and started again: what is done is kept under `build/evidence`. Seeds are recorded with each run; on another
+The command can be stopped and started again: what is done is kept under `build`. Seeds are recorded with each run; on another
 kind of processor sums are rounded differently, so expect these numbers within their intervals, not to the last digit.
 """
 
@@ -196,15 +195,18 @@ def write(results: dict) -> str:
     if others:
         ablations = (
             "## What else was tried\n\nEach differs from `curriculum` in one thing, and shows the change with its interval:\n\n"
-            f"{ablation_table(table, others)}\n![What each choice changes](evidence/ablations.svg)\n\n"
+            f"{ablation_table(table, others)}\n![What each choice changes](evidence/{results['prefix']}ablations.svg)\n\n"
         )
     example = min((steps for steps in table.steps() if steps > 2), default=table.steps()[0])
     first = {question["task"]: question for question in results["questions"] if question["steps"] == example}
     examples = "\n    ".join(question["prompt"] + question["completion"] for question in first.values())
     return PAGE.format(
         command=results["command"],
-        parameters=results["base"]["parameters"] / 1e6,
-        base_tokens=results["base"]["tokens"] / 1e6,
+        running=results["command"],
+        base=results["base"]["what"].format(
+            parameters=results["base"]["parameters"] / 1e6, tokens=results["base"]["tokens"] / 1e6
+        ),
+        prefix=results["prefix"],
         flops=f"{scale['arm_flops']:g}",
         trained_steps=scale["trained_steps"],
         tested_steps=max(scale["tested_steps"]),

@@ -20,10 +20,11 @@ BASE = ROOT / "fixtures/evidence/base.gguf"
 
 
 class Workshop:
-    """A folder with data, models and runs of one scale."""
+    """A folder with data, models and runs of one experiment."""
 
-    def __init__(self, folder: Path, scale: plan.Scale, ckpt: str, threads: int):
-        self.folder, self.scale, self.tool, self.threads = folder, scale, ckpt, threads
+    def __init__(self, folder: Path, experiment: plan.Experiment, ckpt: str, threads: int):
+        self.folder, self.experiment, self.tool, self.threads = folder, experiment, ckpt, threads
+        self.scale = experiment.scale
         self.precision = "bf16" if has_bfloat16() else "float32"
         for name in ("data", "models", "runs", "results"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,8 @@ class Workshop:
         return str(path)
 
     def base(self) -> str:
+        if self.experiment.base:
+            return str(ROOT / self.experiment.base)
         return str(BASE) if self.has_kept_base else self.made_base()
 
     @property
@@ -102,6 +105,9 @@ class Workshop:
         BASE.with_suffix(".json").write_text(json.dumps(record) + "\n")
 
     def base_cost(self) -> dict:
+        """What its training took; nothing of a base that others have trained."""
+        if self.experiment.base:
+            return {"tokens": 0, "seconds": 0}
         if self.has_kept_base:
             return json.loads(BASE.with_suffix(".json").read_text())
         return self.cost(self.folder / "runs/base")
@@ -117,7 +123,7 @@ class Workshop:
             self.train(
                 blank, self.folder / "runs/base", self.scale.base_flops, self.data("base"),
                 "--optimizer", "muon", "--learning-rate", str(plan.BASE_RATE),
-                "--set", f"optimizer.adam.learning_rate={plan.ADAM_RATE}", "--seed", str(plan.BASE_SEED),
+                "--set", f"optimizer.adam.learning_rate={self.experiment.adam_rate}", "--seed", str(plan.BASE_SEED),
                 "--set", "data.held_out=0.003", "--eval-every", "200",
             )
         )  # fmt: skip
@@ -126,8 +132,7 @@ class Workshop:
         """The model that an arm's training starts from; random starts differ between seeds."""
         if arm.start == "base":
             return self.base()
-        shape = plan.SHAPE if arm.start == "cut" else arm.retrofit
-        source, name = self.base(), f"{arm.name}-start"
+        shape, source, name = arm.retrofit, self.base(), f"{arm.name}-start"
         if arm.start == "random":
             name += f"-{seed}"
             source = self.made(
@@ -161,7 +166,11 @@ class Workshop:
             start, folder, flops, self.data("train"), "--optimizer", arm.optimizer,
             "--learning-rate", str(rate), "--seed", str(seed), "--set", "data.attention=document",
             "--set", "data.held_out=0.01", "--set", "evaluation.rows=32", "--eval-every", "50",
-            *(["--set", f"optimizer.adam.learning_rate={plan.ADAM_RATE}"] if arm.optimizer == "muon" else []),
+            *(
+                ["--set", f"optimizer.adam.learning_rate={self.experiment.adam_rate}"]
+                if arm.optimizer == "muon"
+                else []
+            ),
             *depth,
         )  # fmt: skip
         record = {
@@ -197,9 +206,10 @@ class Workshop:
         """For each recurrence, whether each question was answered, and the loss of its answer."""
         samples = self.folder / "samples.jsonl"
         depths = ["--recurrence", ",".join(map(str, self.scale.recurrences))] if arm.is_recurrent else []
+        precision = ["--precision", self.precision] if self.experiment.asks_rounded else []
         self.ckpt(
             "eval", str(package), "--data", self.data(questions), "--task", "answers", "--batch-size", "32",
-            "--threads", str(self.threads), "--samples", str(samples), "--force", *depths,
+            "--threads", str(self.threads), "--samples", str(samples), "--force", *depths, *precision,
         )  # fmt: skip
         exact: dict[str, str] = {}
         nats: dict[str, list[float]] = {}
@@ -247,7 +257,7 @@ class Workshop:
         weights = base / "model.safetensors" if base.is_dir() else base
         parts = {
             "scale": dataclasses.asdict(self.scale),
-            "arms": [dataclasses.asdict(arm) for arm in plan.ARMS + plan.ABLATIONS],
+            "arms": [dataclasses.asdict(arm) for arm in self.experiment.arms + self.experiment.ablations],
             "base": hashlib.sha256(weights.read_bytes()).hexdigest(),
         }
         return json.loads(json.dumps(parts))
