@@ -28,4 +28,10 @@ bench=$(swift build -c release --package-path Benchmarks --show-bin-path)/Benchm
 
 # OpenBLAS and MKL are to choose their kernels by the processor, not by somebody's setting.
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS MKL_DEBUG_CPU_TYPE
+# Where OpenBLAS does not know the processor, the ceilings are those of the kernels that ckpt chooses then.
+core=$("$PYTHON" -c "import ctypes
+name = ctypes.CDLL('libopenblas.so.0').openblas_get_corename
+name.restype = ctypes.c_char_p
+print(name().decode())")
+if [ "$core" = Prescott ] && grep -q avx512vl /proc/cpuinfo; then export OPENBLAS_CORETYPE=SkylakeX; fi
 exec "$bench" --ckpt "$CKPT" --python "$PYTHON" --runs "${RUNS:-5}" "$@"
