@@ -52,6 +52,14 @@ struct QuantisedSourceTests {
     #expect(try pathKind(folder.file("out")) == nil)
   }
 
+  @Test("of MLX are refused by its name, also where it is not the method's")
+  func mlx() throws {
+    let settings: JSONValue = ["group_size": 64, "bits": 4, "mode": "affine"]
+    let model = try quantised(["quantization": settings, "quantization_config": settings])
+    let outcome = try outcome(Inspect.self, [model])
+    #expect(outcome.notes.contains("quantised (mlx)"), "\(outcome.notes)")
+  }
+
   @Test("that hold no codes, whatever the configuration says, are malformed (QT-4)")
   func plain() throws {
     let model = try quantised(["quantization_config": ["quant_method": "fp8"]])

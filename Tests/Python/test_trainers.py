@@ -78,20 +78,24 @@ def test_trl(packing, model, tokenizer, ckpt, tmp_path):
     assert "consistent" in ckpt("verify", tmp_path / "saved")
 
 
-def test_peft(model):
-    """`all-linear` takes every projection and the adapter; what is merged is what was trained."""
+def test_peft(model, tokenizer, ckpt, tmp_path):
+    """`all-linear` takes every projection and the adapter; what is merged is what was trained, and
+    ckpt verifies it as it is saved."""
     ids = torch.arange(12).reshape(2, 6)
     wrapped = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear"))
     names = {name for name, _ in wrapped.named_parameters() if "lora_A" in name}
     assert any("adapter" in name for name in names) and any("Wqkv" in name for name in names)
-    optimizer = torch.optim.SGD([p for p in wrapped.parameters() if p.requires_grad], lr=1.0)
+    optimizer = torch.optim.SGD([p for p in wrapped.parameters() if p.requires_grad], lr=0.1)
     for _ in range(2):
         wrapped(input_ids=ids, labels=ids, num_steps=2).loss.backward()
         optimizer.step()
     with torch.no_grad():
         adapted = wrapped.eval()(input_ids=ids, num_steps=2).logits
-        merged = wrapped.merge_and_unload()(ids, num_steps=2).logits
-    assert torch.allclose(adapted, merged, atol=1e-4)
+        merged = wrapped.merge_and_unload()
+        assert torch.allclose(adapted, merged(ids, num_steps=2).logits, atol=1e-4)
+    merged.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert "consistent" in ckpt("verify", tmp_path)
 
 
 def test_peft_defaults(model):

@@ -78,14 +78,15 @@ struct QuantisationPlan {
       && ["quantize_config.json", "quant_config.json", "hf_quant_config.json"].contains(name)
   }
 
-  /// What Hugging Face's `quantization_config`, or MLX's `quantization`, says.
+  /// What Hugging Face's `quantization_config` says, or MLX's `quantization`, which its converter also
+  /// writes under the other name.
   private static func statedMethod(_ config: JSONObject) -> String? {
     for config in [config, config["text_config"]?.object].compactMap(\.self) {
-      if let stated = config["quantization_config"] ?? config["compression_config"], !stated.isNull
-      {
-        return stated["quant_method"]?.string ?? "of an unnamed kind"
-      }
-      if let stated = config["quantization"], !stated.isNull { return "mlx" }
+      let stated = [config["quantization_config"], config["compression_config"]]
+        .compactMap(\.self).first { !$0.isNull }
+      if let method = stated?["quant_method"]?.string { return method }
+      if let own = config["quantization"], !own.isNull { return "mlx" }
+      if stated != nil { return "of an unnamed kind" }
     }
     return nil
   }

@@ -93,6 +93,19 @@ def test_four_bits(case, folder, engine, tmp_path):
         assert all(len(ids) == 16 for ids in found["single"])
 
 
+def test_what_it_converts_is_verified(case, folder, ckpt, tmp_path):
+    """ckpt reads whole numbers that `mlx_lm.convert` has written, and refuses four bits by their name."""
+    command = [sys.executable, "-m", "mlx_lm", "convert", "--hf-path", folder(case("qwen"))]
+    for name, more in (("whole", ["--dtype", "bfloat16"]), ("four", ["-q", "--q-bits", "4"])):
+        done = subprocess.run(
+            [*command, "--mlx-path", tmp_path / name, "--trust-remote-code", *more],
+            capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert ckpt.json("verify", tmp_path / "whole")["verdict"] == "consistent"
+    refused = ckpt.run("verify", tmp_path / "four")
+    assert refused.returncode == 4 and "quantised (mlx" in refused.stderr
+
+
 def test_what_it_cannot_run_is_refused(case, folder, engine):
     """A number of passes that is none."""
     request = dict(folder=str(folder(case("llama"))), prompts=["1"], tokens=1)
