@@ -54,8 +54,9 @@ struct ModelCard {
     ].enumerated() where i < layers.count {
       text += "| \(part.0) | \(layers[i]) | \(part.1) |\n"
     }
-    if let adapter = plan.config["adapter_init"]?.string {
-      text += "| adapter, starts as `\(adapter)` | | \(counts.adapter) |\n"
+    if let kind = recurrence?.injection.kind, counts.adapter > 0 {
+      let start = kind == .linear ? plan.config["adapter_init"]?.string : nil
+      text += "| \(kind.part)\(start.map { ", starts as `\($0)`" } ?? "") | | \(counts.adapter) |\n"
     }
     text += "| embedding and head | | \(counts.embedding + counts.head) |\n"
     text += "| all | | \(counts.total) |\n"

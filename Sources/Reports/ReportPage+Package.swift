@@ -37,7 +37,8 @@ extension PackageSummary {
     let counts = counts
     let parts = [
       ("embedding", counts.embedding), ("layers", counts.layers), ("prelude", counts.prelude),
-      ("adapter", counts.adapter), ("core", counts.core), ("core norm", counts.coreNorm),
+      (graph.recurrence?.injection.kind.part ?? "adapter", counts.adapter),
+      ("core", counts.core), ("core norm", counts.coreNorm),
       ("exit gate", counts.exitGate), ("coda", counts.coda), ("final norm", counts.finalNorm),
       ("head", counts.head),
     ].filter { $0.1 > 0 }

@@ -63,6 +63,10 @@ struct TrainModeTests {
       [source, "--prelude", "1", "--core", "1", "--coda", "1", "-o", path]
         + ["--adapter", kind])
     #expect(made.code == 0, "\(made.notes)")
+    let part = kind == "diagonal" ? "decay" : "gate"
+    let card = try String(contentsOfFile: path + "/README.md", encoding: .utf8)
+    #expect(made.output.contains("\n\(part) ") && card.contains("\n| \(part) | |"))
+    #expect(try outcome(Inspect.self, [path]).output.contains("\n  \(part) "))
     let done = try train(
       path,
       ["--steps", "3", "--recurrence", "3", "--mode", "adapter", "--optimizer", "adamw"]

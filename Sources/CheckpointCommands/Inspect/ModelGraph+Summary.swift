@@ -25,7 +25,7 @@ extension ModelGraph {
     case .recurrent(let body):
       parts += [
         PartCount(name: "prelude", parameters: counts.prelude, note: number(body.prelude)),
-        PartCount(name: "adapter", parameters: counts.adapter),
+        PartCount(name: body.injection.kind.part, parameters: counts.adapter),
         PartCount(
           name: "core", parameters: counts.core, note: number(body.core) + ", run r times"),
       ]

@@ -136,7 +136,8 @@ struct RetrofitReport: Report {
     let (old, new) = (plan.sourceCounts, plan.counts)
     var table = TextTable([("Parameters", .left), ("Source", .right), ("Package", .right)])
     let rows = [
-      ("blocks", old.blocks, new.blocks), ("adapter", old.adapter, new.adapter),
+      ("blocks", old.blocks, new.blocks),
+      (plan.result.recurrence?.injection.kind.part ?? "adapter", old.adapter, new.adapter),
       ("norms outside blocks", old.finalNorm + old.coreNorm, new.finalNorm + new.coreNorm),
       ("embedding", old.embedding, new.embedding), ("head", old.head, new.head),
       ("all", old.total, new.total),

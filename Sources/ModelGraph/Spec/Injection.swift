@@ -31,6 +31,15 @@ package struct Injection: Equatable, Sendable {
       }
     }
 
+    /// What tables of a model's parts call its parameters.
+    package var part: String {
+      switch self {
+      case .linear, .add, .carry: "adapter"
+      case .diagonal: "decay"
+      case .gated: "gate"
+      }
+    }
+
     /// Whether e enters at every pass, and not only as the first state.
     package var readsPrelude: Bool {
       switch self {
