@@ -24,7 +24,7 @@ enum {
   R = 2 * T,       // rows and columns of a register block: two by two tiles
   MC = R * 10,     // rows of A that meet a panel of B, for the second-level cache
   MS = R * 32,     // rows of A packed at once
-  KC = D * 12,     // depth packed at once, at most: a panel of B fits the first-level cache
+  KC = D * 16,     // depth packed at once, at most: a panel of B fits the first-level cache
   KS = D * 72,     // depth up to which packed rows of A are kept for all columns
   NC = R * 18,     // columns of B packed at once
 };
