@@ -84,7 +84,8 @@ def runs(shop: Workshop) -> Iterator[Callable[[], object]]:
 
 def collect(shop: Workshop) -> dict:
     """The results of all runs that have ended."""
-    arms, ablations = shop.experiment.arms, shop.experiment.ablations
+    experiment = shop.experiment
+    arms, ablations = experiment.arms, experiment.ablations
 
     def of(questions: str) -> list[dict]:
         files = (shop.folder / "results").glob(f"*-{questions}.json")
@@ -92,7 +93,6 @@ def collect(shop: Workshop) -> dict:
         order = [arm.name for arm in arms + ablations]
         return sorted(records, key=lambda run: (order.index(run["arm"]), run["seed"], run["rate"]))
 
-    experiment = shop.experiment
     return {
         "command": experiment.command,
         "prefix": experiment.prefix,

@@ -178,7 +178,7 @@ Right answers of the arm `curriculum`, in percent, by the steps that a question 
 
 {ablations}## Running it again
 
-    {running:<23} # {hours:.1f} hours of training on the machine of these figures, more with all it measures
+    {command:<23} # {hours:.1f} hours of training on the machine of these figures, more with all it measures
     make evidence-quick     # another at a tiny scale, in minutes: it shows that it runs, and nothing else
 
 The command can be stopped and started again: what is done is kept under `build`. Seeds are recorded with each run; on another
@@ -202,7 +202,6 @@ def write(results: dict) -> str:
     examples = "\n    ".join(question["prompt"] + question["completion"] for question in first.values())
     return PAGE.format(
         command=results["command"],
-        running=results["command"],
         base=results["base"]["what"].format(
             parameters=results["base"]["parameters"] / 1e6, tokens=results["base"]["tokens"] / 1e6
         ),

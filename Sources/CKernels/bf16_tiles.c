@@ -5,12 +5,14 @@
 // It rounds to nearest even and flushes subnormals; the even and the odd depths of 32 are summed
 // apart and then added (Intel's "Architecture Instruction Set Extensions", TDPBF16PS).
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
 #include <cpuid.h>
 #include <stdatomic.h>
 #include <string.h>
+#if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include "bf16_lanes.h"
 
@@ -18,26 +20,30 @@
   __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512bf16,avx512dq")))
 
 enum {
-  T = 16,          // rows and columns of a tile
-  D = 32,          // depth of a tile
+  T = 16,           // rows and columns of a tile
+  D = 32,           // depth of a tile
   TILE = T * D / 2, // pairs in a tile
-  R = 2 * T,       // rows and columns of a register block: two by two tiles
-  MC = R * 10,     // rows of A that meet a panel of B, for the second-level cache
-  MS = R * 32,     // rows of A packed at once
-  KC = D * 16,     // depth packed at once, at most: a panel of B fits the first-level cache
-  KS = D * 72,     // depth up to which packed rows of A are kept for all columns
-  NC = R * 18,     // columns of B packed at once
+  R = 2 * T,        // rows and columns of a register block: two by two tiles
+  MC = R * 10,      // rows of A that meet a panel of B, for the second-level cache
+  MS = R * 32,      // rows of A packed at once
+  KC = D * 16,      // depth packed at once, at most: a panel of B fits the first-level cache
+  KS = D * 72,      // depth up to which packed rows of A are kept for all columns
+  NC = R * 18,      // columns of B packed at once
 };
 
 // arch_prctl(2): asks for the state of the tile registers, which threads have only then.
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
 
 static int ask(void) {
+#if defined(__linux__)
   unsigned a, b, c, d;
   if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw")) return 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
   if (!(d >> 22 & 1) || !(d >> 24 & 1)) return 0; // AMX-BF16, AMX-TILE
   return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+  return 0;
+#endif
 }
 
 int ck_bf16_tiles_are_supported(void) {
@@ -193,17 +199,6 @@ TARGET void ck_bf16_tiles_gemm(float *c, size_t c_stride, const float *a, size_t
     }
   }
   _tile_release();
-}
-
-#else
-
-int ck_bf16_tiles_are_supported(void) { return 0; }
-size_t ck_bf16_tiles_workspace(void) { return 0; }
-void ck_bf16_tiles_gemm(float *c, size_t c_stride, const float *a, size_t a_row, size_t a_column,
-                        const float *b, size_t b_row, size_t b_column, size_t m, size_t n, size_t k,
-                        int accumulate, void *workspace) {
-  (void)c, (void)c_stride, (void)a, (void)a_row, (void)a_column, (void)b, (void)b_row;
-  (void)b_column, (void)m, (void)n, (void)k, (void)accumulate, (void)workspace;
 }
 
 #endif
