@@ -142,7 +142,7 @@ struct AttentionTile {
   }
 }
 
-/// A product within a tile, on one thread, in the precision of training: `c = a · b` or `c += a · b`.
+/// A product within a tile, on one thread, in either precision: `c = a · b` or `c += a · b`.
 @safe
 struct TileProduct {
   /// Where operands in bf16 are packed; nil in float32.

@@ -175,19 +175,13 @@ package struct Weight: Sendable {
     let packing = compute.precision.workspaceFloats
     let workspace = unsafe compute.workspace(worker, floats: packing + height * columns)
     let tile = unsafe workspace + packing
+    let product = unsafe TileProduct(compute.precision, workspace: workspace)
     for start in Swift.stride(from: range.lowerBound, to: range.upperBound, by: height) {
       let rows = start..<min(start + height, range.upperBound)
       unsafe decode(rows, into: tile)
-      switch compute.precision {
-      case .float32:
-        unsafe sgemm(
-          y.pointer + start, y.stride, x.pointer, x.stride, false, tile, columns, true, m: x.rows,
-          n: rows.count, k: columns, adding: adding)
-      case .bf16:
-        unsafe ck_bf16_gemm(
-          y.pointer + start, y.stride, x.pointer, x.stride, 1, tile, 1, columns, x.rows, rows.count,
-          columns, adding ? 1 : 0, workspace)
-      }
+      unsafe product(
+        y.pointer + start, y.stride, x.pointer, x.stride, false, tile, columns, true, m: x.rows,
+        n: rows.count, k: columns, adding: adding)
     }
   }
 }
